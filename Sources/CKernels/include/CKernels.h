@@ -1,0 +1,3 @@
+#ifndef SLUICE_CKERNELS_H
+#define SLUICE_CKERNELS_H
+#endif

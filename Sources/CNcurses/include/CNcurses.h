@@ -1,0 +1,3 @@
+#ifndef SLUICE_CNCURSES_H
+#define SLUICE_CNCURSES_H
+#endif

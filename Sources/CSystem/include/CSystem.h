@@ -1,0 +1,3 @@
+#ifndef SLUICE_CSYSTEM_H
+#define SLUICE_CSYSTEM_H
+#endif

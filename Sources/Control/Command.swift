@@ -1,0 +1,98 @@
+import Core
+
+/// Everything that changes control state. Keys, mouse, palette, runbooks, the command line and the
+/// control socket all send one of these, and the journal records what came of it.
+public enum Command: Sendable, Hashable, Codable {
+  /// Adds an immutable version to the registry; the registry gives the number.
+  case registerVersion(VersionDraft)
+  /// Makes an endpoint; it serves nothing until a version is deployed on it.
+  case createEndpoint(Name)
+  /// Stops taking requests: callers get 503 until ``enableEndpoint(_:)``.
+  case drainEndpoint(Name)
+  /// Takes requests again.
+  case enableEndpoint(Name)
+  /// Loads a version on an endpoint; the first one gets all traffic, later ones none.
+  case deploy(endpoint: Name, version: VersionID)
+  /// Takes a version without weight off an endpoint.
+  case unload(endpoint: Name, version: VersionID)
+  /// Sets the weights by hand; refused while a rollout runs.
+  case setSplit(endpoint: Name, split: Split)
+  /// Starts a rollout of a version by a plan; loads the version when it is not deployed yet.
+  case startRamp(endpoint: Name, version: VersionID, plan: Plan)
+  /// Holds the running rollout at its weight.
+  case pause(endpoint: Name)
+  /// Lets a held rollout go on; the same test goes on. Past a guard's hold it needs a reason.
+  case resume(endpoint: Name, reason: String?)
+  /// Goes to the next or the previous step by hand. Skipping a guard's warning needs a reason.
+  case step(endpoint: Name, direction: StepDirection, reason: String?)
+  /// Moves the running rollout's candidate to a weight by hand, between the plan's steps.
+  case setCandidateWeight(endpoint: Name, weight: BasisPoints, reason: String?)
+  /// Ends the rollout and gives all traffic to its fallback; the candidate is closed.
+  case abort(endpoint: Name, reason: String?)
+  /// Gives the candidate all traffic now, past the remaining steps.
+  case promote(endpoint: Name, reason: String?)
+  /// Gives all traffic to the last good version (or `version`) and closes the others.
+  case rollBack(endpoint: Name, to: VersionID?, symptom: String?)
+  /// Gives back the split from before the last change; raises risk, so it is a change of its own.
+  case undo(endpoint: Name)
+  /// Writes a person's remark into the journal.
+  case annotate(endpoint: Name?, text: String)
+  /// Records that a runbook was run: what was checked and done.
+  case recordRunbook(endpoint: Name?, runbook: String, outcome: String, steps: [String])
+}
+
+/// Which way ``Command/step(endpoint:direction:reason:)`` goes.
+public enum StepDirection: String, Sendable, Hashable, Codable {
+  case next, previous
+}
+
+/// What the registry is given to make a version of: digests of artifacts already stored, and what
+/// is known of the model.
+public struct VersionDraft: Sendable, Hashable, Codable {
+  /// The model's name; the version's number is the model's next.
+  public let model: Name
+  /// The model file.
+  public let artifact: Digest
+  /// The model file's size in bytes.
+  public let artifactBytes: Int
+  /// The model file's inputs and outputs.
+  public let signature: Signature
+  /// The model card (Markdown with YAML front matter), when there is one.
+  public let card: Digest?
+  /// The training reference for drift, when there is one.
+  public let reference: Digest?
+  /// What the card or the importer says in one line.
+  public let summary: String
+  /// What the card says of the evaluation: `accuracy`, `roc_auc`, ...
+  public let metrics: [String: Double]
+
+  /// Puts them together.
+  public init(
+    model: Name, artifact: Digest, artifactBytes: Int, signature: Signature, card: Digest? = nil,
+    reference: Digest? = nil, summary: String = "", metrics: [String: Double] = [:]
+  ) {
+    self.model = model
+    self.artifact = artifact
+    self.artifactBytes = artifactBytes
+    self.signature = signature
+    self.card = card
+    self.reference = reference
+    self.summary = summary
+    self.metrics = metrics
+  }
+}
+
+extension Command {
+  /// The endpoint that the command is about.
+  public var endpoint: Name? {
+    switch self {
+    case .registerVersion: nil
+    case .createEndpoint(let name), .drainEndpoint(let name), .enableEndpoint(let name): name
+    case .deploy(let name, _), .unload(let name, _), .setSplit(let name, _): name
+    case .startRamp(let name, _, _), .pause(let name), .resume(let name, _): name
+    case .step(let name, _, _), .setCandidateWeight(let name, _, _), .abort(let name, _): name
+    case .promote(let name, _), .rollBack(let name, _, _), .undo(let name): name
+    case .annotate(let name, _), .recordRunbook(let name, _, _, _): name
+    }
+  }
+}

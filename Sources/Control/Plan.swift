@@ -1,0 +1,90 @@
+import Core
+
+/// What the judge compares between candidate and stable.
+public enum Metric: String, Sendable, Codable, CaseIterable {
+  /// The request's version failed to answer by itself (error, timeout, non-finite output).
+  case errors
+  /// A late label showed that the answer was wrong.
+  case wrongAnswers = "wrong_answers"
+  /// The answer was slower than a quantile of the stable's latency before the rollout.
+  case latency
+}
+
+/// One metric that a plan has judged, with what the operator tolerates.
+public struct JudgedMetric: Sendable, Hashable, Codable {
+  /// Which metric.
+  public let metric: Metric
+  /// The tolerated ratio of bad-event rates, candidate to stable, at least 1 (rho-zero).
+  public let tolerance: Double
+  /// The part of the risk budget that this metric may spend, over 0 to 1; a plan's parts sum to 1.
+  public let riskShare: Double
+
+  /// Puts the three together.
+  public init(metric: Metric, tolerance: Double, riskShare: Double) {
+    self.metric = metric
+    self.tolerance = tolerance
+    self.riskShare = riskShare
+  }
+}
+
+/// One step of a plan: a weight, and what must have been seen before the next.
+public struct PlanStep: Sendable, Hashable, Codable {
+  /// The candidate's weight during the step.
+  public let weight: BasisPoints
+  /// How much observed time the step takes; time without traffic does not count.
+  public let hold: TimeSpan
+  /// How many requests the candidate must have answered in the step.
+  public let minRequests: Int
+  /// Whether the next step waits for a person.
+  public let needsApproval: Bool
+
+  /// Puts the four together.
+  public init(weight: BasisPoints, hold: TimeSpan, minRequests: Int = 0, needsApproval: Bool = false) {
+    self.weight = weight
+    self.hold = hold
+    self.minRequests = minRequests
+    self.needsApproval = needsApproval
+  }
+}
+
+/// Ordered steps that move an endpoint from its stable to a candidate; a value, frozen when a
+/// rollout starts.
+public struct Plan: Sendable, Hashable, Codable {
+  /// The plan's name, as `standard-launch`.
+  public let name: String
+  /// One sentence for people.
+  public let summary: String
+  /// The steps, with rising weights, the last of them 100 %.
+  public let steps: [PlanStep]
+  /// The judged metrics; empty means that nothing guards the ramp.
+  public let metrics: [JudgedMetric]
+  /// The guard holds when evidence reaches `1 / holdRisk`.
+  public let holdRisk: Double
+  /// The guard rolls back when evidence reaches `1 / rollbackRisk`.
+  public let rollbackRisk: Double
+  /// How long both versions stay watched and loaded after 100 %.
+  public let soak: TimeSpan
+  /// How long a hold may last before `onHoldDeadline` happens; nil is for ever.
+  public let holdDeadline: TimeSpan?
+
+  /// Puts them together; see ``validate()`` for what is legal.
+  public init(
+    name: String, summary: String, steps: [PlanStep], metrics: [JudgedMetric],
+    holdRisk: Double = 0.05, rollbackRisk: Double = 0.01, soak: TimeSpan = .zero,
+    holdDeadline: TimeSpan? = nil
+  ) {
+    self.name = name
+    self.summary = summary
+    self.steps = steps
+    self.metrics = metrics
+    self.holdRisk = holdRisk
+    self.rollbackRisk = rollbackRisk
+    self.soak = soak
+    self.holdDeadline = holdDeadline
+  }
+
+  /// The evidence at which the guard holds (20 by default).
+  public var holdEvidence: Double { 1 / holdRisk }
+  /// The evidence at which the guard rolls back (100 by default).
+  public var rollbackEvidence: Double { 1 / rollbackRisk }
+}

@@ -1,0 +1,51 @@
+import FoundationEssentials
+
+/// JSON on the cold side: the journal, the control socket, `--json` output.
+///
+/// Keys are sorted and the text is compact, so that equal values give equal bytes: the journal
+/// hashes them.
+public enum CanonicalJSON {
+  /// The compact, key-sorted JSON of `value`.
+  /// - Throws: ``InvalidValue`` when the value holds a number that JSON cannot (a NaN).
+  public static func encode(_ value: some Encodable) throws(InvalidValue) -> [UInt8] {
+    let encoder = JSONEncoder()
+    encoder.outputFormatting = [.sortedKeys, .withoutEscapingSlashes]
+    do {
+      return [UInt8](try encoder.encode(value))
+    } catch {
+      throw InvalidValue("\(type(of: value)) cannot be written as JSON: \(error)")
+    }
+  }
+
+  /// Reads a value back.
+  /// - Throws: ``InvalidValue`` that says what was expected where.
+  public static func decode<Value: Decodable>(
+    _ type: Value.Type, from bytes: [UInt8]
+  ) throws(InvalidValue) -> Value {
+    do {
+      return try JSONDecoder().decode(type, from: Data(bytes))
+    } catch let error as InvalidValue {
+      throw error
+    } catch let error as DecodingError {
+      throw InvalidValue("not a valid \(type): \(explain(error))")
+    } catch {
+      throw InvalidValue("not a valid \(type): \(error)")
+    }
+  }
+
+  private static func explain(_ error: DecodingError) -> String {
+    let context: DecodingError.Context
+    switch error {
+    case .typeMismatch(_, let c), .valueNotFound(_, let c), .dataCorrupted(let c): context = c
+    case .keyNotFound(let key, let c):
+      return "\(path(c)): the key \"\(printable(key.stringValue))\" is missing"
+    @unknown default: return "unreadable"
+    }
+    return "\(path(context)): \(printable(context.debugDescription))"
+  }
+
+  private static func path(_ context: DecodingError.Context) -> String {
+    let keys = context.codingPath.map { key in key.intValue.map { "[\($0)]" } ?? ".\(key.stringValue)" }
+    return keys.isEmpty ? "at the top" : "at \(printable(keys.joined()))"
+  }
+}

@@ -1,0 +1,93 @@
+import Control
+import Core
+
+/// The one door to a running node. The console and the command line hold a `NodeClient` and cannot
+/// tell whether the node is in their process or behind its control socket.
+///
+/// Calls block; a screen makes them on a thread of its own.
+public protocol NodeClient: Sendable {
+  /// Answers one request.
+  /// - Throws: ``NodeError`` (or another ``Failure``) when the node refused it or cannot be reached.
+  func send(_ request: NodeRequest) throws -> NodeReply
+}
+
+/// What can be asked of a node.
+public enum NodeRequest: Sendable, Codable {
+  /// Is it there?
+  case ping
+  /// Everything a screen shows.
+  case snapshot(SnapshotRequest)
+  /// Changes something.
+  case perform(Order)
+  /// What a ramp would do, step by step, without doing it.
+  case previewRamp(endpoint: Name, version: VersionID, plan: Plan)
+  /// Carries out a runbook, or with `dryRun` says what it would do.
+  case runbook(name: String, endpoint: Name, dryRun: Bool, actor: ActorID)
+  /// Journal rows with `sequence > after`, at most `limit`.
+  case journal(after: Int, limit: Int)
+  /// Checks the journal's chain from its beginning.
+  case verifyJournal
+  /// The model card's text and metadata of a version.
+  case version(VersionID)
+  /// Stops the node: drains, closes the journal, exits.
+  case shutdown(actor: ActorID)
+}
+
+/// A command with who gives it and what they saw when they gave it.
+public struct Order: Sendable, Codable {
+  /// What to do.
+  public let command: Command
+  /// Who asks.
+  public let actor: ActorID
+  /// The endpoint's generation that the person saw; a different one refuses the command.
+  public let expectedGeneration: Int?
+
+  /// Puts the three together.
+  public init(command: Command, actor: ActorID, expectedGeneration: Int? = nil) {
+    self.command = command
+    self.actor = actor
+    self.expectedGeneration = expectedGeneration
+  }
+}
+
+/// A node's answer to a ``NodeRequest``.
+public enum NodeReply: Sendable, Codable {
+  /// To ``NodeRequest/ping`` and ``NodeRequest/shutdown(actor:)``.
+  case ready(NodeInfo)
+  case snapshot(NodeSnapshot)
+  case outcome(Outcome)
+  case rampPreview(RampPreview)
+  case runbookRun(RunbookRunView)
+  case journal([JournalRow])
+  case journalCheck(JournalCheck)
+  case version(VersionDetail)
+}
+
+/// What a command changed.
+public struct Outcome: Sendable, Codable {
+  /// One sentence: `flight-delay: @2 5% → 25%`.
+  public let summary: String
+  /// The endpoint's generation afterwards.
+  public let generation: Int
+  /// The journal's last sequence number afterwards.
+  public let sequence: Int
+  /// From receipt to durable commit, microseconds.
+  public let durableMicroseconds: Int
+  /// The version that was registered, for ``Command/registerVersion(_:)``.
+  public let version: VersionID?
+  /// For a rollback: from decision to the last request routed to a closed version, microseconds.
+  public let fenceMicroseconds: Int?
+
+  /// Puts them together.
+  public init(
+    summary: String, generation: Int, sequence: Int, durableMicroseconds: Int,
+    version: VersionID? = nil, fenceMicroseconds: Int? = nil
+  ) {
+    self.summary = summary
+    self.generation = generation
+    self.sequence = sequence
+    self.durableMicroseconds = durableMicroseconds
+    self.version = version
+    self.fenceMicroseconds = fenceMicroseconds
+  }
+}
