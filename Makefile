@@ -1,0 +1,42 @@
+# The commands a person needs. Each installs what is missing, builds, and does its whole job.
+
+PREFIX ?= /usr/local
+RELEASE := .build/release/sluice
+BUILD_RELEASE := swift build -c release --product sluice --static-swift-stdlib
+
+.PHONY: demo test lint bench soak install build setup format clean
+
+# Opens the console on the sample endpoint; without a terminal it runs the scenario and reports.
+demo: build
+	@$(RELEASE) demo $(ARGS)
+
+# What every change must pass.
+test: build
+	@swift build --build-tests
+	@swift test --skip-build
+
+build: setup
+	@$(BUILD_RELEASE)
+
+setup:
+	@scripts/setup
+
+lint: setup
+	@scripts/lint
+
+format:
+	@swift format -i -r Package.swift Sources Tests
+
+bench: build
+	@Benchmarks/run
+
+soak: build
+	@scripts/soak
+
+install: build
+	install -d $(DESTDIR)$(PREFIX)/bin $(DESTDIR)$(PREFIX)/share/sluice
+	install -m 755 $(RELEASE) $(DESTDIR)$(PREFIX)/bin/sluice
+	cp -r samples themes $(DESTDIR)$(PREFIX)/share/sluice/
+
+clean:
+	rm -rf .build
