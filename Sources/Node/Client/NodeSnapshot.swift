@@ -282,11 +282,13 @@ public struct TrafficView: Sendable, Codable {
   public var droppedTaps: Int
   /// Late labels since the node began.
   public var totalLabels: Int
+  /// Requests routed to a version after its fence since the node began; the promise is 0.
+  public var routedAfterFence: Int
 
   /// Puts them together.
   public init(
     end: Timestamp, secondsPerPoint: Int, series: [Series], totalRequests: Int, totalFailed: Int,
-    droppedTaps: Int, totalLabels: Int
+    droppedTaps: Int, totalLabels: Int, routedAfterFence: Int = 0
   ) {
     self.end = end
     self.secondsPerPoint = secondsPerPoint
@@ -295,6 +297,7 @@ public struct TrafficView: Sendable, Codable {
     self.totalFailed = totalFailed
     self.droppedTaps = droppedTaps
     self.totalLabels = totalLabels
+    self.routedAfterFence = routedAfterFence
   }
 }
 
