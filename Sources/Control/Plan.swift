@@ -39,7 +39,9 @@ public struct PlanStep: Sendable, Hashable, Codable {
   public let needsApproval: Bool
 
   /// Puts the four together.
-  public init(weight: BasisPoints, hold: TimeSpan, minRequests: Int = 0, needsApproval: Bool = false) {
+  public init(
+    weight: BasisPoints, hold: TimeSpan, minRequests: Int = 0, needsApproval: Bool = false
+  ) {
     self.weight = weight
     self.hold = hold
     self.minRequests = minRequests

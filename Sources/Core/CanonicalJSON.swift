@@ -45,7 +45,9 @@ public enum CanonicalJSON {
   }
 
   private static func path(_ context: DecodingError.Context) -> String {
-    let keys = context.codingPath.map { key in key.intValue.map { "[\($0)]" } ?? ".\(key.stringValue)" }
+    let keys = context.codingPath.map { key in
+      key.intValue.map { "[\($0)]" } ?? ".\(key.stringValue)"
+    }
     return keys.isEmpty ? "at the top" : "at \(printable(keys.joined()))"
   }
 }

@@ -33,7 +33,8 @@ public struct Digest: Sendable, Hashable, CustomStringConvertible {
   /// 64 lower-case hexadecimal digits.
   public var description: String {
     let digits = Array("0123456789abcdef".utf8)
-    return String(decoding: bytes.flatMap { [digits[Int($0 >> 4)], digits[Int($0 & 15)]] }, as: UTF8.self)
+    return String(
+      decoding: bytes.flatMap { [digits[Int($0 >> 4)], digits[Int($0 & 15)]] }, as: UTF8.self)
   }
   /// The first 12 digits, enough for a person to compare.
   public var short: String { String(description.prefix(12)) }

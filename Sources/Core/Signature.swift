@@ -61,7 +61,8 @@ public struct Signature: Sendable, Hashable, Codable {
     if let extra = mine.first(where: { spec in !theirs.contains { $0.name == spec.name } }),
       side == "input"
     {
-      return "it needs the input \"\(printable(extra.name))\", which the endpoint's callers do not send"
+      return
+        "it needs the input \"\(printable(extra.name))\", which the endpoint's callers do not send"
     }
     return nil
   }

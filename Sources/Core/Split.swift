@@ -86,7 +86,9 @@ public func percentText(_ weight: BasisPoints) -> String {
   let sign = weight < 0 ? "-" : ""
   let (units, hundredths) = abs(weight).quotientAndRemainder(dividingBy: 100)
   if hundredths == 0 { return "\(sign)\(units)%" }
-  let digits = hundredths % 10 == 0 ? "\(hundredths / 10)" : (hundredths < 10 ? "0\(hundredths)" : "\(hundredths)")
+  let digits =
+    hundredths % 10 == 0
+    ? "\(hundredths / 10)" : (hundredths < 10 ? "0\(hundredths)" : "\(hundredths)")
   return "\(sign)\(units).\(digits)%"
 }
 

@@ -21,7 +21,9 @@ public struct Timestamp: Sendable, Hashable, Comparable, Codable, CustomStringCo
   }
 
   /// Year, month 1-12, day 1-31, hour, minute, second and microsecond in UTC.
-  public var civil: (year: Int, month: Int, day: Int, hour: Int, minute: Int, second: Int, micro: Int) {
+  public var civil:
+    (year: Int, month: Int, day: Int, hour: Int, minute: Int, second: Int, micro: Int)
+  {
     let perDay: Int64 = 86_400_000_000
     var day = microseconds / perDay
     var rest = microseconds % perDay

@@ -52,8 +52,9 @@ public struct SampleFiles: Sendable {
   /// The path of the running program, from `/proc/self/exe`.
   public static func programPath() -> String? {
     var buffer = [UInt8](repeating: 0, count: 4096)
-    let count = buffer.withUnsafeMutableBytes { bytes in
-      readlink("/proc/self/exe", bytes.baseAddress?.assumingMemoryBound(to: CChar.self), 4096)
+    let count = buffer.withUnsafeMutableBytes { bytes -> Int in
+      guard let start = bytes.baseAddress?.assumingMemoryBound(to: CChar.self) else { return 0 }
+      return readlink("/proc/self/exe", start, bytes.count)
     }
     guard count > 0 else { return nil }
     return String(decoding: buffer[..<count], as: UTF8.self)
