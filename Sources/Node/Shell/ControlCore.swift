@@ -5,8 +5,9 @@ import Synchronization
 
 /// What a change acts on besides the journal.
 protocol ControlledPlane: Sendable {
-  /// Closes versions on an endpoint now; nothing may open them until the hold is released.
-  func holdFence(on endpoint: Name, _ versions: [VersionID])
+  /// Closes versions on an endpoint now and routes as `after` says; nothing may open them until the
+  /// hold is released.
+  func holdFence(on after: EndpointState, _ versions: [VersionID])
   /// Ends a hold. The versions stay closed if the published state says so.
   func releaseFence(on endpoint: Name, _ versions: [VersionID])
   /// Opens versions that were closed for a change that did not happen.
@@ -79,15 +80,15 @@ final class ControlCore: Sendable {
     // The fence does not wait for the commit lock, which may be held by a slow disk.
     let early = state
     let foreseen = ControlCore.closed(by: try decision(early), from: early)
-    for (name, versions) in foreseen { plane.holdFence(on: name, versions) }
+    for (after, versions) in foreseen { plane.holdFence(on: after, versions) }
     return try writer.withLock { writer in
       let before = state
-      defer { for (name, versions) in foreseen { plane.releaseFence(on: name, versions) } }
+      defer { for (after, versions) in foreseen { plane.releaseFence(on: after.name, versions) } }
       do {
         let events = try decision(before)
         let closing = ControlCore.closed(by: events, from: before)
-        for (name, versions) in closing { plane.holdFence(on: name, versions) }
-        defer { for (name, versions) in closing { plane.releaseFence(on: name, versions) } }
+        for (after, versions) in closing { plane.holdFence(on: after, versions) }
+        defer { for (after, versions) in closing { plane.releaseFence(on: after.name, versions) } }
         let isJournaled = try commit(events, closing, before, &writer)
         let after = events.reduce(before) { apply($0, $1) }
         published.withLock { $0 = after }
@@ -97,7 +98,7 @@ final class ControlCore: Sendable {
           isJournaled: isJournaled)
       } catch {
         // What was fenced for nothing is opened again.
-        for (name, versions) in foreseen { plane.reopen(name, versions, in: before) }
+        for (after, versions) in foreseen { plane.reopen(after.name, versions, in: before) }
         throw error
       }
     }
@@ -115,7 +116,7 @@ final class ControlCore: Sendable {
   /// Writes events; when that fails, a rollback is kept by a tombstone and everything else is not
   /// done.
   private func commit(
-    _ events: [Event], _ closing: [(Name, [VersionID])], _ before: ControlState,
+    _ events: [Event], _ closing: [(EndpointState, [VersionID])], _ before: ControlState,
     _ writer: inout Writer
   ) throws -> Bool {
     guard !events.isEmpty else { return true }
@@ -140,14 +141,13 @@ final class ControlCore: Sendable {
   }
 
   private func keepByTombstone(
-    _ events: [Event], _ closing: [(Name, [VersionID])], _ before: ControlState,
+    _ events: [Event], _ closing: [(EndpointState, [VersionID])], _ before: ControlState,
     _ writer: inout Writer
   ) throws {
-    let after = events.reduce(before) { apply($0, $1) }
-    for (name, versions) in closing {
-      guard let fallback = after.endpoint(name)?.stable, let event = events.first else { continue }
+    for (after, versions) in closing {
+      guard let fallback = after.stable, let event = events.first else { continue }
       try writer.tombstones.record(
-        endpoint: name, closed: versions, fallback: fallback, actor: event.actor, time: event.time)
+        endpoint: after.name, closed: versions, fallback: fallback, actor: event.actor, time: event.time)
     }
     writer.unwritten += events
     for event in events { remember(event, sequence) }
@@ -174,15 +174,15 @@ final class ControlCore: Sendable {
   /// The versions that events close, by endpoint.
   private static func closed(
     by events: [Event], from before: ControlState
-  ) -> [(Name, [VersionID])] {
+  ) -> [(EndpointState, [VersionID])] {
     guard !events.isEmpty else { return [] }
     let after = events.reduce(before) { apply($0, $1) }
-    var result: [(Name, [VersionID])] = []
+    var result: [(EndpointState, [VersionID])] = []
     for name in Set(events.compactMap(\.endpoint)) {
       guard let now = after.endpoint(name) else { continue }
       let old = before.endpoint(name)?.closed ?? []
       let new = now.closed.filter { !old.contains($0) }
-      if !new.isEmpty { result.append((name, new)) }
+      if !new.isEmpty { result.append((now, new)) }
     }
     return result
   }

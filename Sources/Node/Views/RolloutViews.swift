@@ -1,0 +1,49 @@
+import Control
+import Core
+
+/// Turns a rollout and its evidence into what the Canary pane shows.
+enum RolloutViews {
+  /// A running rollout.
+  static func view(of rollout: Rollout, _ evidence: RolloutEvidence) -> RolloutView {
+    let cause: String
+    if case .held(let hold) = rollout.phase { cause = hold.words } else { cause = "" }
+    return RolloutView(
+      identifier: rollout.id, candidate: rollout.candidate, fallback: rollout.fallback,
+      plan: rollout.plan, phase: rollout.phaseWord, cause: cause, step: rollout.step,
+      candidateWeight: rollout.weight, observed: evidence.stepObserved,
+      remaining: rollout.remaining(evidence), stepRequests: evidence.stepCandidateRequests,
+      candidateRequests: evidence.candidateRequests, evidence: lines(evidence, rollout.plan),
+      started: rollout.started, startedBy: rollout.startedBy)
+  }
+
+  /// A rollout that ended, with the last picture that was taken of it when there is one.
+  static func view(of ended: EndedRollout, last: RolloutView?) -> RolloutView {
+    var view =
+      last
+      ?? RolloutView(
+        identifier: ended.id, candidate: ended.candidate, fallback: ended.fallback,
+        plan: Plan(name: ended.plan, summary: "", steps: [], metrics: []), phase: "", cause: "",
+        step: 0, candidateWeight: ended.weight, observed: .zero, remaining: nil, stepRequests: 0,
+        candidateRequests: ended.candidateRequests, evidence: [], started: ended.started,
+        startedBy: ended.startedBy)
+    view.phase = ended.end.words
+    view.cause = ended.summary
+    view.remaining = nil
+    view.candidateRequests = ended.candidateRequests
+    if ended.end != .completed { view.candidateWeight = 0 }
+    return view
+  }
+
+  private static func lines(
+    _ evidence: RolloutEvidence, _ plan: Plan
+  ) -> [RolloutView.Evidence] {
+    Judge.evaluate(evidence, plan: plan).map { judged in
+      RolloutView.Evidence(
+        metric: judged.metric, eValue: judged.eValue, holdAt: judged.holdAt,
+        rollbackAt: judged.rollbackAt, candidateBad: judged.candidateBad,
+        stableBad: judged.stableBad, candidateTotal: judged.candidateTotal,
+        stableTotal: judged.stableTotal, tolerance: judged.tolerance,
+        requestsToVerdict: judged.requestsToVerdict)
+    }
+  }
+}
