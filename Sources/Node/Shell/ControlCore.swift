@@ -38,9 +38,13 @@ final class ControlCore: Sendable {
     let tombstones: Tombstones
     /// Rollbacks that hold and that the journal does not have yet.
     var unwritten: [Event] = []
+    /// The tombstones that hold them.
+    var tombstonesToClear: Set<UInt64> = []
   }
 
   private let published: Mutex<ControlState>
+  /// What is wrong with the journal's chain; nil when it holds. Nothing is appended to a broken one.
+  let fault: String?
   private let writer: Mutex<Writer>
   private let head: Atomic<Int>
   private let isDurable = Atomic<Bool>(true)
@@ -50,11 +54,13 @@ final class ControlCore: Sendable {
   private static let rowsKept = 1_000
 
   /// Begins with the replayed state of `journal`.
-  init(state: ControlState, rows: [JournalRow], journal: Journal, tombstones: Tombstones) {
-    published = Mutex(state)
-    self.rows = Mutex(Array(rows.suffix(ControlCore.rowsKept)))
-    head = Atomic(rows.last?.sequence ?? 0)
+  init(_ recovered: Recovered, journal: Journal, tombstones: Tombstones) {
+    published = Mutex(recovered.state)
+    fault = recovered.fault
+    rows = Mutex(Array(recovered.rows.suffix(ControlCore.rowsKept)))
+    head = Atomic(recovered.rows.last?.sequence ?? 0)
     writer = Mutex(Writer(journal: journal, tombstones: tombstones))
+    isDurable.store(recovered.fault == nil, ordering: .releasing)
   }
 
   /// The state after the last change.
@@ -120,7 +126,13 @@ final class ControlCore: Sendable {
     _ writer: inout Writer
   ) throws -> Bool {
     guard !events.isEmpty else { return true }
+    if let fault, closing.isEmpty {
+      throw NodeError(
+        .system,
+        "the journal is damaged (\(fault)): only rollbacks are done; restore it from a backup")
+    }
     do {
+      if let fault { throw NodeError(.system, fault) }
       let sequences = try writer.journal.append(
         try (writer.unwritten + events).map(ControlCore.entry))
       for (event, sequence) in zip(writer.unwritten + events, sequences) {
@@ -128,7 +140,9 @@ final class ControlCore: Sendable {
       }
       if !writer.unwritten.isEmpty {
         writer.unwritten = []
-        try? writer.tombstones.clearAll()
+        // A tombstone that stays is obeyed again at the next start, which changes nothing.
+        try? writer.tombstones.clear(writer.tombstonesToClear)
+        writer.tombstonesToClear = []
       }
       isDurable.store(true, ordering: .releasing)
       return true
@@ -146,8 +160,11 @@ final class ControlCore: Sendable {
   ) throws {
     for (after, versions) in closing {
       guard let fallback = after.stable, let event = events.first else { continue }
-      try writer.tombstones.record(
-        endpoint: after.name, closed: versions, fallback: fallback, actor: event.actor, time: event.time)
+      let tombstone = try writer.tombstones.record(
+        Fence(
+          endpoint: after.name, closed: versions, fallback: fallback, actor: event.actor,
+          time: event.time))
+      writer.tombstonesToClear.insert(tombstone.sequence)
     }
     writer.unwritten += events
     for event in events { remember(event, sequence) }

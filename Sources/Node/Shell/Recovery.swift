@@ -1,0 +1,63 @@
+import Control
+import Core
+import Storage
+
+/// What a node knows when it has opened its state, before it serves.
+struct Recovered {
+  var state: ControlState
+  var rows: [JournalRow]
+  /// What is wrong with the journal's chain; nil when it holds.
+  var fault: String?
+}
+
+/// Opening a state directory: check the chain, replay the journal, obey the tombstones.
+enum Recovery {
+  /// Newest rows kept for screens.
+  private static let rowsKept = 1_000
+
+  /// Replays the whole journal.
+  /// - Throws: ``NodeError`` when a row cannot be read as an event.
+  static func replay(_ journal: Journal) throws -> Recovered {
+    let check = try journal.reader.verify()
+    var recovered = Recovered(state: ControlState(), rows: [], fault: check.fault)
+    var cursor = journal.reader.cursor()
+    while let record = try cursor.next() {
+      let event = try event(of: record)
+      recovered.state.fold(event)
+      recovered.rows.append(JournalRow(event: event, sequence: record.sequence))
+      if recovered.rows.count > 2 * rowsKept { recovered.rows.removeFirst(rowsKept) }
+    }
+    return recovered
+  }
+
+  /// The event in a journal row.
+  static func event(of record: JournalRecord) throws -> Event {
+    do {
+      return try CanonicalJSON.decode(Event.self, from: record.entry.body)
+    } catch {
+      throw NodeError(
+        .system,
+        "journal row \(record.sequence) is not an event of this program: \(error.message); "
+          + "was it written by a newer one?")
+    }
+  }
+
+  /// The command that a tombstone stands for.
+  static func order(for tombstone: Tombstone) -> Order {
+    let fence = tombstone.fence
+    return Order(
+      command: .rollBack(
+        endpoint: fence.endpoint, to: fence.fallback,
+        symptom: "recorded \(fence.time) while the journal could not be written"),
+      actor: fence.actor)
+  }
+
+  /// Whether the state already is what a tombstone asks for.
+  static func isDone(_ tombstone: Tombstone, in state: ControlState) -> Bool {
+    let fence = tombstone.fence
+    guard let endpoint = state.endpoint(fence.endpoint) else { return true }
+    return fence.closed.allSatisfy {
+      endpoint.closed.contains($0) || !endpoint.isDeployed($0)
+    }
+  }
+}
