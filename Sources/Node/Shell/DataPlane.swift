@@ -1,0 +1,153 @@
+import Control
+import Core
+import Serving
+import Synchronization
+
+/// The endpoints as they serve, made to follow the state.
+///
+/// `follow` is called in commit order under the commit lock; fences may come at any time.
+final class DataPlane: ControlledPlane {
+  /// What is kept of one endpoint besides its runtime.
+  private struct Place {
+    let runtime: EndpointRuntime
+    var table: RouteTable?
+    /// The rollout whose salt the table has.
+    var rollout = 0
+  }
+
+  private struct State {
+    var places: [Name: Place] = [:]
+    /// Versions that a running change holds closed, with how many changes do.
+    var holds: [Held: Int] = [:]
+  }
+
+  private struct Held: Hashable {
+    let endpoint: Name
+    let version: VersionID
+  }
+
+  private let state = Mutex(State())
+  private let shelf: ModelShelf
+  private let analyst: Analyst
+
+  init(shelf: ModelShelf, analyst: Analyst) {
+    self.shelf = shelf
+    self.analyst = analyst
+  }
+
+  /// The endpoint's runtime, for traffic sources.
+  func runtime(of endpoint: Name) -> EndpointRuntime? {
+    state.withLock { $0.places[endpoint]?.runtime }
+  }
+
+  // MARK: Fences
+
+  func holdFence(on after: EndpointState, _ versions: [VersionID]) {
+    let runtime = state.withLock { state in
+      for version in versions {
+        state.holds[Held(endpoint: after.name, version: version), default: 0] += 1
+      }
+      return state.places[after.name]?.runtime
+    }
+    guard let runtime else { return }
+    for version in versions {
+      let ticket = runtime.fence(version, target: after.stable)
+      analyst.noteFence(runtime, version, ticket: ticket)
+    }
+  }
+
+  func releaseFence(on endpoint: Name, _ versions: [VersionID]) {
+    state.withLock { state in
+      for version in versions {
+        let key = Held(endpoint: endpoint, version: version)
+        let count = (state.holds[key] ?? 0) - 1
+        state.holds[key] = count > 0 ? count : nil
+      }
+    }
+  }
+
+  func reopen(_ endpoint: Name, _ versions: [VersionID], in control: ControlState) {
+    guard let endpoint = control.endpoint(endpoint) else { return }
+    open(endpoint, ignoringOneHold: versions)
+  }
+
+  /// Opens what is fenced, is on the endpoint, and is neither closed by the state nor held.
+  private func open(_ endpoint: EndpointState, ignoringOneHold: [VersionID] = []) {
+    for deployment in endpoint.deployed {
+      let version = deployment.version
+      let runtime = state.withLock { state -> EndpointRuntime? in
+        let held = state.holds[Held(endpoint: endpoint.name, version: version)] ?? 0
+        let allowed = ignoringOneHold.contains(version) ? 1 : 0
+        return held > allowed ? nil : state.places[endpoint.name]?.runtime
+      }
+      guard let runtime, runtime.isFenced(version), !endpoint.closed.contains(version) else {
+        continue
+      }
+      analyst.noteOpening(runtime, version)
+      runtime.unfence(version)
+    }
+  }
+
+  // MARK: Following the state
+
+  func follow(from before: ControlState, to after: ControlState) {
+    for endpoint in after.endpoints where before.endpoint(endpoint.name) != endpoint {
+      follow(endpoint)
+    }
+  }
+
+  /// Routes one endpoint as its state says.
+  func follow(_ endpoint: EndpointState) {
+    guard let signature = endpoint.signature, let split = endpoint.split,
+      let stable = endpoint.stable
+    else { return }
+    do {
+      let runtime = try place(endpoint, signature)
+      let table = try table(for: endpoint, split, stable)
+      open(endpoint)
+      let loaded = endpoint.deployed.compactMap { shelf.loaded($0.version)?.version }
+        .filter { !endpoint.closed.contains($0.id) }
+      analyst.follow(endpoint, runtime)
+      try runtime.publish(
+        table, loaded: loaded, generation: endpoint.generation, isDrained: endpoint.isDrained)
+      for version in endpoint.closed where !runtime.isFenced(version) {
+        let ticket = runtime.fence(version, target: stable)
+        analyst.noteFence(runtime, version, ticket: ticket)
+      }
+    } catch {
+      // The last published table goes on serving; the analyst shows why it could not be replaced.
+      analyst.noteRoutingFault(endpoint.name, NodeError(describing: error).message)
+    }
+  }
+
+  private func place(
+    _ endpoint: EndpointState, _ signature: Signature
+  ) throws -> EndpointRuntime {
+    if let runtime = runtime(of: endpoint.name) { return runtime }
+    let runtime = EndpointRuntime(name: endpoint.name, schema: try RowSchema(signature))
+    state.withLock { $0.places[endpoint.name] = Place(runtime: runtime) }
+    return runtime
+  }
+
+  /// The next table: the old one with as few buckets moved as possible; a new rollout has a salt of
+  /// its own, so that not always the same callers go first.
+  private func table(
+    for endpoint: EndpointState, _ split: Split, _ stable: VersionID
+  ) throws -> RouteTable {
+    let (old, rollout) = state.withLock { state in
+      (state.places[endpoint.name]?.table, state.places[endpoint.name]?.rollout ?? 0)
+    }
+    let table: RouteTable
+    if let old, rollout == endpoint.rolloutCount {
+      table = try old.changed(to: split, stable: stable)
+    } else {
+      table = try RouteTable(
+        split, stable: stable, salt: KeyHash.salt("\(endpoint.name)/\(endpoint.rolloutCount)"))
+    }
+    state.withLock { state in
+      state.places[endpoint.name]?.table = table
+      state.places[endpoint.name]?.rollout = endpoint.rolloutCount
+    }
+    return table
+  }
+}
