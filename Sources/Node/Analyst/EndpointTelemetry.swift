@@ -11,8 +11,6 @@ final class VersionTelemetry {
   var driftFault: String?
   /// When its features were last judged, and how.
   var verdict: DriftVerdictCache?
-  /// Failed answers in a row, for the breaker.
-  var consecutiveFailures = 0
 }
 
 /// Drift figures computed a moment ago; computing them for each frame would be waste.
@@ -31,6 +29,8 @@ final class EndpointTelemetry {
   var droppedTaps = 0
   /// Requests routed to a version after its fence; must stay 0.
   var routedAfterFence = 0
+  /// Requests that were refused because the endpoint is drained or empty.
+  var refused = 0
   /// Labels that came and found no answer to belong to.
   var strayLabels = 0
 

@@ -22,6 +22,7 @@ struct EvidenceBook {
   /// One endpoint's evidence.
   private struct Page {
     var evidence: RolloutEvidence?
+    var running: Rollout?
     /// Marks by the route table's generation, oldest first.
     var marks: [(generation: Int, mark: Mark)] = []
     var changed = false
@@ -36,6 +37,7 @@ struct EvidenceBook {
   /// Follows an endpoint whose route table gets the generation `route`.
   mutating func follow(_ endpoint: EndpointState, route: Int) {
     var page = pages[endpoint.name] ?? Page()
+    page.running = endpoint.rollout
     if let rollout = endpoint.rollout {
       var evidence = page.evidence ?? rollout.evidence
       evidence.follow(rollout)
@@ -65,6 +67,9 @@ struct EvidenceBook {
 
   /// The evidence of the endpoint's running rollout.
   func evidence(of endpoint: Name) -> RolloutEvidence? { pages[endpoint]?.evidence }
+
+  /// The rollout that the endpoint ran when it was last followed.
+  func running(of endpoint: Name) -> Rollout? { pages[endpoint]?.running }
 
   /// Counts one drawn answer by the route that it came by; false when it belongs to no running
   /// rollout.

@@ -19,6 +19,8 @@ final class DataPlane: ControlledPlane {
     var places: [Name: Place] = [:]
     /// Versions that a running change holds closed, with how many changes do.
     var holds: [Held: Int] = [:]
+    /// When versions were last closed, monotonic nanoseconds.
+    var closedAt: [Name: UInt64] = [:]
   }
 
   private struct Held: Hashable {
@@ -50,11 +52,14 @@ final class DataPlane: ControlledPlane {
       return state.places[after.name]?.runtime
     }
     guard let runtime else { return }
-    for version in versions {
-      let ticket = runtime.fence(version, target: after.stable)
-      analyst.noteFence(runtime, version, ticket: ticket)
-    }
+    let tickets = versions.map { ($0, runtime.fence($0, target: after.stable)) }
+    let closed = SystemClock.monotonicNanoseconds()
+    state.withLock { $0.closedAt[after.name] = closed }
+    for (version, ticket) in tickets { analyst.noteFence(runtime, version, ticket: ticket) }
   }
+
+  /// When versions were last closed on an endpoint, monotonic nanoseconds; nil when never.
+  func lastClosed(on endpoint: Name) -> UInt64? { state.withLock { $0.closedAt[endpoint] } }
 
   func releaseFence(on endpoint: Name, _ versions: [VersionID]) {
     state.withLock { state in

@@ -1,0 +1,105 @@
+import Control
+import Core
+import Serving
+
+extension Node {
+  /// Carries out one order: prepare, decide, commit, apply, route, tell.
+  /// - Throws: a ``Failure``; nothing was changed then.
+  func perform(_ order: Order) throws -> Outcome {
+    let received = SystemClock.monotonicNanoseconds()
+    try prepareVersions(for: order.command)
+    let change = try core.transact(on: plane) { state in
+      try decide(state, order.command, context(order, state))
+    }
+    let durable = SystemClock.monotonicNanoseconds()
+    releaseVersions()
+    let endpoint = order.command.endpoint
+    return Outcome(
+      summary: change.events.map(\.summary).joined(separator: "; ")
+        + (change.isJournaled ? "" : " (kept by a tombstone: the journal cannot be written)"),
+      generation: endpoint.flatMap { change.after.endpoint($0)?.generation } ?? 0,
+      sequence: change.sequence,
+      durableMicroseconds: Int((durable - received) / 1_000),
+      version: change.events.lazy.compactMap(\.registeredVersion).first,
+      fenceMicroseconds: fenceTime(order.command, since: received))
+  }
+
+  /// What a decision needs to know beside the state.
+  private func context(_ order: Order, _ state: ControlState) -> DecisionContext {
+    let endpoint = order.command.endpoint
+    return DecisionContext(
+      now: SystemClock.now(), actor: order.actor, expectedGeneration: order.expectedGeneration,
+      prepared: options.serves ? shelf.prepared : Set(state.versions.map(\.version)),
+      evidence: endpoint.flatMap { name in analyst.withDesk { $0.book.evidence(of: name) } },
+      stableLatency: stableLatency(order.command, state))
+  }
+
+  /// Loads what a command needs, before anything is decided or locked.
+  private func prepareVersions(for command: Command) throws {
+    switch command {
+    case .deploy(_, let version), .startRamp(_, let version, _):
+      guard let registered = core.state.version(version) else { return }
+      try shelf.prepare(registered)
+    case .registerVersion(let draft):
+      // An artifact that does not compile never becomes a version.
+      let trial = RegisteredVersion(
+        version: VersionID(model: draft.model, number: 1), draft: draft,
+        registered: SystemClock.now(), by: .system)
+      let model = try shelf.compile(trial)
+      guard model.signature == draft.signature else {
+        throw NodeError(.badInput, "the draft's signature is not the model file's")
+      }
+    default: break
+    }
+  }
+
+  /// Forgets versions that no endpoint has any more.
+  private func releaseVersions() {
+    shelf.keep(only: Set(core.state.endpoints.flatMap { $0.deployed.map(\.version) }))
+  }
+
+  private func fenceTime(_ command: Command, since received: UInt64) -> Int? {
+    switch command {
+    case .rollBack(let endpoint, _, _), .abort(let endpoint, _):
+      guard let closed = plane.lastClosed(on: endpoint), closed >= received else { return nil }
+      return Int((closed - received) / 1_000)
+    default: return nil
+    }
+  }
+
+  /// The stable's answer times before a ramp, plus the plan's slack; nil while it has answered too
+  /// little.
+  private func stableLatency(_ command: Command, _ state: ControlState) -> LatencyThresholds? {
+    guard case .startRamp(let name, _, let plan) = command,
+      let stable = state.endpoint(name)?.stable
+    else { return nil }
+    return latencyThresholds(of: stable, on: name, slack: plan.latencySlack)
+  }
+
+  /// The quantiles of a version's last ten minutes, plus a slack.
+  func latencyThresholds(
+    of version: VersionID, on endpoint: Name, slack: TimeSpan
+  ) -> LatencyThresholds? {
+    let last = Int(SystemClock.now().microseconds / 1_000_000) - 1
+    return analyst.withDesk { desk -> LatencyThresholds? in
+      guard let series = desk.telemetry[endpoint]?.versions[version]?.series else { return nil }
+      let point = series.window(endingAt: last, seconds: 600)
+      guard point.counts.requests >= LatencyThresholds.minimumAnswers,
+        let p50 = point.p50Milliseconds, let p90 = point.p90Milliseconds,
+        let p99 = point.p99Milliseconds
+      else { return nil }
+      let extra = Int(slack.microseconds)
+      return LatencyThresholds(
+        p50Microseconds: Int(p50 * 1_000) + extra, p90Microseconds: Int(p90 * 1_000) + extra,
+        p99Microseconds: Int(p99 * 1_000) + extra)
+    }
+  }
+}
+
+extension Event {
+  /// The version that the event registered.
+  var registeredVersion: VersionID? {
+    if case .versionRegistered(let registered) = body { return registered.version }
+    return nil
+  }
+}

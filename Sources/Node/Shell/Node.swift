@@ -1,0 +1,192 @@
+import Control
+import Core
+import Gateway
+import Serving
+import Storage
+import Synchronization
+
+/// One running process of Sluice: it holds the lock on a state directory, serves its endpoints,
+/// judges their rollouts and answers a ``NodeClient``.
+public final class Node: NodeClient, Sendable {
+  /// How it was opened.
+  public let options: NodeOptions
+
+  let directory: StateDirectory
+  let lock: DirectoryLock
+  let artifacts: ArtifactStore
+  let tombstones: Tombstones
+  let core: ControlCore
+  let shelf: ModelShelf
+  let analyst: Analyst
+  let plane: DataPlane
+  let library: Library
+  let started = SystemClock.now()
+
+  private let running = Mutex(Running())
+
+  /// What is stopped when the node stops.
+  private struct Running {
+    var guardThread: ServiceThread?
+    var server: ControlSocketServer?
+    var replay: ReplaySource?
+    var isStopped = false
+    var processor = ProcessorMeter()
+  }
+
+  /// Opens the state, recovers it, and (when `options.serves`) begins to serve.
+  /// - Throws: a ``Failure`` that names what is wrong with the directory, the lock or the journal.
+  public static func open(_ options: NodeOptions) throws -> Node {
+    let node = try Node(options)
+    try node.obeyTombstones()
+    if options.serves { try node.beginServing() }
+    if options.listens { try node.listen() }
+    return node
+  }
+
+  private init(_ options: NodeOptions) throws {
+    self.options = options
+    directory = try StateDirectory(options.stateDirectory, create: true)
+    lock = try directory.acquireLock()
+    artifacts = ArtifactStore(directory)
+    let journal = try Journal(lock)
+    tombstones = try Tombstones(lock)
+    core = ControlCore(
+      try Recovery.replay(journal), journal: journal, tombstones: tombstones)
+    shelf = ModelShelf(artifacts: artifacts)
+    analyst = Analyst(shelf: shelf, serves: options.serves)
+    plane = DataPlane(shelf: shelf, analyst: analyst)
+    library = try Library(
+      directories: [directory.path] + options.libraryDirectories)
+  }
+
+  // MARK: Starting and stopping
+
+  /// Does what tombstones ask for and the journal does not know yet.
+  func obeyTombstones() throws {
+    let pending = try tombstones.pending()
+    guard !pending.isEmpty else { return }
+    for tombstone in pending where !Recovery.isDone(tombstone, in: core.state) {
+      _ = try perform(Recovery.order(for: tombstone))
+    }
+    if core.durable { try tombstones.clear(Set(pending.map(\.sequence))) }
+  }
+
+  private func beginServing() throws {
+    for endpoint in core.state.endpoints {
+      for deployment in endpoint.deployed {
+        guard let registered = core.state.version(deployment.version) else { continue }
+        do {
+          try shelf.prepare(registered)
+        } catch {
+          analyst.noteRoutingFault(
+            endpoint.name, "\(deployment.version): \(NodeError(describing: error).message)")
+        }
+      }
+      plane.follow(endpoint)
+      try restoreEvidence(endpoint)
+    }
+    let thread = try ServiceThread("guard") { [weak self] stop in
+      var rounds = GuardRounds()
+      while !stop.isSet {
+        guard let self else { return }
+        rounds.run(self)
+      }
+    }
+    running.withLock { $0.guardThread = thread }
+  }
+
+  private func restoreEvidence(_ endpoint: EndpointState) throws {
+    guard endpoint.rollout != nil,
+      let bytes = try core.withJournal({ try $0.evidence(endpoint.name.text) }),
+      let evidence = try? CanonicalJSON.decode(RolloutEvidence.self, from: bytes)
+    else { return }
+    analyst.withDesk { $0.book.restore(evidence, for: endpoint) }
+  }
+
+  private func listen() throws {
+    let server = try ControlSocketServer(path: directory.socketPath) { [weak self] _, bytes in
+      NodeWire.answer(bytes) { request in
+        guard let self else { throw NodeError(.unreachable, "the node is stopping") }
+        return try self.send(request)
+      }
+    }
+    running.withLock { $0.server = server }
+  }
+
+  /// Stops traffic and threads, saves evidence, closes the socket. Safe to call twice.
+  public func stop() {
+    let running = running.withLock { running -> Running? in
+      if running.isStopped { return nil }
+      running.isStopped = true
+      defer {
+        running.guardThread = nil
+        running.server = nil
+        running.replay = nil
+      }
+      return running
+    }
+    guard let running else { return }
+    running.replay?.stop()
+    running.server?.stop()
+    running.guardThread?.stop()
+    try? saveEvidence()
+  }
+
+  /// Whether somebody asked the node to stop.
+  public var isStopped: Bool { running.withLock { $0.isStopped } }
+
+  // MARK: Traffic
+
+  /// Begins to replay traffic on an endpoint, in place of what was replayed before.
+  /// - Throws: a ``Failure`` when the file or the endpoint cannot be used.
+  public func startReplay(_ options: ReplayOptions) throws {
+    guard let runtime = plane.runtime(of: options.endpoint) else {
+      throw NodeError(
+        .unknown,
+        "there is no serving endpoint \"\(options.endpoint)\" to replay on: deploy a version first")
+    }
+    let replay = try ReplaySource(options, runtime: runtime, analyst: analyst)
+    let old = running.withLock { running in
+      defer { running.replay = replay }
+      return running.replay
+    }
+    old?.stop()
+    try replay.start()
+  }
+
+  /// The header's words on traffic.
+  var trafficWords: String { running.withLock { $0.replay?.words ?? "" } }
+
+  /// Processor time of this process over the time since the last call, in processors.
+  func processors() -> Double { running.withLock { $0.processor.read() } }
+
+  // MARK: Evidence
+
+  /// Writes the evidence that changed beside the journal.
+  func saveEvidence() throws {
+    let changed = analyst.withDesk { $0.book.takeChanged() }
+    let now = SystemClock.now()
+    for (name, evidence) in changed {
+      let body = try CanonicalJSON.encode(evidence)
+      try core.withJournal { try $0.saveEvidence(body, key: name.text, time: now) }
+    }
+  }
+}
+
+/// Processor use between two looks.
+struct ProcessorMeter {
+  private var lastWall = SystemClock.monotonicNanoseconds()
+  private var lastUsed = SystemClock.processNanoseconds()
+  private var value = 0.0
+
+  /// Processors used since the last look of at least a fifth of a second ago.
+  mutating func read() -> Double {
+    let wall = SystemClock.monotonicNanoseconds()
+    guard wall - lastWall > 200_000_000 else { return value }
+    let used = SystemClock.processNanoseconds()
+    value = Double(used - lastUsed) / Double(wall - lastWall)
+    lastWall = wall
+    lastUsed = used
+    return value
+  }
+}
