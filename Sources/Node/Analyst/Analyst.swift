@@ -6,20 +6,10 @@ import Telemetry
 
 /// The one cold reader of what the data plane reports: figures, drift, labels, evidence.
 final class Analyst: Sendable {
-  /// A late label on its way to its answer.
-  struct LateLabel: Sendable {
-    let requestID: UInt64
-    let label: TextKey
-  }
-
   private let desk: Mutex<AnalystDesk>
   private let runtimes = Mutex<[EndpointRuntime]>([])
-  private let labels = Mutex<[LateLabel]>([])
-  private let lostLabels = Atomic<Int>(0)
+  private let queues = Mutex<[Name: LabelQueue]>([:])
   private let shelf: ModelShelf
-
-  /// Labels that may wait for the analyst; more are dropped and counted.
-  private static let labelsWaitingMax = 65_536
 
   init(shelf: ModelShelf, serves: Bool) {
     self.shelf = shelf
@@ -88,14 +78,14 @@ final class Analyst: Sendable {
     }
   }
 
-  /// A late label came; it waits for the next tick.
-  func receive(_ label: LateLabel) {
-    let taken = labels.withLock { labels in
-      guard labels.count < Analyst.labelsWaitingMax else { return false }
-      labels.append(label)
-      return true
+  /// Where an endpoint's late labels go.
+  func labels(of endpoint: Name) -> LabelQueue {
+    queues.withLock { queues in
+      if let queue = queues[endpoint] { return queue }
+      let queue = LabelQueue()
+      queues[endpoint] = queue
+      return queue
     }
-    if !taken { lostLabels.add(1, ordering: .relaxed) }
   }
 
   // MARK: One round
@@ -104,10 +94,8 @@ final class Analyst: Sendable {
   /// - Returns: the endpoints whose evidence grew.
   func takeIn(now: Timestamp, monotonic: UInt64) -> Set<Name> {
     let runtimes = runtimes.withLock { $0 }
-    let arrived = labels.withLock { labels in
-      defer { labels.removeAll(keepingCapacity: true) }
-      return labels
-    }
+    // Labels first, then taps, then the labels' effect: a label's request is then always known.
+    let arrived = queues.withLock { $0 }.mapValues { $0.takeAll() }
     // From the monotonic clock of the records to the wall clock of the charts.
     let offset = now.microseconds * 1_000 - Int64(monotonic)
     return withDesk { desk in
@@ -115,9 +103,8 @@ final class Analyst: Sendable {
         let round = TapRound(desk: desk, runtime: runtime, offset: offset)
         runtime.drainTaps { record, row in round.take(record, row) }
         desk.figures(runtime.name).droppedTaps = runtime.droppedTaps
+        for label in arrived[runtime.name] ?? [] { round.take(label, now: now) }
       }
-      let second = Int(now.microseconds / 1_000_000)
-      for label in arrived { TapRound.take(label, desk: desk, second: second) }
       defer { desk.grown.removeAll(keepingCapacity: true) }
       return desk.grown
     }
@@ -172,13 +159,7 @@ struct TapRound {
     }
     desk.requestsInTick[name, default: 0] += 1
     judge(record, version, latency)
-    if let answering = self.version(record.answeredBy) {
-      desk.predictions.insert(
-        requestID: record.requestID, endpoint: name, version: answering,
-        route: Int(record.generation),
-        drawn: record.flags.contains(.drawn) && answering == version, label: record.label,
-        nanoseconds: record.timeNanoseconds)
-    }
+    figures.predictions?.record(record)
   }
 
   private func judge(_ record: TapRecord, _ version: VersionID, _ latency: Int) {
@@ -198,15 +179,16 @@ struct TapRound {
   }
 
   /// One late label.
-  static func take(_ late: Analyst.LateLabel, desk: AnalystDesk, second: Int) {
-    guard let answer = desk.predictions.take(requestID: late.requestID) else { return }
-    let figures = desk.figures(answer.endpoint)
-    let wrong = answer.label != late.label
-    figures.total.recordLabel(second: second, wrong: wrong)
-    figures.version(answer.version).series.recordLabel(second: second, wrong: wrong)
-    guard answer.drawn else { return }
+  func take(_ late: LabelArrival, now: Timestamp) {
+    guard let binding = figures.predictions?.bind(late),
+      case .bound(let answer, let isWrong) = binding, let version = version(answer.version)
+    else { return }
+    let second = Int(now.microseconds / 1_000_000)
+    figures.total.recordLabel(second: second, wrong: isWrong)
+    figures.version(version).series.recordLabel(second: second, wrong: isWrong)
+    guard answer.isDrawn else { return }
     let counted = desk.book.recordLabel(
-      answer.endpoint, route: answer.route, version: answer.version, wrong: wrong)
-    if counted { desk.grown.insert(answer.endpoint) }
+      name, route: Int(answer.generation), version: version, wrong: isWrong)
+    if counted { desk.grown.insert(name) }
   }
 }

@@ -13,8 +13,6 @@ final class AnalystDesk {
   var book = EvidenceBook()
   /// What is wrong now.
   var symptoms = SymptomTracker()
-  /// Answers that wait for their labels.
-  var predictions = PredictionLog()
   /// When each version was closed on each endpoint, in tickets.
   var fences: [Name: FenceLedger] = [:]
   /// Why an endpoint's route table could not be replaced.

@@ -1,4 +1,5 @@
 import Core
+import Serving
 import Telemetry
 
 /// What the analyst keeps of one version on one endpoint. Owned by the analyst's lock.
@@ -23,6 +24,8 @@ struct DriftVerdictCache {
 final class EndpointTelemetry {
   /// All versions together.
   let total = SecondSeries()
+  /// Answers that wait for their labels; nil when there was no memory for it.
+  let predictions = try? PredictionLog(capacity: 1 << 20)
   /// Each version that has served since the node began.
   private(set) var versions: [VersionID: VersionTelemetry] = [:]
   /// Records that the rings dropped because the analyst was behind.
@@ -31,8 +34,6 @@ final class EndpointTelemetry {
   var routedAfterFence = 0
   /// Requests that were refused because the endpoint is drained or empty.
   var refused = 0
-  /// Labels that came and found no answer to belong to.
-  var strayLabels = 0
 
   /// The telemetry of a version, made on first use.
   func version(_ id: VersionID) -> VersionTelemetry {

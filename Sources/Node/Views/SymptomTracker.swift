@@ -13,6 +13,8 @@ struct SymptomTracker {
     var driftedFeatures: [String]
     /// Why the running rollout is held by the guard; nil when it is not.
     var heldCause: String?
+    /// Why a version cannot serve or a change cannot be made; nil when all is well.
+    var routingFault: String?
   }
 
   /// Requests in the minute below which there is no verdict.
@@ -38,15 +40,21 @@ struct SymptomTracker {
     set(
       "rollout-held", endpoint, .warn, now,
       values.heldCause.map { "\(endpoint): the rollout is held: \($0)" })
+    set("routing", endpoint, .bad, now, values.routingFault.map { "\(endpoint): \($0)" })
   }
 
   /// Says whether the journal can be written.
-  mutating func updateJournal(durable: Bool, now: Timestamp) {
-    set(
-      "journal", nil, .bad, now,
-      durable
-        ? nil
-        : "the journal cannot be written: rollbacks work, nothing else does; free space on the disk")
+  mutating func updateJournal(durable: Bool, fault: String?, now: Timestamp) {
+    let sentence: String?
+    if let fault {
+      sentence = "the journal is damaged: \(fault); only rollbacks are done"
+    } else if !durable {
+      sentence =
+        "the journal cannot be written: rollbacks work, nothing else does; free space on the disk"
+    } else {
+      sentence = nil
+    }
+    set("journal", nil, .bad, now, sentence)
   }
 
   /// All present symptoms, worst first, then oldest first.

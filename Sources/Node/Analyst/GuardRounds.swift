@@ -1,0 +1,117 @@
+import Control
+import Core
+import Glibc
+import Serving
+import Storage
+
+/// The analyst's thread: take in what was reported, let the guard look, keep the clocks.
+struct GuardRounds {
+  /// Between two rounds, microseconds: an answer is judged at most so much later.
+  private static let roundMicroseconds: UInt32 = 2_000
+  /// Step clocks, step ends and holds.
+  private static let clockNanoseconds: UInt64 = 100_000_000
+  /// Symptoms, saved evidence, tombstones of other processes.
+  private static let slowNanoseconds: UInt64 = 1_000_000_000
+  /// A pause longer than this (a stopped machine) is not observed time.
+  private static let pauseNanoseconds: UInt64 = 1_000_000_000
+
+  private var lastClock = SystemClock.monotonicNanoseconds()
+  private var lastSlow = SystemClock.monotonicNanoseconds()
+  private var tombstoneGeneration: UInt64?
+
+  /// One round, with the sleep after it.
+  mutating func run(_ node: Node) {
+    let monotonic = SystemClock.monotonicNanoseconds()
+    var watched = node.analyst.takeIn(now: SystemClock.now(), monotonic: monotonic)
+    if monotonic - lastClock >= GuardRounds.clockNanoseconds {
+      let span = min(monotonic - lastClock, GuardRounds.pauseNanoseconds)
+      node.analyst.advanceClocks(by: TimeSpan(microseconds: Int64(span / 1_000)))
+      lastClock = monotonic
+      for endpoint in node.core.state.endpoints where endpoint.rollout != nil {
+        watched.insert(endpoint.name)
+      }
+    }
+    for endpoint in watched { node.watch(endpoint) }
+    if monotonic - lastSlow >= GuardRounds.slowNanoseconds {
+      lastSlow = monotonic
+      slow(node)
+    }
+    usleep(GuardRounds.roundMicroseconds)
+  }
+
+  private mutating func slow(_ node: Node) {
+    node.judgeSymptoms()
+    try? node.saveEvidence()
+    // Another process may have written a rollback because this one did not answer.
+    if let generation = try? node.tombstones.generation(), generation != tombstoneGeneration {
+      tombstoneGeneration = generation
+      try? node.obeyTombstones()
+    }
+  }
+}
+
+extension Node {
+  /// Lets the guard look at an endpoint's rollout, and does what it decides.
+  func watch(_ endpoint: Name) {
+    let state = core.state
+    guard let running = state.endpoint(endpoint)?.rollout else { return }
+    let evidence = analyst.withDesk { desk -> RolloutEvidence? in
+      guard let evidence = desk.book.evidence(of: endpoint), evidence.rollout == running.id else {
+        return nil
+      }
+      return evidence
+    }
+    guard let evidence else { return }
+    fixLatencyThresholds(endpoint, running, evidence)
+    guard !observe(state, endpoint: endpoint, evidence: evidence, now: SystemClock.now()).isEmpty
+    else { return }
+    do {
+      _ = try core.transact(on: plane) { state in
+        observe(state, endpoint: endpoint, evidence: evidence, now: SystemClock.now())
+      }
+    } catch {
+      // The journal cannot take a forward move: it is tried again in the next round.
+      analyst.noteRoutingFault(endpoint, NodeError(describing: error).message)
+    }
+  }
+
+  /// Latency is judged from the moment the stable has answered often enough.
+  private func fixLatencyThresholds(
+    _ endpoint: Name, _ rollout: Rollout, _ evidence: RolloutEvidence
+  ) {
+    guard evidence.thresholds == nil,
+      rollout.plan.metrics.contains(where: { $0.metric == .latency }),
+      let thresholds = latencyThresholds(
+        of: rollout.fallback, on: endpoint, slack: rollout.plan.latencySlack)
+    else { return }
+    analyst.withDesk { $0.book.judgeLatency(endpoint, by: thresholds) }
+  }
+
+  /// Looks at the last minute of every endpoint for something wrong.
+  func judgeSymptoms() {
+    let now = SystemClock.now()
+    let state = core.state
+    let durable = core.durable
+    let fault = core.fault
+    analyst.withDesk { desk in
+      desk.symptoms.updateJournal(durable: durable, fault: fault, now: now)
+      for endpoint in state.endpoints {
+        let figures = desk.figures(endpoint.name)
+        let last = Int(now.microseconds / 1_000_000) - 1
+        let point = figures.total.window(endingAt: last, seconds: 60)
+        var held: String?
+        if let rollout = endpoint.rollout, case .held(let cause) = rollout.phase, cause.isGuard {
+          held = cause.words
+        }
+        let shown = endpoint.rollout?.candidate ?? endpoint.stable
+        let drifted = shown.flatMap { figures.versions[$0] }.map(DriftViews.drifted) ?? []
+        desk.symptoms.update(
+          endpoint.name,
+          SymptomTracker.Values(
+            requests: point.counts.requests, errorRate: point.errorRate,
+            p99Milliseconds: point.p99Milliseconds, driftedFeatures: drifted, heldCause: held,
+            routingFault: desk.routingFaults[endpoint.name]), now: now)
+      }
+    }
+  }
+}
