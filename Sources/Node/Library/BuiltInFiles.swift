@@ -1,0 +1,165 @@
+/// Plans and runbooks that come with the program, written here by `scripts/embed-library`.
+enum BuiltInFiles {
+  /// The files of `samples/plans`, by name.
+  static let planFiles: [String: String] = [
+    "careful.yaml": """
+    # Small steps for a version that is hard to judge; a person approves the move past half.
+    name: careful
+    summary: 1, 5, 10, 25 and 50 % over five hours, approval, then 100 % with a soak of 24 h
+    steps:
+      - weight: 1%
+        hold: 1h
+        min_requests: 500
+      - weight: 5%
+        hold: 1h
+        min_requests: 1000
+      - weight: 10%
+        hold: 1h
+        min_requests: 2000
+      - weight: 25%
+        hold: 1h
+        min_requests: 5000
+      - weight: 50%
+        hold: 1h
+        min_requests: 10000
+        approval: true
+      - weight: 100%
+    metrics:
+      - metric: errors
+        tolerance: 1.1
+        risk_share: 40%
+      - metric: wrong_answers
+        tolerance: 1.1
+        risk_share: 40%
+      - metric: latency
+        tolerance: 1.25
+        risk_share: 20%
+    latency_slack: 2ms
+    hold_risk: 5%
+    rollback_risk: 1%
+    soak: 24h
+    hold_deadline: 12h
+
+    """,
+    "quick-ramp.yaml": """
+    # A ramp of a minute for trying things out: enough traffic must have been seen at each step.
+    name: quick-ramp
+    summary: 5 %, 25 % and 50 % for 15 s each, then 100 % with a soak of 20 s
+    steps:
+      - weight: 5%
+        hold: 15s
+        min_requests: 200
+      - weight: 25%
+        hold: 15s
+        min_requests: 1000
+      - weight: 50%
+        hold: 15s
+        min_requests: 2000
+      - weight: 100%
+    metrics:
+      - metric: errors
+        tolerance: 1.25
+        risk_share: 40%
+      - metric: wrong_answers
+        tolerance: 1.25
+        risk_share: 40%
+      - metric: latency
+        tolerance: 1.25
+        risk_share: 20%
+    latency_slack: 5ms
+    hold_risk: 5%
+    rollback_risk: 1%
+    soak: 20s
+
+    """,
+    "standard-launch.yaml": """
+    # The launch checklist: 10 % for an hour, 50 % for two, then everyone, watched for a day.
+    name: standard-launch
+    summary: 10 % for 1 h, 50 % for 2 h, 100 %, then a soak of 24 h
+    steps:
+      - weight: 10%
+        hold: 1h
+        min_requests: 1000
+      - weight: 50%
+        hold: 2h
+        min_requests: 5000
+      - weight: 100%
+    metrics:
+      - metric: errors
+        tolerance: 1.25
+        risk_share: 40%
+      - metric: wrong_answers
+        tolerance: 1.25
+        risk_share: 40%
+      - metric: latency
+        tolerance: 1.25
+        risk_share: 20%
+    latency_slack: 5ms
+    hold_risk: 5%
+    rollback_risk: 1%
+    soak: 24h
+
+    """,
+  ]
+
+  /// The files of `samples/runbooks`, by name.
+  static let runbookFiles: [String: String] = [
+    "drift-detected.yaml": """
+    # What comes in, or what goes out, no longer looks like the training data.
+    name: drift-detected
+    title: Drift detected
+    symptom: drift
+    steps:
+      - check: at least one feature has drifted
+        metric: drifted_features
+        above: 0
+      - action: hold the running rollout until somebody has looked
+        when:
+          metric: rollout_active
+          above: 0
+        command: pause
+      - note: open the feature in the Drift pane and compare its range with the feed's last change
+      - note: drift on one version alone points to how it was prepared; roll back when answers are wrong
+
+    """,
+    "high-error-rate.yaml": """
+    # More answers fail than users can bear.
+    name: high-error-rate
+    title: High error rate
+    symptom: high-error-rate
+    steps:
+      - check: requests come at all
+        metric: requests_per_second
+        above: 1
+      - check: more than 5 % of the answers fail
+        metric: error_rate
+        above: 5%
+      - action: hold the running rollout where it is
+        when:
+          metric: rollout_active
+          above: 0
+        command: pause
+      - action: give all traffic back to the last good version
+        command: rollback
+
+    """,
+    "high-latency.yaml": """
+    # Answers come, but too late.
+    name: high-latency
+    title: High latency
+    symptom: high-latency
+    steps:
+      - check: the slowest hundredth takes more than 100 ms
+        metric: p99_ms
+        above: 100
+      - note: compare the requests a second with a usual hour; more load alone can be the cause
+      - action: take one step back in the running rollout
+        when:
+          metric: rollout_active
+          above: 0
+        command: step-back
+      - note: no better after a minute, roll back (R)
+
+    """,
+  ]
+}
