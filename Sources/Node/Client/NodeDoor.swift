@@ -1,5 +1,6 @@
 import Control
 import Core
+import Storage
 
 /// How a node is opened.
 public struct NodeOptions: Sendable {
@@ -53,5 +54,68 @@ public struct ReplayOptions: Sendable, Codable {
     self.speed = speed
     self.seed = seed
     self.scenario = scenario
+  }
+}
+
+/// Finds the node of a state directory, or becomes it.
+public enum NodeDoor {
+  /// `$XDG_STATE_HOME/sluice`, or its usual place under the home directory.
+  public static func defaultStateDirectory() -> String {
+    (try? StateDirectory.defaultPath()) ?? "/var/tmp/sluice"
+  }
+
+  /// A client of the running node.
+  /// - Throws: ``NodeError`` with the code `unreachable` when none runs or it does not answer.
+  public static func connect(stateDirectory: String) throws -> any NodeClient {
+    let directory = try StateDirectory(stateDirectory, create: false)
+    return try SocketNodeClient(path: directory.socketPath)
+  }
+
+  /// A client of the node that runs on the directory; when none does, a node in this process, which
+  /// holds the lock and listens to nobody.
+  /// - Throws: a ``Failure``: the node does not answer, or the state cannot be opened.
+  public static func open(stateDirectory: String, serves: Bool = false) throws -> any NodeClient {
+    if isNodeRunning(stateDirectory: stateDirectory) {
+      return try connect(stateDirectory: stateDirectory)
+    }
+    return try Node.open(
+      NodeOptions(stateDirectory: stateDirectory, listens: serves, serves: serves))
+  }
+
+  /// Whether a process holds the directory.
+  public static func isNodeRunning(stateDirectory: String) -> Bool {
+    guard let directory = try? StateDirectory(stateDirectory, create: false) else { return false }
+    return directory.isLocked
+  }
+
+  /// Writes a rollback that the node obeys when it wakes or restarts, without asking it.
+  /// - Returns: one sentence on what was written.
+  /// - Throws: a ``Failure`` when the endpoint or the target cannot be found in the journal.
+  public static func forceRollback(
+    stateDirectory: String, endpoint: Name, to target: VersionID?, actor: ActorID
+  ) throws -> String {
+    let directory = try StateDirectory(stateDirectory, create: false)
+    let reader = try JournalReader(directory)
+    var state = ControlState()
+    var cursor = reader.cursor()
+    while let record = try cursor.next() { state.fold(try Recovery.event(of: record)) }
+    guard let known = state.endpoint(endpoint) else {
+      throw NodeError(.unknown, "there is no endpoint \"\(endpoint)\": see sluice endpoint list")
+    }
+    let targets = known.rollbackTargets()
+    guard let fallback = target ?? targets.first, targets.contains(fallback) else {
+      throw NodeError(
+        .refused,
+        targets.isEmpty
+          ? "\(endpoint) has nothing to roll back to"
+          : "\(endpoint) cannot go back to \(target.map { "\($0)" } ?? "-"): choose one of "
+            + targets.map { "\($0)" }.joined(separator: ", "))
+    }
+    let closed = (known.split?.versions ?? []).filter { $0 != fallback }
+    _ = try Tombstones(directory).record(
+      Fence(
+        endpoint: endpoint, closed: closed, fallback: fallback, actor: actor,
+        time: SystemClock.now()))
+    return "recorded: \(endpoint) goes back to \(fallback) as soon as its node wakes or restarts"
   }
 }

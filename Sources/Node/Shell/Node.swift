@@ -30,6 +30,7 @@ public final class Node: NodeClient, Sendable {
     var server: ControlSocketServer?
     var replay: ReplaySource?
     var isStopped = false
+    var stopRequested = false
     var processor = ProcessorMeter()
   }
 
@@ -132,8 +133,11 @@ public final class Node: NodeClient, Sendable {
     try? saveEvidence()
   }
 
-  /// Whether somebody asked the node to stop.
-  public var isStopped: Bool { running.withLock { $0.isStopped } }
+  /// Asks whoever runs the node to stop it; a node cannot stop itself from one of its threads.
+  func requestStop() { running.withLock { $0.stopRequested = true } }
+
+  /// Whether somebody asked the node to stop, over the socket or here.
+  public var shouldStop: Bool { running.withLock { $0.stopRequested || $0.isStopped } }
 
   // MARK: Traffic
 

@@ -1,0 +1,172 @@
+import Control
+import Core
+import Glibc
+import Storage
+
+extension Node {
+  /// Answers one request; the console calls it directly, the control socket on its threads.
+  /// - Throws: a ``Failure`` that says why it was refused.
+  public func send(_ request: NodeRequest) throws -> NodeReply {
+    switch request {
+    case .ping: return .ready(info())
+    case .snapshot(let request): return .snapshot(snapshot(request))
+    case .perform(let order): return .outcome(try perform(order))
+    case .previewRamp(let endpoint, let version, let plan):
+      return .rampPreview(try previewRamp(endpoint, version, plan))
+    case .runbook(let name, let endpoint, let dryRun, let actor):
+      return .runbookRun(try runRunbook(name, on: endpoint, dryRun: dryRun, actor: actor))
+    case .journal(let after, let limit): return .journal(try journal(after: after, limit: limit))
+    case .verifyJournal: return .journalCheck(try verifyJournal())
+    case .version(let version): return .version(try detail(of: version))
+    case .shutdown:
+      requestStop()
+      return .ready(info())
+    }
+  }
+
+  /// Reads plans and runbooks again, all or nothing.
+  /// - Throws: a ``Failure`` with file, line and column; what was known stays then.
+  public func reload() throws { try library.reload() }
+
+  /// The process as the header shows it.
+  func info() -> NodeInfo {
+    NodeInfo(
+      program: Product.version, pid: Int(getpid()), started: started,
+      stateDirectory: directory.path, profile: options.profile, processors: processors(),
+      residentBytes: ProcessFigures.residentBytes(), trafficSource: trafficWords,
+      sequence: core.sequence, durable: core.durable)
+  }
+
+  /// One consistent picture.
+  func snapshot(_ request: SnapshotRequest) -> NodeSnapshot {
+    let state = core.state
+    let now = SystemClock.now()
+    let prepared = shelf.prepared
+    let (summaries, detail, registry, symptoms) = analyst.withDesk { desk in
+      let builder = SnapshotBuilder(
+        request: request, now: now, state: state, prepared: prepared, desk: desk)
+      return (
+        builder.summaries(), builder.detail(), builder.registry(), desk.symptoms.symptoms
+      )
+    }
+    let rows = core.recentRows(min(max(request.eventLimit, 0), 1_000))
+    let events = rows.filter { row in request.at.map { row.time <= $0 } ?? true }
+    return NodeSnapshot(
+      time: now, node: info(), endpoints: summaries, detail: detail, registry: registry,
+      events: events, symptoms: symptoms,
+      runbooks: runbookViews(symptoms, endpoint: detail?.name, rows: rows), plans: library.plans)
+  }
+
+  private func runbookViews(
+    _ symptoms: [Symptom], endpoint: Name?, rows: [JournalRow]
+  ) -> [RunbookView] {
+    let present = Set(symptoms.filter { $0.endpoint == endpoint }.map(\.kind))
+    let views = library.runbooks.map { runbook in
+      RunbookView(
+        name: runbook.name, title: runbook.title, symptom: runbook.symptom,
+        proposed: present.contains(runbook.symptom), steps: runbook.steps.map(\.sentence),
+        lastRun: rows.first {
+          $0.kind == "runbook-run" && $0.endpoint == endpoint
+            && $0.summary.contains(runbook.name)
+        }.map { "\($0.time.clock)Z by \($0.actor)" })
+    }
+    return views.filter(\.proposed) + views.filter { !$0.proposed }
+  }
+
+  // MARK: Journal and registry
+
+  private func journal(after: Int, limit: Int) throws -> [JournalRow] {
+    let records = try core.withJournal { journal in
+      try journal.reader.records(after: max(0, after), limit: min(max(limit, 1), 10_000))
+    }
+    return try records.map {
+      JournalRow(event: try Recovery.event(of: $0), sequence: $0.sequence)
+    }
+  }
+
+  private func verifyJournal() throws -> JournalCheck {
+    let check = try core.withJournal { try $0.reader.verify() }
+    return JournalCheck(
+      events: check.count, head: check.count > 0 ? check.head.hash : nil, fault: check.fault)
+  }
+
+  private func detail(of version: VersionID) throws -> VersionDetail {
+    let state = core.state
+    guard let registered = state.version(version) else {
+      throw NodeError(.unknown, "there is no version \(version): see sluice model list")
+    }
+    var damage: String?
+    do {
+      _ = try artifacts.verify(registered.draft.artifact)
+    } catch {
+      damage = error.message
+    }
+    var card = ""
+    if let digest = registered.draft.card {
+      card = String(decoding: try artifacts.read(digest), as: UTF8.self)
+    }
+    return VersionDetail(
+      registered: RegisteredVersionView(registered, in: state),
+      signature: registered.draft.signature, card: card,
+      hasReference: registered.draft.reference != nil, damage: damage)
+  }
+
+  // MARK: Ramp preview
+
+  private func previewRamp(
+    _ endpoint: Name, _ version: VersionID, _ plan: Plan
+  ) throws -> RampPreview {
+    let state = core.state
+    guard let known = state.endpoint(endpoint) else {
+      throw NodeError(.unknown, "there is no endpoint \"\(endpoint)\": see sluice endpoint list")
+    }
+    let command = Command.startRamp(endpoint: endpoint, version: version, plan: plan)
+    var refusal: String?
+    do {
+      // As if it were loaded: loading is part of starting, and can still fail then.
+      _ = try decide(
+        state, command,
+        DecisionContext(
+          now: SystemClock.now(), actor: .currentPerson(),
+          prepared: Set(state.versions.map(\.version))))
+    } catch {
+      refusal = error.message
+    }
+    let last = Int(SystemClock.now().microseconds / 1_000_000) - 1
+    let rate = analyst.withDesk { desk in
+      desk.telemetry[endpoint]?.total.window(endingAt: last, seconds: 60).requestsPerSecond ?? 0
+    }
+    return RampPreview(
+      endpoint: endpoint, candidate: version,
+      fallback: known.rollout?.fallback ?? known.stable ?? version, plan: plan,
+      steps: RampWords.steps(plan, requestsPerSecond: rate),
+      summary: RampWords.summary(plan, fallback: known.stable), refusal: refusal)
+  }
+}
+
+/// What a plan will do, in sentences.
+enum RampWords {
+  /// One sentence a step, with the requests to expect at the present rate.
+  static func steps(_ plan: Plan, requestsPerSecond: Double) -> [String] {
+    plan.steps.enumerated().map { index, step in
+      let expected = requestsPerSecond * step.hold.seconds * Double(step.weight) / 10_000
+      var parts = ["\(index + 1)  \(percentText(step.weight))"]
+      if step.hold > .zero { parts.append("for \(step.hold)") }
+      if expected >= 1 { parts.append("about \(decimal(expected, 0)) requests") }
+      if step.minRequests > 0 { parts.append("at least \(step.minRequests)") }
+      if step.needsApproval { parts.append("then a person approves") }
+      return parts.joined(separator: ", ")
+    }
+  }
+
+  /// The whole plan in a sentence.
+  static func summary(_ plan: Plan, fallback: VersionID?) -> String {
+    let time = plan.steps.reduce(TimeSpan.zero) { $0 + $1.hold }
+    let watch =
+      plan.metrics.isEmpty
+      ? "nothing is judged"
+      : "judged by " + plan.metrics.map(\.metric.words).joined(separator: ", ")
+    return "\(plan.steps.count) steps over \(time), soak \(plan.soak); \(watch); "
+      + "back to \(fallback.map { "\($0)" } ?? "the stable version") by itself on breach"
+  }
+}
