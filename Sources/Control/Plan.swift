@@ -58,6 +58,9 @@ public struct Plan: Sendable, Hashable, Codable {
   public let steps: [PlanStep]
   /// The judged metrics; empty means that nothing guards the ramp.
   public let metrics: [JudgedMetric]
+  /// An answer counts as slow when it is slower than the stable's quantile by more than this, so
+  /// that a model that takes microseconds longer is not called worse.
+  public let latencySlack: TimeSpan
   /// The guard holds when evidence reaches `1 / holdRisk`.
   public let holdRisk: Double
   /// The guard rolls back when evidence reaches `1 / rollbackRisk`.
@@ -71,7 +74,7 @@ public struct Plan: Sendable, Hashable, Codable {
   public init(
     name: String, summary: String, steps: [PlanStep], metrics: [JudgedMetric],
     holdRisk: Double = 0.05, rollbackRisk: Double = 0.01, soak: TimeSpan = .zero,
-    holdDeadline: TimeSpan? = nil
+    holdDeadline: TimeSpan? = nil, latencySlack: TimeSpan = .milliseconds(5)
   ) {
     self.name = name
     self.summary = summary
@@ -81,6 +84,7 @@ public struct Plan: Sendable, Hashable, Codable {
     self.rollbackRisk = rollbackRisk
     self.soak = soak
     self.holdDeadline = holdDeadline
+    self.latencySlack = latencySlack
   }
 
   /// The evidence at which the guard holds (20 by default).
