@@ -87,8 +87,21 @@ public enum EProcess {
 
   /// E of the epochs, at most ``evidenceLimit``.
   public static func evidence(_ epochs: [Epoch], tolerance: Double) -> Double {
-    let value = exp(logEvidence(epochs, tolerance: tolerance))
+    value(fromLog: logEvidence(epochs, tolerance: tolerance))
+  }
+
+  /// E of ln E, at most ``evidenceLimit``.
+  public static func value(fromLog logEvidence: Double) -> Double {
+    let value = exp(logEvidence)
     return value < evidenceLimit ? value : evidenceLimit
+  }
+
+  /// ln of the mean of several E, given as ln E; a mean of such processes is one too.
+  public static func logMean(_ logEvidence: [Double]) -> Double {
+    guard !logEvidence.isEmpty else { return 0 }
+    var sum = LogSum()
+    for value in logEvidence { sum.add(value) }
+    return sum.value - log(Double(logEvidence.count))
   }
 
   /// ln of the weight of the test that starts with epoch `k`.
