@@ -1,0 +1,87 @@
+import Core
+
+extension Decision {
+  /// Takes all traffic back. Never refused for a missing reason, and as stale only when it would go
+  /// elsewhere than where the person saw.
+  func rollBack(
+    _ name: Name, _ wanted: VersionID?, _ symptom: String?
+  ) throws(ControlError) -> Event {
+    let endpoint = try known(name)
+    let target = try rollbackTarget(endpoint, wanted)
+    return change(
+      endpoint, .rolledBack(endpoint.rollback(to: target, .operator, liveEvidence(endpoint))),
+      reason: symptom, to: Split(all: target))
+  }
+
+  func abort(_ name: Name, _ reason: String?) throws(ControlError) -> Event {
+    let (endpoint, rollout) = try running(name, "nothing to abort", isSafe: true)
+    var target = rollout.fallback
+    if !context.prepared.contains(target) {
+      // The fallback should be loaded always; when it is not, the next good one serves.
+      guard let other = endpoint.rollbackTargets(prepared: context.prepared).first else {
+        throw ControlError(
+          .refused,
+          "\(target), where the ramp of \(rollout.candidate) would go back to, is not loaded and no "
+            + "other good version is: deploy one on \(name) first")
+      }
+      target = other
+    }
+    return change(
+      endpoint, .aborted(endpoint.rollback(to: target, .operator, evidence(rollout))),
+      reason: reason, to: Split(all: target))
+  }
+
+  private func liveEvidence(_ endpoint: EndpointState) -> RolloutEvidence? {
+    endpoint.rollout.map { evidence($0) }
+  }
+
+  private func rollbackTarget(
+    _ endpoint: EndpointState, _ wanted: VersionID?
+  ) throws(ControlError) -> VersionID {
+    if let wanted {
+      try checkMayHaveWeight(wanted, endpoint)
+      guard wanted != endpoint.rollout?.candidate else {
+        throw ControlError(
+          .refused,
+          "\(wanted) is being ramped on \(endpoint.name), that is no way back: \"sluice promote "
+            + "\(endpoint.name)\" gives it all traffic")
+      }
+      guard endpoint.rollout != nil || endpoint.split != Split(all: wanted) else {
+        throw ControlError(
+          .refused, "\(wanted) has all of \(endpoint.name)'s traffic already")
+      }
+      return wanted
+    }
+    let targets = endpoint.rollbackTargets()
+    guard !targets.isEmpty else {
+      let only = endpoint.stable.map { "\($0) is the only good version there" } ?? "it is empty"
+      throw ControlError(.refused, "nothing to roll back to on \(endpoint.name): \(only)")
+    }
+    guard let target = endpoint.rollbackTargets(prepared: context.prepared).first else {
+      throw ControlError(
+        .refused,
+        "nothing to roll back to on \(endpoint.name): \(targets[0]) is not loaded; choose a version "
+          + "with --to, or drain the endpoint")
+    }
+    if let expected = context.expectedGeneration, expected != endpoint.generation,
+      remembered(endpoint, expected)?.rollbackTarget != target
+    {
+      throw stale(endpoint, expected)
+    }
+    return target
+  }
+}
+
+extension EndpointState {
+  /// All traffic to `target`; every other version that has some is closed, and the candidate too.
+  func rollback(
+    to target: VersionID, _ cause: RollbackCause, _ evidence: RolloutEvidence?,
+    metric: MetricEvidence? = nil
+  ) -> Rollback {
+    var closing = split?.versions ?? []
+    if let rollout { closing.append(rollout.candidate) }
+    return Rollback(
+      target: target, closed: Set(closing).subtracting([target]).sorted(), cause: cause,
+      rollout: rollout?.id, metric: metric, evidence: evidence)
+  }
+}

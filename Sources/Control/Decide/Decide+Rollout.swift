@@ -1,0 +1,226 @@
+import Core
+
+extension Decision {
+  func startRamp(
+    _ name: Name, _ version: VersionID, _ plan: Plan
+  ) throws(ControlError) -> Event {
+    let endpoint = try current(name)
+    let found = try registered(version)
+    do { try plan.validate() } catch { throw ControlError(.badInput, error.message) }
+    try checkNoRollout(endpoint, "an endpoint has one ramp at a time")
+    guard let stable = endpoint.stable, let split = endpoint.split else {
+      throw ControlError(
+        .refused,
+        "\(name) serves nothing yet, so there is nothing to compare with: \"sluice deploy \(name) "
+          + "\(version)\" gives \(version) all traffic")
+    }
+    guard version != stable else {
+      throw ControlError(
+        .refused, "\(version) is the stable of \(name) already: ramp another version")
+    }
+    guard !endpoint.isDrained else {
+      throw ControlError(
+        .refused,
+        "\(name) is drained, a ramp would see nothing: \"sluice endpoint enable \(name)\" first")
+    }
+    if let other = split.versions.first(where: { $0 != stable && $0 != version }) {
+      throw ControlError(
+        .refused,
+        "\(other) also has traffic on \(name): give it to the stable first with \"sluice split "
+          + "\(name) \(stable)=100%\"")
+    }
+    try checkFits(version, found.draft.signature, endpoint)
+    try checkPrepared(version)
+    try checkPrepared(stable)
+    let start = RampStart(
+      rollout: endpoint.rolloutCount + 1, candidate: version, fallback: stable, plan: plan,
+      thresholds: plan.metrics.contains { $0.metric == .latency } ? context.stableLatency : nil)
+    return change(
+      endpoint, .rampStarted(start),
+      to: Split(stable: stable, candidate: version, weight: plan.steps[0].weight))
+  }
+
+  func pause(_ name: Name) throws(ControlError) -> Event {
+    let (endpoint, rollout) = try running(name, "nothing to pause", isSafe: true)
+    if case .held(let cause) = rollout.phase, cause != .noData {
+      throw ControlError(
+        .refused, "the ramp of \(rollout.candidate) is held already: \(cause.words)")
+    }
+    return change(endpoint, .held(rollout.change(evidence(rollout), hold: .operator)))
+  }
+
+  func resume(_ name: Name, _ reason: String?) throws(ControlError) -> Event {
+    let (endpoint, rollout) = try running(name, "nothing to resume")
+    guard let hold = rollout.hold else {
+      throw ControlError(
+        .refused, "the ramp of \(rollout.candidate) is not held, it is \(rollout.phaseWord)")
+    }
+    guard hold != .noData else {
+      throw ControlError(
+        .refused,
+        "the ramp of \(rollout.candidate) waits for traffic on \(name): it goes on by itself when "
+          + "requests come")
+    }
+    try checkReason(hold, reason, "going on", rollout)
+    let live = evidence(rollout)
+    return change(
+      endpoint,
+      .resumed(
+        rollout.change(
+          live, hold: hold, isUnverified: hold.isGuard, metric: metric(hold, rollout, live))),
+      reason: reason)
+  }
+
+  func step(
+    _ name: Name, _ direction: StepDirection, _ reason: String?
+  ) throws(ControlError) -> Event {
+    let (endpoint, rollout) = try running(name, "no step to take")
+    try checkWeightChanges(rollout)
+    return switch direction {
+    case .next: try stepForward(endpoint, rollout, reason)
+    case .previous: try stepBack(endpoint, rollout, reason)
+    }
+  }
+
+  private func stepForward(
+    _ endpoint: EndpointState, _ rollout: Rollout, _ reason: String?
+  ) throws(ControlError) -> Event {
+    guard let next = rollout.nextStep else {
+      throw ControlError(
+        .refused,
+        "\(rollout.candidate) has 100% already: \"sluice promote \(endpoint.name)\" ends the ramp")
+    }
+    let weight = rollout.plan.steps[next].weight
+    try checkReason(rollout.hold, reason, "stepping past it", rollout)
+    try checkPrepared(rollout.candidate)
+    let live = evidence(rollout)
+    let gap = rollout.stepGap(live) ?? (weight == Split.whole ? rollout.metricGap(live)?.words : nil)
+    if weight == Split.whole, let gap, !isGiven(reason) {
+      throw needsReason("giving \(rollout.candidate) all traffic", gap, endpoint)
+    }
+    let isUnverified = gap != nil || rollout.hold?.isGuard == true
+    return change(
+      endpoint,
+      .stepped(rollout.change(live, step: next, weight: weight, isUnverified: isUnverified)),
+      reason: reason, to: rollout.split(weight))
+  }
+
+  private func stepBack(
+    _ endpoint: EndpointState, _ rollout: Rollout, _ reason: String?
+  ) throws(ControlError) -> Event {
+    guard rollout.step > 0 else {
+      throw ControlError(
+        .refused,
+        "the ramp of \(rollout.candidate) is at its first step: \"sluice abort \(endpoint.name)\" "
+          + "takes all its traffic away")
+    }
+    let step = rollout.step - 1
+    let weight = rollout.plan.steps[step].weight
+    // After a weight set by hand the earlier step may have more weight than now.
+    if weight > rollout.weight {
+      try checkReason(rollout.hold, reason, "raising the weight", rollout)
+    }
+    try checkPrepared(rollout.fallback)
+    return change(
+      endpoint, .stepped(rollout.change(evidence(rollout), step: step, weight: weight)),
+      reason: reason, to: rollout.split(weight))
+  }
+
+  func setWeight(
+    _ name: Name, _ weight: BasisPoints, _ reason: String?
+  ) throws(ControlError) -> Event {
+    let (endpoint, rollout) = try running(name, "no candidate has a weight")
+    guard weight > 0, weight < Split.whole else {
+      throw ControlError(
+        .badInput,
+        "\(percentText(weight)) is no weight between steps: \"sluice abort \(name)\" takes all "
+          + "traffic away, \"sluice promote \(name)\" gives all")
+    }
+    guard weight != rollout.weight else {
+      throw ControlError(
+        .refused, "\(rollout.candidate) has \(percentText(weight)) already")
+    }
+    if weight > rollout.weight {
+      try checkReason(rollout.hold, reason, "raising the weight", rollout)
+      try checkPrepared(rollout.candidate)
+    }
+    try checkPrepared(rollout.fallback)
+    try checkWeightChanges(rollout)
+    return change(
+      endpoint, .weightSet(rollout.change(evidence(rollout), weight: weight)), reason: reason,
+      to: rollout.split(weight))
+  }
+
+  func promote(_ name: Name, _ reason: String?) throws(ControlError) -> Event {
+    let (endpoint, rollout) = try running(name, "nothing to promote")
+    try checkReason(rollout.hold, reason, "promoting", rollout)
+    try checkPrepared(rollout.candidate)
+    let live = evidence(rollout)
+    let gap = rollout.promotionGap(live)
+    if let gap, !isGiven(reason) {
+      throw needsReason("promoting \(rollout.candidate)", gap, endpoint)
+    }
+    let last = rollout.plan.steps.count - 1
+    return change(
+      endpoint,
+      .promoted(
+        rollout.change(
+          live, step: last, weight: Split.whole,
+          isUnverified: gap != nil || rollout.hold?.isGuard == true,
+          completes: rollout.isSoaking || rollout.plan.soak == .zero)),
+      reason: reason, to: rollout.split(Split.whole))
+  }
+
+  // MARK: - What they share
+
+  /// The endpoint and its running rollout. A safe command (one that cannot raise risk) is refused as
+  /// stale only when the person saw another rollout.
+  func running(
+    _ name: Name, _ nothing: String, isSafe: Bool = false
+  ) throws(ControlError) -> (EndpointState, Rollout) {
+    let endpoint = isSafe ? try known(name) : try current(name)
+    guard let rollout = endpoint.rollout else {
+      throw ControlError(.refused, "no ramp runs on \(name): \(nothing)")
+    }
+    if let expected = context.expectedGeneration, expected != endpoint.generation, isSafe,
+      let seen = remembered(endpoint, expected), seen.rollout != rollout.id
+    {
+      throw stale(endpoint, expected)
+    }
+    return (endpoint, rollout)
+  }
+
+  private func checkReason(
+    _ hold: HoldCause?, _ reason: String?, _ doing: String, _ rollout: Rollout
+  ) throws(ControlError) {
+    guard let hold, hold.isGuard, !isGiven(reason) else { return }
+    throw ControlError(
+      .refused,
+      "the guard holds the ramp of \(rollout.candidate) (\(hold.words)): \(doing) needs a reason, "
+        + "--reason \"...\"")
+  }
+
+  private func needsReason(
+    _ doing: String, _ gap: String, _ endpoint: EndpointState
+  ) -> ControlError {
+    ControlError(
+      .refused,
+      "\(doing) on \(endpoint.name) now needs a reason, --reason \"...\": \(gap)")
+  }
+
+  private func checkWeightChanges(_ rollout: Rollout) throws(ControlError) {
+    guard rollout.epoch < ControlLimits.manualWeightChangesMax else {
+      throw ControlError(
+        .refused,
+        "the weight of \(rollout.candidate) was changed \(rollout.epoch) times in this ramp, the "
+          + "most allowed by hand: let the plan go on, promote or abort")
+    }
+  }
+
+  private func metric(
+    _ hold: HoldCause, _ rollout: Rollout, _ evidence: RolloutEvidence
+  ) -> MetricEvidence? {
+    guard case .suspect(let metric) = hold else { return nil }
+    return Judge.evaluate(evidence, plan: rollout.plan).first { $0.metric == metric }
+  }
+}

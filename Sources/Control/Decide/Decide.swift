@@ -1,0 +1,126 @@
+import Core
+
+/// What a command comes to in a state: the events to commit and then to ``apply(_:_:)``, or a
+/// refusal that changes nothing. Pure: the same arguments give the same answer, on any machine.
+///
+/// Every command gives exactly one event.
+/// - Throws: ``ControlError`` with the remedy in its sentence.
+public func decide(
+  _ state: ControlState, _ command: Command, _ context: DecisionContext
+) throws(ControlError) -> [Event] {
+  let decision = Decision(state: state, context: context)
+  switch command {
+  case .registerVersion(let draft): return [try decision.register(draft)]
+  case .createEndpoint(let name): return [try decision.createEndpoint(name)]
+  case .drainEndpoint(let name): return [try decision.setDrained(name, true)]
+  case .enableEndpoint(let name): return [try decision.setDrained(name, false)]
+  case .deploy(let name, let version): return [try decision.deploy(name, version)]
+  case .unload(let name, let version): return [try decision.unload(name, version)]
+  case .setSplit(let name, let split): return [try decision.setSplit(name, split)]
+  case .undo(let name): return [try decision.undo(name)]
+  case .startRamp(let name, let version, let plan):
+    return [try decision.startRamp(name, version, plan)]
+  case .pause(let name): return [try decision.pause(name)]
+  case .resume(let name, let reason): return [try decision.resume(name, reason)]
+  case .step(let name, let direction, let reason):
+    return [try decision.step(name, direction, reason)]
+  case .setCandidateWeight(let name, let weight, let reason):
+    return [try decision.setWeight(name, weight, reason)]
+  case .promote(let name, let reason): return [try decision.promote(name, reason)]
+  case .abort(let name, let reason): return [try decision.abort(name, reason)]
+  case .rollBack(let name, let target, let symptom):
+    return [try decision.rollBack(name, target, symptom)]
+  case .annotate(let name, let text): return [try decision.annotate(name, text)]
+  case .recordRunbook(let name, let runbook, let outcome, let steps):
+    return [
+      try decision.recordRunbook(name, RunbookRun(runbook: runbook, outcome: outcome, steps: steps))
+    ]
+  }
+}
+
+/// One decision in the making: the state, the context, and what every command needs of them.
+struct Decision {
+  let state: ControlState
+  let context: DecisionContext
+
+  /// The endpoint, when there is one of that name.
+  func known(_ name: Name) throws(ControlError) -> EndpointState {
+    if let endpoint = state.endpoint(name) { return endpoint }
+    let names = state.endpoints.prefix(5).map(\.name.text).joined(separator: ", ")
+    let others = names.isEmpty ? "there is none yet" : "there are: \(names)"
+    throw ControlError(
+      .unknown,
+      "there is no endpoint \"\(name)\" (\(others)): create it with \"sluice endpoint create \(name)\""
+    )
+  }
+
+  /// The endpoint, when it stands as the person saw it.
+  func current(_ name: Name) throws(ControlError) -> EndpointState {
+    let endpoint = try known(name)
+    if let expected = context.expectedGeneration, expected != endpoint.generation {
+      throw stale(endpoint, expected)
+    }
+    return endpoint
+  }
+
+  /// The registered version.
+  func registered(_ version: VersionID) throws(ControlError) -> RegisteredVersion {
+    if let found = state.version(version) { return found }
+    let numbers = state.versions.filter { $0.version.model == version.model }.map(\.version)
+    guard let last = numbers.last else {
+      throw ControlError(
+        .unknown,
+        "there is no model \"\(version.model)\": import it with \"sluice model import FILE --name "
+          + "\(version.model)\"")
+    }
+    throw ControlError(
+      .unknown, "there is no version \(version): the newest of \(version.model) is \(last)")
+  }
+
+  /// Says that a version has to be loaded first.
+  func checkPrepared(_ version: VersionID) throws(ControlError) {
+    guard context.prepared.contains(version) else {
+      throw ControlError(
+        .refused, "\(version) is not loaded and warmed on this node: wait until it is, or look why "
+          + "with \"sluice model show \(version)\"")
+    }
+  }
+
+  func stale(_ endpoint: EndpointState, _ expected: Int) -> ControlError {
+    let last = endpoint.recent.first.map { "\($0.actor): \($0.summary)" } ?? "changed"
+    return ControlError(
+      .stale,
+      "\(endpoint.name) changed since you looked: generation \(expected) -> "
+        + "\(endpoint.generation) (\(last)); look again")
+  }
+
+  /// The change as the endpoint saw it at a generation, while it is remembered.
+  func remembered(_ endpoint: EndpointState, _ generation: Int) -> RecentChange? {
+    endpoint.recent.first { $0.generation == generation }
+  }
+
+  /// An event that changes an endpoint.
+  func change(
+    _ endpoint: EndpointState, _ body: EventBody, reason: String? = nil, to split: Split? = nil
+  ) -> Event {
+    let isOther = split != nil && split != endpoint.split
+    return Event(
+      body: body, endpoint: endpoint.name, actor: context.actor, time: context.now,
+      reason: reason.map { clipped($0) }, generation: endpoint.generation + 1,
+      before: isOther ? endpoint.split : nil, after: isOther ? split : nil)
+  }
+
+  /// The evidence to judge by: the live one when it belongs to the rollout, else the journal's.
+  func evidence(_ rollout: Rollout) -> RolloutEvidence {
+    rollout.accepted(context.evidence) ?? rollout.evidence
+  }
+}
+
+extension Rollout {
+  /// Live evidence, when it is this rollout's and no further than it; nil otherwise.
+  func accepted(_ evidence: RolloutEvidence?) -> RolloutEvidence? {
+    guard var evidence, evidence.rollout == id, evidence.epoch <= epoch else { return nil }
+    evidence.follow(self)
+    return evidence
+  }
+}

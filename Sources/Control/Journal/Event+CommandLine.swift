@@ -1,0 +1,72 @@
+import Core
+
+extension Event {
+  /// The command line that does the same, for audit and for copying; nil where none does (an import
+  /// needs the file, a version comes back from a hold by itself).
+  ///
+  /// Everything that a person typed is quoted for the shell and made harmless for the terminal.
+  public var commandLine: String? {
+    guard let endpoint else {
+      if case .noted(let text) = body { return "sluice note \(shellQuoted(text))" }
+      return nil
+    }
+    switch body {
+    case .versionRegistered: return nil
+    case .endpointCreated: return "sluice endpoint create \(endpoint)"
+    case .endpointDrained: return "sluice endpoint drain \(endpoint)"
+    case .endpointEnabled: return "sluice endpoint enable \(endpoint)"
+    case .deployed(let deployed): return "sluice deploy \(endpoint) \(deployed.version)"
+    case .unloaded(let version): return "sluice model unload \(endpoint) \(version)"
+    case .split, .undone:
+      guard let after else { return nil }
+      return body == .split ? "sluice split \(endpoint) \(after)" : "sluice undo \(endpoint)"
+    case .rampStarted(let start):
+      return "sluice ramp \(endpoint) \(start.candidate) --plan \(shellQuoted(start.plan.name))"
+    case .noted(let text): return "sluice note \(endpoint) \(shellQuoted(text))"
+    case .runbookRun(let run): return "sluice runbook run \(shellQuoted(run.runbook)) \(endpoint)"
+    default: return rolloutCommand(endpoint)
+    }
+  }
+
+  private func rolloutCommand(_ endpoint: Name) -> String? {
+    switch body {
+    case .held(let change):
+      return change.hold == .noData || change.hold == .recovered
+        ? nil : "sluice pause \(endpoint)" + reasonOption
+    case .resumed(let change):
+      return change.hold == .noData ? nil : "sluice resume \(endpoint)" + reasonOption
+    case .stepped(let change):
+      return "sluice step \(endpoint)" + (change.step < change.fromStep ? " --back" : "")
+        + reasonOption
+    case .weightSet(let change):
+      return "sluice step \(endpoint) --weight \(percentText(change.weight))" + reasonOption
+    case .soaking, .completed, .promoted: return "sluice promote \(endpoint)" + reasonOption
+    case .rolledBack(let rollback):
+      return "sluice rollback \(endpoint) --to \(rollback.target)" + reasonOption
+    case .aborted: return "sluice abort \(endpoint)" + reasonOption
+    default: return nil
+    }
+  }
+
+  private var reasonOption: String {
+    guard let reason, isGiven(reason) else { return "" }
+    return " --reason \(shellQuoted(reason))"
+  }
+}
+
+/// `text` as one word of a POSIX shell, harmless for the terminal.
+func shellQuoted(_ text: String) -> String {
+  let text = printable(text, limit: ControlLimits.reasonLengthMax)
+  let isPlain =
+    !text.isEmpty
+    && text.utf8.allSatisfy { byte in
+      (0x61...0x7A).contains(byte) || (0x41...0x5A).contains(byte) || (0x30...0x39).contains(byte)
+        || [0x2D, 0x2E, 0x2F, 0x3A, 0x40, 0x5F].contains(byte)
+    }
+  if isPlain, !text.hasPrefix("-") { return text }
+  var quoted = "'"
+  for character in text.unicodeScalars {
+    if character == "'" { quoted += "'\\''" } else { quoted.unicodeScalars.append(character) }
+  }
+  return quoted + "'"
+}

@@ -1,0 +1,127 @@
+import Core
+
+/// How bad an event is.
+public enum EventSeverity: String, Sendable, Codable, CaseIterable {
+  /// As wanted.
+  case ok
+  /// Somebody should look.
+  case warn
+  /// Something was wrong.
+  case bad
+}
+
+extension Event {
+  /// The word under which the journal keeps it.
+  public var kind: String { body.kind }
+
+  /// How bad it is: rollbacks by the guard are bad; holds by it, and aborts, are warnings.
+  public var severity: EventSeverity {
+    switch body {
+    case .rolledBack(let rollback): rollback.cause == .operator ? .warn : .bad
+    case .aborted, .endpointDrained: .warn
+    case .held(let change): change.hold == .operator || change.hold == .approval ? .ok : .warn
+    case .promoted(let change), .stepped(let change), .completed(let change):
+      change.isUnverified ? .warn : .ok
+    default: .ok
+    }
+  }
+
+  /// One sentence without a full stop: `flight-delay: @4 25% -> 0%, @2 75% -> 100%: wrong answers,
+  /// E 131 at 214 labels`. Harmless for a terminal.
+  public var summary: String {
+    let sentence = endpoint.map { "\($0): \(news)" } ?? news
+    guard let said = saidReason else { return sentence }
+    return "\(sentence) (\(said))"
+  }
+
+  /// The reason given, unless the sentence tells it by itself.
+  private var saidReason: String? {
+    switch body {
+    case .rolledBack(let rollback) where rollback.cause != .operator: return nil
+    case .noted, .runbookRun: return nil
+    default:
+      guard let reason, isGiven(reason) else { return nil }
+      return printable(reason, limit: 200)
+    }
+  }
+
+  private var news: String {
+    switch body {
+    case .versionRegistered(let version):
+      return "\(version.version) registered, \(version.draft.artifact.short)"
+    case .endpointCreated: return "created"
+    case .endpointDrained: return "drained, callers get 503"
+    case .endpointEnabled: return "enabled, takes requests again"
+    case .deployed(let deployed):
+      let first = after == nil ? "" : " and gets all traffic"
+      return "\(deployed.version) \(deployed.isReopened ? "deployed again" : "deployed")\(first)"
+    case .unloaded(let version): return "\(version) unloaded"
+    case .split: return splitNews
+    case .rampStarted(let start):
+      return "ramp of \(start.candidate) by \(planText(start.plan.name)): \(splitNews)"
+    case .rolledBack(let rollback): return rollbackNews(rollback)
+    case .aborted: return "aborted: \(splitNews)"
+    case .undone: return "undone: \(splitNews)"
+    case .noted(let text): return "note: \(printable(text, limit: 200))"
+    case .runbookRun(let run):
+      return "runbook \(printable(run.runbook, limit: 60)): \(printable(run.outcome))"
+    default: return rolloutNews
+    }
+  }
+
+  private var rolloutNews: String {
+    switch body {
+    case .held(let change):
+      let cause = change.hold?.words ?? "held"
+      let evidence = change.metric.map { ": \($0.sentence)" } ?? ""
+      return "ramp of \(change.candidate) held at \(percentText(change.weight)): \(cause)\(evidence)"
+    case .resumed(let change):
+      let cause = change.hold.map { $0 == .approval ? "approved" : "was \($0.words)" } ?? ""
+      return "ramp of \(change.candidate) goes on at \(percentText(change.weight)): \(cause)"
+    case .stepped(let change):
+      let skipped = change.isUnverified && change.step > change.fromStep ? ", unverified" : ""
+      return "step \(change.step + 1) of \(change.steps): \(splitNews)\(skipped)"
+    case .weightSet: return "weight set by hand: \(splitNews)"
+    case .soaking(let change): return "\(change.candidate) has all traffic and soaks"
+    case .promoted(let change):
+      let end = change.completes ? ", ramp completed" : ""
+      return "promoted: \(splitNews)\(end)\(change.isUnverified ? ", unverified" : "")"
+    case .completed(let change):
+      return "ramp of \(change.candidate) completed, it is the stable now"
+        + (change.isUnverified ? ", unverified" : "")
+    default: return kind
+    }
+  }
+
+  private func rollbackNews(_ rollback: Rollback) -> String {
+    switch rollback.cause {
+    case .operator: "rolled back: \(splitNews)"
+    case .evidence: "\(splitNews): \(rollback.metric?.sentence ?? "evidence over the line")"
+    case .breaker: "\(splitNews): \(Judge.breakerFailures) answers failed one after another"
+    case .holdDeadline: "\(splitNews): the hold lasted longer than the plan allows"
+    }
+  }
+
+  /// `@4 25% -> 0%, @2 75% -> 100%`: what loses first, then what gains.
+  private var splitNews: String {
+    guard let after else { return "weights unchanged" }
+    let before = before?.shares ?? []
+    let versions = Set(after.versions + before.map(\.version)).sorted()
+    let isOneModel = Set(versions.map(\.model)).count == 1
+    var parts: [(change: Int, text: String)] = []
+    for version in versions {
+      let old = before.first { $0.version == version }?.weight ?? 0
+      let new = after.weight(of: version)
+      if old == new { continue }
+      let label = isOneModel ? version.short : "\(version)"
+      parts.append((new - old, "\(label) \(percentText(old)) -> \(percentText(new))"))
+    }
+    if parts.isEmpty { return "weights unchanged" }
+    // Stable for equal changes, because the versions are in order.
+    let losing = parts.filter { $0.change < 0 }
+    let gaining = parts.filter { $0.change > 0 }
+    return (losing + gaining).map(\.text).joined(separator: ", ")
+  }
+
+  private func planText(_ name: String) -> String { printable(name, limit: 60) }
+}

@@ -1,0 +1,136 @@
+import Core
+
+/// What happens by itself on an endpoint: the guard and the step clock.
+///
+/// The node calls it after every batch of evidence (on each candidate failure for the quickest
+/// rollback) and at least once a second, commits what it gives and applies it. It gives at most one
+/// event; the next call sees the state after it.
+///
+/// The guard looks first, and in every phase, held and soaking included: five failures without an
+/// answer between, or evidence over a rollback line with at least five bad events, roll back at
+/// once; evidence over a hold line holds. While the candidate has all traffic there is nothing to
+/// compare it with: then only the breaker and late labels of earlier steps act.
+public func observe(
+  _ state: ControlState, endpoint name: Name, evidence: RolloutEvidence, now: Timestamp
+) -> [Event] {
+  guard let endpoint = state.endpoint(name), let rollout = endpoint.rollout,
+    let live = rollout.accepted(evidence)
+  else { return [] }
+  let watch = Watch(endpoint: endpoint, rollout: rollout, evidence: live, now: now, state: state)
+  if let event = watch.guardEvent() ?? watch.holdEvent() ?? watch.clockEvent() { return [event] }
+  return []
+}
+
+/// What a node does when it comes back: rollouts that were down for longer than `limit` are held
+/// until a person has looked; the others go on with the evidence of their last event.
+/// - Parameters:
+///   - downSince: the last time that the node is known to have served.
+///   - limit: how long may pass unseen.
+public func recover(
+  _ state: ControlState, downSince: Timestamp, now: Timestamp, limit: TimeSpan = .minutes(5)
+) -> [Event] {
+  guard now - downSince > limit else { return [] }
+  var events: [Event] = []
+  for endpoint in state.endpoints {
+    guard let rollout = endpoint.rollout, rollout.hold == nil || rollout.hold == .noData else {
+      continue
+    }
+    let watch = Watch(
+      endpoint: endpoint, rollout: rollout, evidence: rollout.evidence, now: now, state: state)
+    events.append(watch.event(.held(rollout.change(rollout.evidence, hold: .recovered)), .system))
+  }
+  return events
+}
+
+/// The guard's constants.
+public enum Guard {
+  /// After so long without traffic a rollout is shown as held for want of data.
+  public static let noDataLimit = TimeSpan.seconds(60)
+}
+
+/// One look at a running rollout.
+private struct Watch {
+  let endpoint: EndpointState
+  let rollout: Rollout
+  let evidence: RolloutEvidence
+  let now: Timestamp
+  let state: ControlState
+
+  func event(_ body: EventBody, _ actor: ActorID, reason: String? = nil, to split: Split? = nil)
+    -> Event
+  {
+    let context = DecisionContext(now: now, actor: actor)
+    return Decision(state: state, context: context)
+      .change(endpoint, body, reason: reason, to: split)
+  }
+
+  /// The guard: a rollback or a hold on evidence.
+  func guardEvent() -> Event? {
+    if evidence.consecutiveFailures >= Judge.breakerFailures {
+      return rollBack(
+        .breaker, reason: "\(evidence.consecutiveFailures) answers failed one after another")
+    }
+    let metrics = Judge.evaluate(evidence, plan: rollout.plan)
+    let worst = metrics.max { $0.eValue / $0.rollbackAt < $1.eValue / $1.rollbackAt }
+    guard let worst else { return nil }
+    if let breach = ([worst] + metrics).first(where: \.isBreach) {
+      return rollBack(.evidence(breach.metric), reason: breach.sentence, metric: breach)
+    }
+    let suspect = metrics.first { $0.isSuspect && !rollout.overridden.contains($0.metric) }
+    guard let suspect else { return nil }
+    if case .suspect = rollout.hold { return nil }
+    return event(
+      .held(rollout.change(evidence, hold: .suspect(suspect.metric), metric: suspect)), .guard,
+      reason: suspect.sentence)
+  }
+
+  private func rollBack(
+    _ cause: RollbackCause, reason: String, metric: MetricEvidence? = nil
+  ) -> Event {
+    let rollback = endpoint.rollback(to: rollout.fallback, cause, evidence, metric: metric)
+    return event(.rolledBack(rollback), .guard, reason: reason, to: Split(all: rollout.fallback))
+  }
+
+  /// Holds that begin or end by themselves, and what a hold's deadline does.
+  func holdEvent() -> Event? {
+    if rollout.hold == .noData {
+      guard evidence.idle == .zero else { return nil }
+      return event(.resumed(rollout.change(evidence, hold: .noData)), .system)
+    }
+    if rollout.hold == nil, evidence.idle >= Guard.noDataLimit {
+      return event(.held(rollout.change(evidence, hold: .noData)), .system)
+    }
+    guard rollout.hold != nil, let deadline = rollout.plan.holdDeadline,
+      now - rollout.phaseSince >= deadline
+    else { return nil }
+    return rollBack(.holdDeadline, reason: "held for \(now - rollout.phaseSince)")
+  }
+
+  /// The step clock.
+  func clockEvent() -> Event? {
+    guard rollout.hold == nil, rollout.stepGap(evidence) == nil else { return nil }
+    if rollout.isSoaking { return complete() }
+    if rollout.planStep.needsApproval, !rollout.isStepApproved {
+      return event(.held(rollout.change(evidence, hold: .approval)), .system)
+    }
+    guard let next = rollout.nextStep else {
+      return rollout.plan.soak == .zero
+        ? complete() : event(.soaking(rollout.change(evidence)), .system)
+    }
+    let weight = rollout.plan.steps[next].weight
+    // With all traffic on the candidate nothing can be compared any more: what has not been seen by
+    // now never will be, so a person decides.
+    if weight == Split.whole, let gap = rollout.metricGap(evidence) {
+      return event(.held(rollout.change(evidence, hold: gap)), .guard)
+    }
+    return event(
+      .stepped(rollout.change(evidence, step: next, weight: weight)), .system,
+      to: rollout.split(weight))
+  }
+
+  private func complete() -> Event {
+    event(
+      .completed(
+        rollout.change(evidence, isUnverified: rollout.isUnverified, completes: true)), .system)
+  }
+}

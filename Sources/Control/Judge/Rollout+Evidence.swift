@@ -1,0 +1,52 @@
+import Core
+
+extension Rollout {
+  /// What the present step still lacks, in words; nil when its time and requests are met.
+  public func stepGap(_ evidence: RolloutEvidence) -> String? {
+    let seen = evidence.stage == stage ? evidence.stepObserved : .zero
+    if seen < clock {
+      return "\(isSoaking ? "the soak" : "step \(step + 1)") has seen \(seen) of \(clock)"
+    }
+    let requests = evidence.stage == stage ? evidence.stepCandidateRequests : 0
+    if !isSoaking, requests < planStep.minRequests {
+      return "step \(step + 1) has seen \(requests) of \(planStep.minRequests) requests"
+    }
+    return nil
+  }
+
+  /// The first judged metric that was not seen on both versions. Latency counts only once its
+  /// thresholds are known: before, it is not judged. A metric that a person overrode is no gap.
+  public func metricGap(_ evidence: RolloutEvidence) -> HoldCause? {
+    let unseen = Judge.evaluate(evidence, plan: plan).first { metric in
+      !metric.isSeen && !overridden.contains(metric.metric)
+        && (metric.metric != .latency || evidence.thresholds != nil)
+    }
+    return unseen.map { .inconclusive($0.metric) }
+  }
+
+  /// Why promoting now would be without evidence; nil when the plan is done.
+  public func promotionGap(_ evidence: RolloutEvidence) -> String? {
+    if !isLastStep {
+      return "step \(step + 1) of \(plan.steps.count) is not the last"
+    }
+    return stepGap(evidence) ?? metricGap(evidence)?.words
+  }
+
+  /// The event payload of a change, everything not named staying as it is.
+  func change(
+    _ evidence: RolloutEvidence, step: Int? = nil, weight: BasisPoints? = nil,
+    hold: HoldCause? = nil, isUnverified: Bool = false, completes: Bool = false,
+    metric: MetricEvidence? = nil
+  ) -> RolloutChange {
+    RolloutChange(
+      rollout: id, candidate: candidate, fallback: fallback, plan: plan.name,
+      steps: plan.steps.count, fromStep: self.step, step: step ?? self.step,
+      weight: weight ?? self.weight, hold: hold, isUnverified: isUnverified,
+      completes: completes, metric: metric, evidence: evidence)
+  }
+
+  /// The split with the candidate at `weight`.
+  func split(_ weight: BasisPoints) -> Split {
+    Split(stable: fallback, candidate: candidate, weight: weight)
+  }
+}

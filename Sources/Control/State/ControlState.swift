@@ -1,0 +1,60 @@
+import Core
+
+/// An immutable version in the registry.
+public struct RegisteredVersion: Sendable, Hashable, Codable {
+  /// Its name.
+  public let version: VersionID
+  /// What it was made of.
+  public let draft: VersionDraft
+  /// When it was registered.
+  public let registered: Timestamp
+  /// Who registered it.
+  public let by: ActorID
+
+  /// Puts them together.
+  public init(version: VersionID, draft: VersionDraft, registered: Timestamp, by: ActorID) {
+    self.version = version
+    self.draft = draft
+    self.registered = registered
+    self.by = by
+  }
+}
+
+/// Everything that is decided: a fold over the journal.
+///
+/// Lists, not dictionaries, so that its canonical JSON is a function of its value.
+public struct ControlState: Sendable, Hashable, Codable {
+  /// The registry, by version.
+  public internal(set) var versions: [RegisteredVersion]
+  /// The endpoints, by name.
+  public internal(set) var endpoints: [EndpointState]
+  /// How many events were applied.
+  public internal(set) var sequence: Int
+
+  /// Nothing registered, nothing served.
+  public init() {
+    versions = []
+    endpoints = []
+    sequence = 0
+  }
+
+  /// A registered version.
+  public func version(_ id: VersionID) -> RegisteredVersion? {
+    versions.first { $0.version == id }
+  }
+
+  /// An endpoint.
+  public func endpoint(_ name: Name) -> EndpointState? {
+    endpoints.first { $0.name == name }
+  }
+
+  /// The endpoints that have a version on them.
+  public func endpoints(with version: VersionID) -> [Name] {
+    endpoints.filter { $0.isDeployed(version) }.map(\.name)
+  }
+
+  /// The number that the model's next version gets.
+  public func nextNumber(of model: Name) -> Int {
+    1 + (versions.last { $0.version.model == model }?.version.number ?? 0)
+  }
+}

@@ -1,0 +1,92 @@
+import Core
+
+extension Plan {
+  /// Checks that the plan can be carried out and judged.
+  /// - Throws: ``InvalidValue`` that names the field, as `steps[2].weight`, and what is legal.
+  public func validate() throws(InvalidValue) {
+    guard !name.isEmpty, name.unicodeScalars.count <= 100 else {
+      throw InvalidValue("a plan's name has 1 to 100 characters")
+    }
+    try validateSteps()
+    try validateMetrics()
+    try check("soak", soak)
+    if let holdDeadline {
+      try check("holdDeadline", holdDeadline)
+      guard holdDeadline > .zero else {
+        throw InvalidValue("\(label): holdDeadline must be longer than nothing")
+      }
+    }
+  }
+
+  private var label: String { "plan \"\(printable(name, limit: 60))\"" }
+
+  private func check(_ field: String, _ span: TimeSpan) throws(InvalidValue) {
+    guard span >= .zero, span <= ControlLimits.spanMax else {
+      throw InvalidValue("\(label): \(field) must be between 0s and 366d, got \(span)")
+    }
+  }
+
+  private func validateSteps() throws(InvalidValue) {
+    guard !steps.isEmpty else { throw InvalidValue("\(label) has no steps: give at least one") }
+    guard steps.count <= ControlLimits.planStepsMax else {
+      throw InvalidValue(
+        "\(label) has \(steps.count) steps: at most \(ControlLimits.planStepsMax) are allowed")
+    }
+    var before: BasisPoints = 0
+    for (index, step) in steps.enumerated() {
+      let field = "steps[\(index)]"
+      guard (1...Split.whole).contains(step.weight) else {
+        throw InvalidValue(
+          "\(label): \(field).weight must be over 0% and at most 100%, got "
+            + percentText(step.weight))
+      }
+      guard step.weight > before else {
+        throw InvalidValue(
+          "\(label): weights must rise, but \(field) has \(percentText(step.weight)) after "
+            + percentText(before))
+      }
+      guard step.minRequests >= 0 else {
+        throw InvalidValue("\(label): \(field).minRequests must be 0 or more")
+      }
+      try check("\(field).hold", step.hold)
+      before = step.weight
+    }
+    guard before == Split.whole else {
+      throw InvalidValue(
+        "\(label): the last step must be 100%, got \(percentText(before)): add a step of 100%")
+    }
+  }
+
+  private func validateMetrics() throws(InvalidValue) {
+    for (field, risk) in [("holdRisk", holdRisk), ("rollbackRisk", rollbackRisk)] {
+      guard risk > 1e-9, risk < 1 else {
+        throw InvalidValue("\(label): \(field) must be between 0 and 1, got \(risk)")
+      }
+    }
+    guard rollbackRisk < holdRisk else {
+      throw InvalidValue(
+        "\(label): rollbackRisk (\(rollbackRisk)) must be smaller than holdRisk (\(holdRisk))")
+    }
+    if metrics.isEmpty { return }
+    var sum = 0.0
+    for (index, judged) in metrics.enumerated() {
+      let field = "metrics[\(index)] (\(judged.metric.rawValue))"
+      guard metrics.firstIndex(where: { $0.metric == judged.metric }) == index else {
+        throw InvalidValue("\(label): \(field) is judged twice")
+      }
+      guard judged.tolerance >= 1, judged.tolerance <= ControlLimits.toleranceMax else {
+        throw InvalidValue(
+          "\(label): \(field).tolerance must be 1 to \(Int(ControlLimits.toleranceMax)), got "
+            + "\(judged.tolerance)")
+      }
+      guard judged.riskShare > 1e-9, judged.riskShare <= 1 else {
+        throw InvalidValue(
+          "\(label): \(field).riskShare must be over 0 and at most 1, got \(judged.riskShare)")
+      }
+      sum += judged.riskShare
+    }
+    guard abs(sum - 1) <= 1e-9 else {
+      throw InvalidValue("\(label): the metrics' risk shares sum to \(sum): they must sum to 1")
+    }
+  }
+}
