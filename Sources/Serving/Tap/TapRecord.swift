@@ -1,0 +1,68 @@
+import Telemetry
+
+/// How a request ended.
+public enum Outcome: UInt8, Sendable {
+  /// The version that was routed to answered.
+  case answered
+  /// That version failed, and the fallback answered in its place; the caller saw no failure, but it
+  /// counts against the version.
+  case fellBack
+  /// Nobody could answer.
+  case failed
+  /// The endpoint is drained, or every version is closed.
+  case unavailable
+}
+
+/// What the data plane reports of one request; plain bits, followed in the ring by the row.
+public struct TapRecord {
+  /// Facts about the routing.
+  public struct Flags: OptionSet, Sendable {
+    /// The bits.
+    public let rawValue: UInt8
+    /// Takes the bits.
+    public init(rawValue: UInt8) { self.rawValue = rawValue }
+    /// The version came by the bucket alone, so the request counts as evidence.
+    public static let drawn = Flags(rawValue: 1)
+    /// The bucket's version was closed by a fence, and the request went to the fallback.
+    public static let redirected = Flags(rawValue: 2)
+    /// A test request, outside of every verdict.
+    public static let synthetic = Flags(rawValue: 4)
+    /// The request had a sticky key.
+    public static let keyed = Flags(rawValue: 8)
+  }
+
+  /// The tag that stands for no version.
+  public static let noVersion = UInt16.max
+
+  /// The request's place in the endpoint's order of routing decisions.
+  public var ticket: UInt64
+  /// The caller's identifier, with which a late label comes back.
+  public var requestID: UInt64
+  /// When the answer was ready, monotonic nanoseconds.
+  public var timeNanoseconds: Int64
+  /// From the beginning of routing to the answer.
+  public var latencyNanoseconds: UInt64
+  /// How much later than intended the request was begun; 0 for live callers.
+  public var lateNanoseconds: UInt64
+  /// The endpoint's generation it was routed by.
+  public var generation: UInt64
+  /// The answer's label.
+  public var label: TextKey
+  /// The answer's score; NaN when there is none.
+  public var score: Float
+  /// The version that was routed to (its tag on the endpoint): the one that is judged.
+  public var version: UInt16
+  /// The version that answered; ``noVersion`` when nobody did.
+  public var answeredBy: UInt16
+  /// That version's weight at routing, basis points.
+  public var weight: UInt16
+  /// The stable's weight at routing, basis points.
+  public var stableWeight: UInt16
+  /// How it ended.
+  public var outcome: Outcome
+  /// Facts about the routing.
+  public var flags: Flags
+
+  /// Whether the version that was routed to failed by itself.
+  public var versionFailed: Bool { outcome == .fellBack || outcome == .failed }
+}
