@@ -51,14 +51,20 @@ let package = Package(
     .executableTarget(
       name: "sluice", dependencies: ["Console", "Node"], swiftSettings: strict),
 
+    // Helpers of tests: a file system that fails and forgets on purpose, and a process to kill.
+    .target(name: "CFaultVFS", dependencies: ["CSQLite"], path: "Tests/Support/CFaultVFS"),
+    .executableTarget(
+      name: "storage-crash-child", dependencies: ["Core", "Storage"],
+      path: "Tests/Support/StorageCrashChild", swiftSettings: strict),
+
     tests("Core", ["Core"]),
     tests("Statistics", ["Statistics"]),
     tests("Inference", ["Inference"]),
     tests("Telemetry", ["Telemetry", "Core"]),
     tests("Serving", ["Serving", "Inference", "Telemetry"]),
     tests("Control", ["Control"]),
-    tests("Storage", ["Storage"]),
-    tests("Gateway", ["Gateway"]),
+    tests("Storage", ["Storage", "CSQLite", "CFaultVFS", "storage-crash-child"]),
+    tests("Gateway", ["Gateway", "CSystem"]),
     tests("Documents", ["Documents"]),
     tests("Node", ["Node", "Control"]),
     tests("Console", ["Console", "Control"]),

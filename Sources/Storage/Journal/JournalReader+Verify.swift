@@ -1,0 +1,76 @@
+import Core
+
+/// What a walk over the journal's chain found.
+public struct ChainCheck: Sendable, Hashable {
+  /// How many rows were read and fitted.
+  public let count: Int
+  /// The last row that fitted; sequence 0 when none did.
+  public let head: JournalHead
+  /// The first row that does not fit and what is wrong with it, nil when the chain holds.
+  public let fault: String?
+}
+
+extension JournalReader {
+  /// Recomputes every hash from the first row on, and compares the chain with heads seen earlier.
+  ///
+  /// Editing, inserting, removing or reordering rows is found by the chain alone. A chain that was
+  /// rewritten from some row on, or cut at its end, is consistent in itself: it is found by a head that
+  /// was noted outside of the database before (`checkpoints`).
+  ///
+  /// - Parameter checkpoints: heads of this journal that were noted earlier, in any order.
+  /// - Returns: the result; a fault is a result, not an error.
+  /// - Throws: ``StorageError`` when the database cannot be read.
+  public func verify(checkpoints: [JournalHead] = []) throws(StorageError) -> ChainCheck {
+    let expectedHashes = Dictionary(
+      checkpoints.map { ($0.sequence, $0) }, uniquingKeysWith: { first, _ in first })
+    var head = JournalHead(sequence: 0, hash: beginning)
+    while true {
+      let rows = try rows(after: Int64(head.sequence), limit: 512)
+      for row in rows {
+        if let fault = try fault(of: row, after: head) { return check(head, fault) }
+        guard let hash = try? Digest(bytes: row.hash) else {
+          return check(head, "row \(row.sequence) has no legal hash")
+        }
+        head = JournalHead(sequence: Int(row.sequence), hash: hash)
+        if let noted = expectedHashes[head.sequence], noted.hash != hash {
+          return check(
+            head, "row \(head.sequence) differs from the checkpoint: the chain was rewritten")
+        }
+      }
+      if rows.isEmpty { break }
+    }
+    if let last = checkpoints.max(by: { $0.sequence < $1.sequence }), last.sequence > head.sequence {
+      return check(
+        head, "row \(head.sequence + 1) is missing: the journal was cut, a checkpoint knows "
+          + "\(last.sequence) rows")
+    }
+    if let noted = expectedHashes[0], noted.hash != beginning {
+      return check(head, "the journal's beginning differs from the checkpoint: it was replaced")
+    }
+    return check(head, nil)
+  }
+
+  private func check(_ head: JournalHead, _ fault: String?) -> ChainCheck {
+    ChainCheck(count: head.sequence, head: head, fault: fault)
+  }
+
+  /// What is wrong with `row` as the successor of `head`, or nil.
+  private func fault(of row: JournalRow, after head: JournalHead) throws(StorageError) -> String? {
+    let expected = Int64(head.sequence) + 1
+    if row.sequence != expected { return "row \(expected) is missing" }
+    let isIntact = row.chainHash(as: row.sequence).bytes == row.hash
+    if isIntact && row.previous == head.hash.bytes { return nil }
+    if isIntact {
+      return "row \(row.sequence) does not follow row \(head.sequence): rows before it were edited, "
+        + "inserted or removed"
+    }
+    // The row's own link tells where it was written, if its hash holds there.
+    let origin =
+      row.previous == beginning.bytes
+      ? 1 : try sequence(ofHash: row.previous).map { $0 + 1 }
+    if let origin, origin != row.sequence, row.chainHash(as: origin).bytes == row.hash {
+      return "row \(row.sequence) was written as row \(origin): rows were reordered, inserted or removed"
+    }
+    return "row \(row.sequence) was edited"
+  }
+}
