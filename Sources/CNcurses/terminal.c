@@ -55,7 +55,8 @@ bool sl_window_size(int fd, int *columns, int *rows) {
 struct termios sl_raw_settings(struct termios saved) {
   struct termios raw = saved;
   cfmakeraw(&raw);
-  raw.c_cc[VMIN] = 0;
+  /* At least one byte, so that 0 from read means that the terminal is gone. */
+  raw.c_cc[VMIN] = 1;
   raw.c_cc[VTIME] = 0;
   return raw;
 }

@@ -18,15 +18,23 @@ struct OutputQueue {
     return isEmpty && OutputQueue.isWritable(descriptor, withinMilliseconds: 0)
   }
 
-  /// Writes what it can of `bytes` and keeps the rest.
-  mutating func write(_ bytes: [UInt8]) {
+  /// The most bytes that wait: a full repaint of a large screen, twice.
+  static let waitingBytesMax = 1 << 20
+
+  /// Writes what it can of `bytes` and keeps the rest; returns false when too much waits already,
+  /// and then drops them.
+  @discardableResult
+  mutating func write(_ bytes: [UInt8]) -> Bool {
     if isEmpty {
       waiting = bytes
       sent = 0
-    } else {
+    } else if waiting.count - sent + bytes.count <= OutputQueue.waitingBytesMax {
       waiting.append(contentsOf: bytes)
+    } else {
+      return false
     }
     flush()
+    return true
   }
 
   /// Writes what it can of what waits.
