@@ -65,8 +65,8 @@ public struct LineChart: Sendable {
       x: rect.x + left, y: rect.y, width: rect.width - left, height: rect.height)
     let perCell = glyphs == .braille ? 2 : 1
     let columns = plot.width * perCell
-    let grouped = series.map { grouped($0.values, columns: columns) }
-    guard let scale = scale(over: grouped, rows: rect.height) else {
+    let lines = series.map { grouped($0.values, columns: columns) }
+    guard let scale = scale(over: lines, rows: rect.height) else {
       if hasAxis {
         buffer.put("no data", x: plot.x, y: rect.y + rect.height / 2, role: .dim, limit: plot.width)
       }
@@ -75,7 +75,7 @@ public struct LineChart: Sendable {
     if hasAxis { drawAxis(scale, into: &buffer, rect: rect) }
     if let limit { drawLimit(limit, scale, into: &buffer, plot: plot) }
     var grid = PlotGrid(width: plot.width, height: plot.height, glyphs: glyphs)
-    for (line, values) in zip(series, grouped) {
+    for (line, values) in zip(series, lines) {
       grid.add(values, scale: scale, role: line.role, isArea: line.isArea)
     }
     grid.copy(into: &buffer, x: plot.x, y: plot.y)
@@ -126,7 +126,7 @@ public struct LineChart: Sendable {
     for step in 0...steps {
       let fraction = Double(step) / Double(steps)
       let row = rect.y + rect.height - 1 - Int((fraction * Double(rect.height - 1)).rounded())
-      guard row < lastRow - (step == steps ? 0 : 1) else { continue }
+      guard row < lastRow else { continue }
       lastRow = row
       let label = ChartNumber.short(scale.low + Double(step) * scale.step)
       let room = LineChart.axisColumns - 1
