@@ -73,8 +73,25 @@ public struct Rect: Sendable, Hashable {
     column >= x && column < x + width && row >= y && row < y + height
   }
 
+  /// What both rectangles cover; empty when they do not meet.
+  public func intersection(_ other: Rect) -> Rect {
+    let left = max(x, other.x)
+    let top = max(y, other.y)
+    let right = min(x.addingSaturated(width), other.x.addingSaturated(other.width))
+    let bottom = min(y.addingSaturated(height), other.y.addingSaturated(other.height))
+    return Rect(x: left, y: top, width: right - left, height: bottom - top)
+  }
+
   /// The rectangle without a frame of `margin` cells.
   public func inset(_ margin: Int = 1) -> Rect {
     Rect(x: x + margin, y: y + margin, width: width - 2 * margin, height: height - 2 * margin)
+  }
+}
+
+extension Int {
+  /// The sum, held at the largest number instead of overflowing.
+  fileprivate func addingSaturated(_ other: Int) -> Int {
+    let (sum, overflow) = addingReportingOverflow(other)
+    return overflow ? .max : sum
   }
 }

@@ -15,6 +15,9 @@ public struct CellBuffer: Sendable, Hashable {
     cells = Array(repeating: .blank, count: self.width * self.height)
   }
 
+  /// The whole screen.
+  public var bounds: Rect { Rect(x: 0, y: 0, width: width, height: height) }
+
   /// The cell at a place; writing outside the screen does nothing, reading there gives a blank.
   public subscript(x: Int, y: Int) -> Cell {
     get {
@@ -42,7 +45,7 @@ public struct CellBuffer: Sendable, Hashable {
     for scalar in SafeText.scalars(of: text, columns: room) {
       let columns = CellWidth.columns(of: scalar)
       if columns == 0 {
-        if used > 0 { self[x + used - 1, y].combining = scalar.value }
+        if used > 0 { addMark(scalar, before: x + used, y) }
         continue
       }
       if used + columns > room {
@@ -61,10 +64,33 @@ public struct CellBuffer: Sendable, Hashable {
     return used
   }
 
+  /// Puts a combining mark on the character that ends before column `x`.
+  private mutating func addMark(_ mark: Unicode.Scalar, before x: Int, _ y: Int) {
+    let base = self[x - 1, y].scalar == 0 ? x - 2 : x - 1
+    self[base, y].combining = mark.value
+  }
+
   /// Fills a rectangle with one cell.
   public mutating func fill(_ rect: Rect, _ cell: Cell = .blank) {
-    for y in rect.y..<rect.y + rect.height {
-      for x in rect.x..<rect.x + rect.width { self[x, y] = cell }
+    let inside = rect.intersection(bounds)
+    for y in inside.y..<inside.y + inside.height {
+      for x in inside.x..<inside.x + inside.width { cells[y * width + x] = cell }
     }
+  }
+}
+
+extension CellBuffer {
+  /// The characters row by row, without trailing blanks: what goldens compare and exports print.
+  public var text: String {
+    (0..<height).map { y in
+      var line = String.UnicodeScalarView()
+      for x in 0..<width {
+        let cell = self[x, y]
+        if cell.scalar != 0, let base = Unicode.Scalar(cell.scalar) { line.append(base) }
+        if cell.combining != 0, let mark = Unicode.Scalar(cell.combining) { line.append(mark) }
+      }
+      while line.last == " " { line.removeLast() }
+      return String(line)
+    }.joined(separator: "\n")
   }
 }
