@@ -45,7 +45,7 @@ let package = Package(
       "Node",
       [
         "Core", "Statistics", "Inference", "Telemetry", "Serving", "Control", "Storage", "Gateway",
-        "Documents",
+        "Documents", "CSystem",
       ]),
     module("Console", ["Core", "Control", "Documents", "Node", "CNcurses"]),
     .executableTarget(

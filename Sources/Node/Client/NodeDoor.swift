@@ -75,17 +75,15 @@ public enum NodeDoor {
   /// holds the lock and listens to nobody.
   /// - Throws: a ``Failure``: the node does not answer, or the state cannot be opened.
   public static func open(stateDirectory: String, serves: Bool = false) throws -> any NodeClient {
-    if isNodeRunning(stateDirectory: stateDirectory) {
-      return try connect(stateDirectory: stateDirectory)
-    }
+    if let client = try? connect(stateDirectory: stateDirectory) { return client }
+    // Without a node the lock is free; with one that does not answer, taking it names its process.
     return try Node.open(
       NodeOptions(stateDirectory: stateDirectory, listens: serves, serves: serves))
   }
 
-  /// Whether a process holds the directory.
+  /// Whether a node answers on the directory's socket.
   public static func isNodeRunning(stateDirectory: String) -> Bool {
-    guard let directory = try? StateDirectory(stateDirectory, create: false) else { return false }
-    return directory.isLocked
+    (try? connect(stateDirectory: stateDirectory)) != nil
   }
 
   /// Writes a rollback that the node obeys when it wakes or restarts, without asking it.

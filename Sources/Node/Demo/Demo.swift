@@ -123,7 +123,22 @@ public enum Demo {
   }
 
   /// Removes a folder that ``temporaryDirectory()`` made, with everything in it.
-  private static func removeTree(_ path: String) {
-    _ = nftw(path, { file, _, _, _ in file.map { remove($0) } ?? 0 }, 16, FTW_DEPTH | FTW_PHYS)
+  private static func removeTree(_ path: String, depth: Int = 0) {
+    // Links are removed, not followed, and nothing of ours is nested deeper than this.
+    guard depth < 8, let folder = opendir(path) else { return }
+    while let entry = readdir(folder) {
+      let name = withUnsafeBytes(of: entry.pointee.d_name) { bytes in
+        String(decoding: bytes.prefix { $0 != 0 }, as: UTF8.self)
+      }
+      if name == "." || name == ".." { continue }
+      let child = "\(path)/\(name)"
+      if entry.pointee.d_type == UInt8(DT_DIR) {
+        removeTree(child, depth: depth + 1)
+      } else {
+        unlink(child)
+      }
+    }
+    closedir(folder)
+    rmdir(path)
   }
 }

@@ -211,6 +211,6 @@ extension JournalRow {
     self.init(
       sequence: sequence, time: event.time, actor: event.actor, kind: event.kind,
       endpoint: event.endpoint, summary: event.summary, generation: event.generation,
-      reason: event.reason, severity: Severity(event.severity), commandLine: event.commandLine)
+      reason: event.reason, severity: Severity(rawValue: event.severity.rawValue) ?? .warn, commandLine: event.commandLine)
   }
 }

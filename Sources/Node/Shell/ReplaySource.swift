@@ -32,7 +32,7 @@ final class ReplaySource: Sendable {
         seed: options.seed, requestsPerSecond: options.requestsPerSecond,
         labelSpeed: options.speed, order: order,
         // A node that restarts must not give identifiers again that labels of before refer to.
-        idBase: SplitMix64.mix(SystemClock.monotonicNanoseconds()) >> 8 << 8))
+        idBase: SplitMix64.mix(SystemClock.monotonicNanoseconds()) & ~0xFFFF_FFFF))
   }
 
   /// Begins to send.

@@ -1,3 +1,4 @@
+import CSystem
 import Core
 import Glibc
 import Synchronization
@@ -36,7 +37,7 @@ final class ServiceThread: Sendable {
       { argument in
         guard let argument else { return nil }
         let start = Unmanaged<Start>.fromOpaque(argument).takeRetainedValue()
-        pthread_setname_np(pthread_self(), start.name)
+        sluice_thread_name(start.name)
         start.body(start.flag)
         return nil
       }, start.toOpaque())

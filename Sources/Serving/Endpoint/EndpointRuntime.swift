@@ -157,6 +157,9 @@ public final class EndpointRuntime: Sendable {
     }
   }
 
+  /// How many routing decisions and fences there have been: every ticket below it was given.
+  public var ticketsTaken: Int { gate.ticketsTaken }
+
   /// Whether a version is closed by a fence.
   public func isFenced(_ version: VersionID) -> Bool {
     state.withLock { state in

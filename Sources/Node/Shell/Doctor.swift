@@ -1,0 +1,131 @@
+import Core
+import Glibc
+import Storage
+
+/// One thing that was looked at.
+public struct DoctorFinding: Sendable, Encodable {
+  /// What was looked at.
+  public var name: String
+  /// How it stands.
+  public var severity: Severity
+  /// What was found.
+  public var finding: String
+  /// What to do; empty when nothing is.
+  public var remedy: String
+}
+
+/// Looks at what the program needs from its surroundings, and says what to do where it lacks.
+public enum Doctor {
+  /// Every check, in the order of a start. Changes nothing but a probe file in the state directory.
+  public static func check(stateDirectory: String) -> [DoctorFinding] {
+    [
+      terminal(), locale(), colours(), state(stateDirectory), space(stateDirectory),
+      node(stateDirectory), sample(), processor(),
+    ]
+  }
+
+  private static func environment(_ name: String) -> String {
+    getenv(name).map { String(cString: $0) } ?? ""
+  }
+
+  private static func terminal() -> DoctorFinding {
+    let term = environment("TERM")
+    if isatty(0) != 1 || isatty(1) != 1 {
+      return DoctorFinding(
+        name: "terminal", severity: .warn, finding: "input or output is no terminal",
+        remedy: "the console needs one; commands, and demo --headless, do not")
+    }
+    if term.isEmpty || term == "dumb" {
+      return DoctorFinding(
+        name: "terminal", severity: .warn, finding: "TERM is \"\(printable(term))\"",
+        remedy: "set TERM to what the terminal is, or use the console with --linear")
+    }
+    return DoctorFinding(
+      name: "terminal", severity: .ok, finding: "TERM is \(printable(term))", remedy: "")
+  }
+
+  private static func locale() -> DoctorFinding {
+    let set = ["LC_ALL", "LC_CTYPE", "LANG"].map(environment).first { !$0.isEmpty } ?? "C"
+    let isUnicode = set.uppercased().contains("UTF-8") || set.uppercased().contains("UTF8")
+    return DoctorFinding(
+      name: "locale", severity: isUnicode ? .ok : .warn, finding: printable(set),
+      remedy: isUnicode
+        ? "" : "set LC_ALL=C.UTF-8; without it charts are drawn in plain ASCII")
+  }
+
+  private static func colours() -> DoctorFinding {
+    let mode = environment("COLORTERM")
+    if !environment("NO_COLOR").isEmpty {
+      return DoctorFinding(
+        name: "colours", severity: .ok, finding: "NO_COLOR is set: one colour", remedy: "")
+    }
+    let isTrue = mode == "truecolor" || mode == "24bit"
+    return DoctorFinding(
+      name: "colours", severity: .ok,
+      finding: isTrue ? "24-bit" : "what TERM says (COLORTERM does not say truecolor)", remedy: "")
+  }
+
+  private static func state(_ path: String) -> DoctorFinding {
+    do {
+      let directory = try StateDirectory(path, create: true)
+      let probe = directory.path + "/.probe"
+      let file = Glibc.open(probe, O_CREAT | O_WRONLY | O_CLOEXEC, 0o600)
+      guard file >= 0 else {
+        return DoctorFinding(
+          name: "state", severity: .bad,
+          finding: "cannot write in \(printable(path)): \(String(cString: strerror(errno)))",
+          remedy: "give this user the right to, or choose another directory with --state")
+      }
+      close(file)
+      unlink(probe)
+      return DoctorFinding(
+        name: "state", severity: .ok, finding: printable(directory.path), remedy: "")
+    } catch {
+      return DoctorFinding(
+        name: "state", severity: .bad, finding: error.message,
+        remedy: "choose another directory with --state")
+    }
+  }
+
+  /// Free space below which a journal soon cannot be written.
+  private static let freeBytesMin: UInt64 = 256 << 20
+
+  private static func space(_ path: String) -> DoctorFinding {
+    var status = statvfs()
+    guard statvfs(path, &status) == 0 else {
+      return DoctorFinding(
+        name: "space", severity: .warn, finding: "cannot be told for \(printable(path))",
+        remedy: "")
+    }
+    let free = UInt64(status.f_bavail) * UInt64(status.f_frsize)
+    return DoctorFinding(
+      name: "space", severity: free < freeBytesMin ? .bad : .ok, finding: "\(free >> 20) MiB free",
+      remedy: free < freeBytesMin ? "free some: the journal needs space for every change" : "")
+  }
+
+  private static func node(_ path: String) -> DoctorFinding {
+    if NodeDoor.isNodeRunning(stateDirectory: path) {
+      return DoctorFinding(
+        name: "node", severity: .ok, finding: "a node runs here and answers", remedy: "")
+    }
+    return DoctorFinding(name: "node", severity: .ok, finding: "no node runs here", remedy: "")
+  }
+
+  private static func sample() -> DoctorFinding {
+    do {
+      return DoctorFinding(
+        name: "sample", severity: .ok, finding: printable(try SampleFiles.find().directory),
+        remedy: "")
+    } catch {
+      return DoctorFinding(
+        name: "sample", severity: .warn, finding: NodeError(describing: error).message,
+        remedy: "only the demonstration needs it")
+    }
+  }
+
+  private static func processor() -> DoctorFinding {
+    let count = sysconf(Int32(_SC_NPROCESSORS_ONLN))
+    return DoctorFinding(
+      name: "processors", severity: .ok, finding: "\(count)", remedy: "")
+  }
+}
