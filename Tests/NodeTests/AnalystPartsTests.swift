@@ -1,0 +1,104 @@
+import Control
+import Core
+import Testing
+
+@testable import Node
+
+@Suite("The ledger of fences")
+struct FenceLedgerTests {
+  private let version = VersionID(model: try! Name("m"), number: 2)
+
+  @Test("a ticket after the fence is a breach, one before it or after the opening is not")
+  func intervals() {
+    var ledger = FenceLedger()
+    #expect(!ledger.close(version, ticket: 100))
+    #expect(!ledger.forbids(version, ticket: 99))
+    #expect(ledger.forbids(version, ticket: 101))
+    ledger.open(version, ticketsTaken: 150)
+    #expect(ledger.forbids(version, ticket: 149))
+    #expect(!ledger.forbids(version, ticket: 150))
+  }
+
+  @Test("a breach that was taken in before the fence was known is found")
+  func lateNotice() {
+    var ledger = FenceLedger()
+    #expect(!ledger.forbids(version, ticket: 120))
+    #expect(ledger.close(version, ticket: 100))
+  }
+
+  @Test("closing twice keeps the first moment")
+  func twice() {
+    var ledger = FenceLedger()
+    _ = ledger.close(version, ticket: 100)
+    _ = ledger.close(version, ticket: 200)
+    #expect(ledger.forbids(version, ticket: 150))
+  }
+}
+
+@Suite("Symptoms")
+struct SymptomTrackerTests {
+  private let endpoint = try! Name("e")
+  private func time(_ seconds: Int64) -> Timestamp {
+    Timestamp(microseconds: seconds * 1_000_000)
+  }
+  private func values(
+    requests: Int = 1_000, errors: Double? = 0, p99: Double? = 1, drifted: [String] = []
+  ) -> SymptomTracker.Values {
+    .init(
+      requests: requests, errorRate: errors, p99Milliseconds: p99, driftedFeatures: drifted,
+      heldCause: nil, routingFault: nil)
+  }
+
+  @Test("it comes at one level, goes at a lower one, and keeps its beginning")
+  func hysteresis() {
+    var tracker = SymptomTracker()
+    tracker.update(endpoint, values(errors: 0.04), now: time(1))
+    #expect(tracker.symptoms.isEmpty)
+    tracker.update(endpoint, values(errors: 0.06), now: time(2))
+    #expect(tracker.symptoms.map(\.kind) == ["high-error-rate"])
+    tracker.update(endpoint, values(errors: 0.04), now: time(3))
+    #expect(tracker.symptoms.first?.since == time(2))
+    tracker.update(endpoint, values(errors: 0.02), now: time(4))
+    #expect(tracker.symptoms.isEmpty)
+  }
+
+  @Test("missing data neither raises nor resolves")
+  func missingData() {
+    var tracker = SymptomTracker()
+    tracker.update(endpoint, values(requests: 10, errors: 1), now: time(1))
+    #expect(tracker.symptoms.isEmpty)
+    tracker.update(endpoint, values(errors: 0.5), now: time(2))
+    tracker.update(endpoint, values(requests: 0, errors: nil, p99: nil), now: time(3))
+    #expect(tracker.symptoms.map(\.kind) == ["high-error-rate"])
+  }
+
+  @Test("the worst comes first")
+  func order() {
+    var tracker = SymptomTracker()
+    tracker.update(endpoint, values(p99: 500, drifted: ["a", "b", "c", "d"]), now: time(1))
+    tracker.update(endpoint, values(errors: 0.5, p99: 500, drifted: ["a"]), now: time(2))
+    #expect(tracker.symptoms.first?.kind == "high-error-rate")
+    #expect(tracker.severity(of: endpoint) == .bad)
+    tracker.updateJournal(durable: false, fault: nil, now: time(3))
+    #expect(tracker.symptoms.contains { $0.kind == "journal" && $0.severity == .bad })
+  }
+}
+
+@Suite("Numbers for people")
+struct DecimalTests {
+  @Test(
+    "rounded, never in exponents",
+    arguments: [
+      (0.0, 2, "0.00"), (1.005, 2, "1.01"), (-0.004, 2, "0.00"), (12.345, 1, "12.3"),
+      (999.96, 1, "1000.0"), (3, 0, "3"), (-2.5, 1, "-2.5"),
+    ])
+  func decimals(value: Double, digits: Int, text: String) {
+    #expect(decimal(value, digits) == text)
+  }
+
+  @Test("what is no number is a dash")
+  func notANumber() {
+    #expect(decimal(.nan, 2) == "-")
+    #expect(decimal(.infinity, 0) == "-")
+  }
+}
