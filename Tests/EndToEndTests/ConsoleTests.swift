@@ -20,12 +20,12 @@ struct ConsoleTests {
     arguments: [(80, 24), (120, 40), (200, 60), (60, 18), (100, 30)])
   func opens(columns: Int, rows: Int) throws {
     let terminal = try demo(columns: columns, rows: rows)
-    #expect(try terminal.shows("flight-delay"), "\(try terminal.screen())")
+    #expect(try terminal.shows("flight-delay"), "\(terminal.picture)")
     #expect(try terminal.shows("@1"))
     for row in try terminal.rows() { #expect(row.count <= columns) }
     try terminal.type("q")
     try terminal.type("s")
-    #expect(try terminal.shows("exit=0"), "\(try terminal.screen())")
+    #expect(try terminal.shows("exit=0"), "\(terminal.picture)")
   }
 
   @Test("three keys ramp a version and two keys roll it back")
@@ -34,21 +34,21 @@ struct ConsoleTests {
     #expect(try terminal.shows("live"))
     usleep(1_500_000)
     try terminal.type("c")
-    #expect(try terminal.shows("@2"), "\(try terminal.screen())")
+    #expect(try terminal.shows("@2"), "\(terminal.picture)")
     usleep(400_000)
     try terminal.type("Enter")
     usleep(500_000)
     try terminal.type("y")
     #expect(
       try terminal.shows(within: 15) { $0.contains("canary") && $0.contains("5%") },
-      "\(try terminal.screen())")
+      "\(terminal.picture)")
     try terminal.type("R")
     #expect(try terminal.shows("100%"))
     usleep(400_000)
     try terminal.type("y")
     #expect(
       try terminal.shows(within: 10) { $0.contains("rolled back") || $0.contains("rollback") },
-      "\(try terminal.screen())")
+      "\(terminal.picture)")
   }
 
   @Test("a resize redraws within the new size")
@@ -61,7 +61,7 @@ struct ConsoleTests {
         try terminal.shows(within: 5) { screen in
           let lines = screen.split(separator: "\n", omittingEmptySubsequences: false)
           return lines.count <= rows + 1 && screen.contains("flight-delay")
-        }, "\(columns)x\(rows): \(try terminal.screen())")
+        }, "\(columns)x\(rows): \(terminal.picture)")
     }
   }
 
@@ -77,7 +77,7 @@ struct ConsoleTests {
     try terminal.type("C-c")
     #expect(
       try terminal.shows(within: 5) { $0.contains("headless") || $0.contains("leave") },
-      "\(try terminal.screen())")
+      "\(terminal.picture)")
     try terminal.type("Escape")
     #expect(try terminal.shows("Traffic"))
     #expect(kill(process, 0) == 0)
@@ -89,7 +89,7 @@ struct ConsoleTests {
     #expect(try terminal.shows("Traffic"))
     let process = try #require(try terminal.programProcess())
     kill(process, SIGTERM)
-    #expect(try terminal.shows("exit=0", within: 10), "\(try terminal.screen())")
+    #expect(try terminal.shows("exit=0", within: 10), "\(terminal.picture)")
     #expect(try !terminal.screen().contains("Traffic"))
   }
 
@@ -120,7 +120,7 @@ struct ConsoleTests {
     #expect(try terminal.shows("Traffic"))
     let process = try #require(try terminal.programProcess())
     kill(process, SIGILL)
-    #expect(try terminal.shows("exit=", within: 8), "\(try terminal.screen())")
+    #expect(try terminal.shows("exit=", within: 8), "\(terminal.picture)")
     #expect(try !terminal.screen().contains("Traffic"))
   }
 

