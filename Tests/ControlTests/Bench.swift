@@ -123,13 +123,21 @@ struct Bench {
     return bench
   }
 
-  /// Evidence of the running rollout with good answers and labels on both arms.
+  /// Evidence of the running rollout after `requests` more good answers and labels of the candidate,
+  /// and as many of the stable as the weight stands for: one label in ten is wrong on both.
   func quiet(minutes: Int = 0, requests: Int = 100) throws -> RolloutEvidence {
     var evidence = try rollout.evidence
-    for arm in RolloutEvidence.Arm.allCases {
-      for _ in 0..<requests { evidence.recordAnswer(arm, failed: false, latencyMicroseconds: 100) }
-      evidence.record(metric: .wrongAnswers, arm: arm, bad: requests / 10, count: requests)
+    let weight = try rollout.weight
+    let stable = requests * (Split.whole - weight) / weight
+    for (arm, count) in [(RolloutEvidence.Arm.candidate, requests), (.stable, stable)] {
+      evidence.record(metric: .errors, arm: arm, bad: 0, count: count)
+      evidence.record(metric: .wrongAnswers, arm: arm, bad: count / 10, count: count)
+      for quantile in 0..<3 where evidence.thresholds != nil {
+        evidence.record(
+          metric: .latency, arm: arm, bad: count / 10, count: count, quantile: quantile)
+      }
     }
+    for _ in 0..<requests { evidence.recordWarmUp(failed: false) }
     evidence.observedTime(add: .minutes(minutes))
     return evidence
   }

@@ -107,7 +107,8 @@ import Testing
     let commands: [Command] = [
       .createEndpoint(e), .setSplit(endpoint: e, split: Split(all: v)),
       .startRamp(endpoint: e, version: v, plan: Bench.plan(deadline: .minutes(3))),
-      .rollBack(endpoint: e, to: nil, symptom: "x"), .step(endpoint: e, direction: .next, reason: nil),
+      .rollBack(endpoint: e, to: nil, symptom: "x"),
+      .step(endpoint: e, direction: .next, reason: nil),
     ]
     for command in commands {
       let bytes = try CanonicalJSON.encode(command)

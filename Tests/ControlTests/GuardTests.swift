@@ -23,7 +23,8 @@ import Testing
     var bench = try Bench.ramping()
     let event = try bench.mustLook(try failing(bench, bad: 12))
     #expect(event.kind == "rolled-back" && event.severity == .bad && event.actor == .guard)
-    #expect(event.summary.hasPrefix("flight-delay: @2 5% -> 0%, @1 95% -> 100%: failed answers, E "))
+    #expect(
+      event.summary.hasPrefix("flight-delay: @2 5% -> 0%, @1 95% -> 100%: failed answers, E "))
     let here = try bench.here
     #expect(here.rollout == nil && here.closed == [bench.v(2)])
     #expect(here.ended.first?.endedBy == .guard && here.split == Split(all: bench.v(1)))
@@ -57,10 +58,12 @@ import Testing
   @Test func aHoldNeedsAReasonAndTheSameTestGoesOn() throws {
     var bench = try Bench.ramping()
     let e = bench.endpoint
-    var bad = 1
-    while try bench.look(failing(bench, bad: bad)) == nil { bad += 1 }
+    var evidence = try bench.quiet()
+    while bench.look(evidence) == nil {
+      evidence.record(metric: .errors, arm: .candidate, bad: 1, count: 10)
+      evidence.record(metric: .errors, arm: .stable, bad: 4, count: 190)
+    }
     #expect(try bench.rollout.hold == .suspect(.errors))
-    let evidence = try failing(bench, bad: bad)
     for command in [
       Command.resume(endpoint: e, reason: nil), .resume(endpoint: e, reason: "  "),
       .step(endpoint: e, direction: .next, reason: nil), .promote(endpoint: e, reason: nil),
@@ -76,7 +79,8 @@ import Testing
     #expect(try bench.rollout.isUnverified && bench.rollout.overridden == [.errors])
     // The same evidence does not hold again, more of it rolls back.
     #expect(bench.look(evidence) == nil)
-    #expect(bench.look(try failing(bench, bad: 20))?.kind == "rolled-back")
+    evidence.record(metric: .errors, arm: .candidate, bad: 20, count: 20)
+    #expect(bench.look(evidence)?.kind == "rolled-back")
   }
 
   @Test func theGuardWatchesHeldAndSoakingRollouts() throws {

@@ -26,6 +26,7 @@ import Testing
       (Bench.plan(minRequests: -1), "minRequests"),
       (Bench.plan(soak: .seconds(-1)), "soak"),
       (Bench.plan(deadline: .zero), "holdDeadline"),
+      (slack(.milliseconds(-1)), "latencySlack"),
       (Bench.plan(metrics: [half]), "sum to 0.5"),
       (Bench.plan(metrics: [half, half]), "judged twice"),
       (Bench.plan(metrics: [metric(tolerance: 0.9)]), "tolerance"),
@@ -51,6 +52,12 @@ import Testing
 
   private func metric(tolerance: Double = 1, share: Double = 1) -> JudgedMetric {
     JudgedMetric(metric: .errors, tolerance: tolerance, riskShare: share)
+  }
+
+  private func slack(_ span: TimeSpan) -> Plan {
+    Plan(
+      name: "p", summary: "", steps: [PlanStep(weight: 10_000, hold: .zero)], metrics: [metric()],
+      latencySlack: span)
   }
 
   private func risks(hold: Double, rollback: Double) -> Plan {

@@ -18,13 +18,16 @@ private struct Chaos {
     names = [bench.endpoint, try Name("other")]
     for _ in 0..<5 { try bench.give(.registerVersion(bench.draft())) }
     bench.prepared = Set(bench.state.versions.map(\.version))
+    for name in names { try bench.give(.createEndpoint(name)) }
   }
 
   mutating func below(_ limit: Int) -> Int { Int(random.next() % UInt64(limit)) }
   mutating func flip() -> Bool { random.next() % 2 == 0 }
 
   mutating func version() -> VersionID { bench.v(1 + below(6)) }
-  mutating func reason() -> String? { flip() ? nil : ["because", "", "\u{1B}[2J"][below(3)] }
+  mutating func reason() -> String? {
+    below(3) == 0 ? nil : ["because", "", "\u{1B}[2J"][below(3)]
+  }
 
   mutating func plan() -> Plan {
     var weights: [BasisPoints] = []
@@ -43,9 +46,11 @@ private struct Chaos {
     return a == b ? Split(all: a) : Split(stable: a, candidate: b, weight: below(10_001))
   }
 
+  /// Anything, but more often what could be accepted now.
   mutating func command() -> Command? {
     let e = names[below(10) < 8 ? 0 : 1]
-    switch below(20) {
+    let isRamping = bench.state.endpoint(e)?.rollout != nil
+    switch flip() ? below(20) : isRamping ? 10 + below(8) : 2 + below(8) {
     case 0: return .createEndpoint(e)
     case 1: return below(6) == 0 ? .drainEndpoint(e) : .enableEndpoint(e)
     case 2, 3: return .deploy(endpoint: e, version: version())
@@ -67,16 +72,14 @@ private struct Chaos {
   /// One thing happens: a command, or traffic and a look.
   mutating func step() throws {
     bench.now = bench.now + .seconds(below(20))
-    if below(30) == 0 {
-      let version = version()
-      if bench.prepared.remove(version) == nil { bench.prepared.insert(version) }
-    }
+    if below(30) == 0 { bench.prepared.remove(version()) }
+    if below(10) == 0 { bench.prepared.insert(version()) }
     let before = bench.state
     if flip() {
       guard let command = command() else { return }
       let name = command.endpoint ?? names[0]
       let generation = bench.state.endpoint(name)?.generation
-      let seen = below(4) == 0 ? generation.map { $0 - below(3) } : nil
+      let seen = below(8) == 0 ? generation.map { $0 - below(3) } : nil
       do {
         let event = try bench.give(command, live[name], seen: seen)
         accepted += 1
@@ -93,16 +96,20 @@ private struct Chaos {
 
   private mutating func traffic(from before: ControlState) throws {
     let name = names[below(10) < 8 ? 0 : 1]
-    guard var evidence = live[name] else { return }
-    let badness = [0, 0, 0, 1, 6][below(5)]
+    guard var evidence = live[name], let weight = evidence.epochs.last?.weight else { return }
+    let badness = [0, 0, 0, 0, 9][below(5)]
+    let requests = below(1_000)
     for arm in RolloutEvidence.Arm.allCases {
-      let total = below(80)
-      let bad = arm == .candidate ? min(total, below(1 + badness * 3)) : min(total, below(2))
+      let share = arm == .candidate ? weight : Split.whole - weight
+      let total = requests * share / Split.whole
+      let bad = min(total, arm == .candidate ? total / 20 + below(1 + badness) : total / 20)
       evidence.record(metric: .errors, arm: arm, bad: bad, count: total)
       evidence.record(metric: .wrongAnswers, arm: arm, bad: bad, count: total)
     }
-    for _ in 0..<below(40) { evidence.recordWarmUp(failed: below(60) == 0) }
-    if flip() { evidence.observedTime(add: .seconds(below(40))) } else {
+    for _ in 0..<below(40) { evidence.recordWarmUp(failed: below(20) == 0) }
+    if flip() {
+      evidence.observedTime(add: .seconds(below(40)))
+    } else {
       evidence.idleTime(add: .seconds(below(40)))
     }
     live[name] = evidence
@@ -188,7 +195,7 @@ private struct Chaos {
     var chaos = try Chaos(seed: seed)
     for _ in 0..<700 { try chaos.step() }
     // The run reached something.
-    #expect(chaos.accepted > 60 && chaos.refused > 60)
+    #expect(chaos.accepted >= 50 && chaos.refused >= 50, "\(chaos.accepted), \(chaos.refused)")
 
     // Replaying the journal, through JSON, gives the same state byte for byte.
     var replayed = ControlState()

@@ -132,9 +132,25 @@ import Testing
     #expect(bench.refusal(same).message.contains("already"))
     try bench.give(.setCandidateWeight(endpoint: e, weight: 3_000, reason: nil))
     #expect(try bench.here.split?.weight(of: bench.v(2)) == 3_000)
+    #expect(try bench.rollout.step == 1 && bench.rollout.isUnverified)
     // The next step is the first one above, never a step down.
     #expect(bench.look(try bench.quiet(minutes: 2))?.kind == "stepped")
     #expect(try bench.rollout.weight == 10_000 && bench.rollout.step == 2)
+    // Out of the soak by hand, and back to it.
+    #expect(bench.look(try bench.quiet(minutes: 2))?.kind == "soaking")
+    try bench.give(.setCandidateWeight(endpoint: e, weight: 100, reason: nil))
+    #expect(try bench.rollout.phase == .baking && bench.rollout.step == 0)
+    #expect(bench.look(try bench.quiet(minutes: 2))?.kind == "stepped")
+    #expect(try bench.rollout.weight == 2_500)
+  }
+
+  @Test func aOneStepPlanComesBackToAllTraffic() throws {
+    var bench = try Bench.ramping(Bench.plan([10_000]))
+    try bench.give(.setCandidateWeight(endpoint: bench.endpoint, weight: 5_000, reason: nil))
+    try bench.give(.pause(endpoint: bench.endpoint))
+    let next = Command.step(endpoint: bench.endpoint, direction: .next, reason: nil)
+    try bench.give(next, bench.quiet(minutes: 2))
+    #expect(try bench.rollout.phase == .baking && bench.rollout.weight == 10_000)
   }
 
   @Test func weightChangesByHandAreBounded() throws {

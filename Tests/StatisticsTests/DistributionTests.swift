@@ -8,10 +8,10 @@ import Testing
   init() throws { fixtures = try ScipyFixtures.shared.get() }
 
   @Test func normalAgreesWithScipy() {
-    for row in fixtures.normal_quantile {
+    for row in fixtures.normalQuantile {
       #expect(agrees(Normal.quantile(row[0]), row[1], 1e-14), "ppf(\(row[0]))")
     }
-    for row in fixtures.normal_survival {
+    for row in fixtures.normalSurvival {
       #expect(agrees(Normal.survival(row[0]), row[1], 1e-12), "sf(\(row[0]))")
       #expect(agrees(Normal.cumulative(-row[0]), row[1], 1e-12))
     }
@@ -20,7 +20,7 @@ import Testing
   }
 
   @Test func incompleteGammaAgreesWithScipy() {
-    for row in fixtures.gamma_upper {
+    for row in fixtures.gammaUpper {
       let (a, x) = (row[0], row[1])
       #expect(agrees(IncompleteGamma.upper(a, x), row[2], 1e-10), "Q(\(a), \(x))")
       #expect(abs(IncompleteGamma.upper(a, x) + IncompleteGamma.lower(a, x) - 1) < 1e-12)
@@ -41,18 +41,18 @@ import Testing
   }
 
   @Test func chiSquareAgreesWithScipy() {
-    for row in fixtures.chi2_survival {
+    for row in fixtures.chiSquareSurvival {
       let got = ChiSquare.survival(row[0], degreesOfFreedom: row[1])
       #expect(agrees(got, row[2], 1e-10), "chi2.sf(\(row[0]), \(row[1]))")
     }
-    for row in fixtures.chi2_quantile {
+    for row in fixtures.chiSquareQuantile {
       let got = ChiSquare.quantile(upperTail: row[0], degreesOfFreedom: row[1])
       #expect(agrees(got, row[2], 1e-10), "chi2.isf(\(row[0]), \(row[1]))")
     }
   }
 
   @Test func noncentralChiSquareAgreesWithScipy() {
-    for row in fixtures.ncx2_survival {
+    for row in fixtures.noncentralSurvival {
       let got = ChiSquare.noncentralSurvival(
         row[0], degreesOfFreedom: row[1], noncentrality: row[2])
       #expect(agrees(got, row[3], 1e-9), "ncx2.sf(\(row[0]), \(row[1]), \(row[2])): \(got)")
@@ -75,7 +75,7 @@ import Testing
       let got = ProportionInterval.wilson(Int(row[0]), of: Int(row[1]), confidence: row[2])
       #expect(agrees(got.low, row[3]) && agrees(got.high, row[4]), "wilson \(row): \(got)")
     }
-    for row in fixtures.clopper_pearson {
+    for row in fixtures.clopperPearson {
       let got = ProportionInterval.clopperPearson(Int(row[0]), of: Int(row[1]), confidence: row[2])
       #expect(agrees(got.low, row[3]) && agrees(got.high, row[4]), "exact \(row): \(got)")
     }

@@ -40,7 +40,9 @@ private struct World {
   /// The greatest ln E of a run of a candidate that is as good as the stable.
   mutating func greatestEvidence(rate: (Int) -> Double) -> Double {
     var greatest = 0.0
-    _ = requestsUntil(line: .infinity, rate: rate, harm: { _ in 0 }) { greatest = max(greatest, $0) }
+    _ = requestsUntil(line: .infinity, rate: rate, harm: { _ in 0 }) {
+      greatest = max(greatest, $0)
+    }
     return greatest
   }
 

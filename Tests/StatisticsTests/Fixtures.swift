@@ -35,16 +35,16 @@ struct ScipyFixtures: Decodable {
     let sd: Double
   }
 
-  let normal_quantile: [[Double]]
-  let normal_survival: [[Double]]
-  let gamma_upper: [[Double]]
+  let normalQuantile: [[Double]]
+  let normalSurvival: [[Double]]
+  let gammaUpper: [[Double]]
   let beta: [[Double]]
-  let chi2_survival: [[Double]]
-  let chi2_quantile: [[Double]]
-  let ncx2_survival: [[Double]]
+  let chiSquareSurvival: [[Double]]
+  let chiSquareQuantile: [[Double]]
+  let noncentralSurvival: [[Double]]
   let kolmogorov: [[Double]]
   let wilson: [[Double]]
-  let clopper_pearson: [[Double]]
+  let clopperPearson: [[Double]]
   let fdr: FDR
   let drift: [Drift]
 

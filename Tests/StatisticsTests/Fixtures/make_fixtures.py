@@ -7,22 +7,22 @@ from scipy.spatial import distance
 
 rng = np.random.default_rng(20130101)
 out = {}
-out["normal_quantile"] = [[p, stats.norm.ppf(p)] for p in
+out["normalQuantile"] = [[p, stats.norm.ppf(p)] for p in
                           (1e-300, 1e-20, 1e-6, .001, .025, .07, .3, .5, .6, .975, .9999)]
-out["normal_survival"] = [[z, stats.norm.sf(z)] for z in (-6, -1.5, 0, .3, 1.96, 5, 12, 30)]
-out["gamma_upper"] = [[a, x, special.gammaincc(a, x)] for a in (.5, 1, 3.7, 15.5, 127.5, 2000, 50000)
+out["normalSurvival"] = [[z, stats.norm.sf(z)] for z in (-6, -1.5, 0, .3, 1.96, 5, 12, 30)]
+out["gammaUpper"] = [[a, x, special.gammaincc(a, x)] for a in (.5, 1, 3.7, 15.5, 127.5, 2000, 50000)
                       for x in (a * .5, a * .97, a, a * 1.02, a * 1.3 + 3) if special.gammaincc(a, x) > 1e-280]
 out["beta"] = [[a, b, x, special.betainc(a, b, x)] for a, b in ((.5, .5), (2, 5), (30, 3), (400, 1200), (1, 9))
                for x in (.01, .1, .25, .5, .9)if special.betainc(a, b, x) > 1e-280]
-out["chi2_survival"] = [[x, k, stats.chi2.sf(x, k)] for k in (1, 2, 9, 31, 255) for x in (.1, 3, 20, 260, 400)
+out["chiSquareSurvival"] = [[x, k, stats.chi2.sf(x, k)] for k in (1, 2, 9, 31, 255) for x in (.1, 3, 20, 260, 400)
                         if stats.chi2.sf(x, k) > 1e-280]
-out["chi2_quantile"] = [[q, k, stats.chi2.isf(q, k)] for k in (1, 9, 31, 255) for q in (.5, .05, .01, 1e-6)]
-out["ncx2_survival"] = [[x, k, l, stats.ncx2.sf(x, k, l)] for k in (1, 9, 31, 255) for l in (.5, 10, 200, 3000)
+out["chiSquareQuantile"] = [[q, k, stats.chi2.isf(q, k)] for k in (1, 9, 31, 255) for q in (.5, .05, .01, 1e-6)]
+out["noncentralSurvival"] = [[x, k, l, stats.ncx2.sf(x, k, l)] for k in (1, 9, 31, 255) for l in (.5, 10, 200, 3000)
                         for x in ((k + l) * .8, k + l, (k + l) * 1.1 + 5, (k + l) + 6 * (2 * (k + 2 * l)) ** .5)]
 out["kolmogorov"] = [[t, special.kolmogorov(t)] for t in (.3, .5, .8, .99, 1, 1.01, 1.36, 2, 3.5, 6)]
 out["wilson"] = [[k, n, c, *stats.binomtest(k, n).proportion_ci(c, "wilson")] for k, n in
                  ((0, 10), (3, 10), (10, 10), (7, 5000), (214, 900)) for c in (.9, .95)]
-out["clopper_pearson"] = [[k, n, c, *stats.binomtest(k, n).proportion_ci(c, "exact")] for k, n in
+out["clopperPearson"] = [[k, n, c, *stats.binomtest(k, n).proportion_ci(c, "exact")] for k, n in
                           ((0, 10), (3, 10), (10, 10), (7, 5000), (214, 900)) for c in (.9, .95)]
 p = rng.uniform(size=40) ** 3
 out["fdr"] = {"p": p.tolist(), "bh": stats.false_discovery_control(p, method="bh").tolist(),
