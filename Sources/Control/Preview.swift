@@ -95,7 +95,9 @@ private func describe(_ plan: Plan, _ index: Int, _ requestsPerSecond: Double?) 
   if let requestsPerSecond, requestsPerSecond.isFinite, requestsPerSecond >= 0 {
     let share = Double(step.weight) / Double(Split.whole)
     let expected = requestsPerSecond * share * step.hold.seconds
-    if expected < 1e15 { text += " (about \(Int(expected.rounded())) requests at the present rate)" }
+    if expected < 1e15 {
+      text += " (about \(Int(expected.rounded())) requests at the present rate)"
+    }
   }
   if step.needsApproval { text += ", then waits for approval" }
   if index == plan.steps.count - 1, plan.soak > .zero {

@@ -1,7 +1,9 @@
 import Core
 
-/// Everything that changes control state. Keys, mouse, palette, runbooks, the command line and the
-/// control socket all send one of these, and the journal records what came of it.
+/// Everything that changes control state.
+///
+/// Keys, mouse, palette, runbooks, the command line and the control socket all send one of these,
+/// and the journal records what came of it.
 public enum Command: Sendable, Hashable, Codable {
   /// Adds an immutable version to the registry; the registry gives the number.
   case registerVersion(VersionDraft)

@@ -189,7 +189,8 @@ extension Decision {
     guard isGiven(text) else { throw ControlError(.badInput, "the note is empty: write something") }
     guard text.unicodeScalars.count <= ControlLimits.remarkLengthMax else {
       throw ControlError(
-        .badInput, "the note is longer than \(ControlLimits.remarkLengthMax) characters: shorten it")
+        .badInput, "the note is longer than \(ControlLimits.remarkLengthMax) characters: shorten it"
+      )
     }
     return Event(body: .noted(text), endpoint: name, actor: context.actor, time: context.now)
   }

@@ -1,8 +1,10 @@
 import Core
 
 extension Decision {
-  /// Takes all traffic back. Never refused for a missing reason, and as stale only when it would go
-  /// elsewhere than where the person saw.
+  /// Takes all traffic back.
+  ///
+  /// Never refused for a missing reason, and as stale only when it would go elsewhere than where
+  /// the person saw.
   func rollBack(
     _ name: Name, _ wanted: VersionID?, _ symptom: String?
   ) throws(ControlError) -> Event {

@@ -94,7 +94,8 @@ extension Decision {
     try checkReason(rollout.hold, reason, "stepping past it", rollout)
     try checkPrepared(rollout.candidate)
     let live = evidence(rollout)
-    let gap = rollout.stepGap(live) ?? (weight == Split.whole ? rollout.metricGap(live)?.words : nil)
+    let gap =
+      rollout.stepGap(live) ?? (weight == Split.whole ? rollout.metricGap(live)?.words : nil)
     if weight == Split.whole, let gap, !isGiven(reason) {
       throw needsReason("giving \(rollout.candidate) all traffic", gap, endpoint)
     }
@@ -146,9 +147,14 @@ extension Decision {
     }
     try checkPrepared(rollout.fallback)
     try checkWeightChanges(rollout)
+    // The plan goes on from the step that the weight has reached.
+    let step = rollout.plan.steps.lastIndex { $0.weight <= weight } ?? 0
     return change(
-      endpoint, .weightSet(rollout.change(evidence(rollout), weight: weight)), reason: reason,
-      to: rollout.split(weight))
+      endpoint,
+      .weightSet(
+        rollout.change(
+          evidence(rollout), step: step, weight: weight, isUnverified: step > rollout.step)),
+      reason: reason, to: rollout.split(weight))
   }
 
   func promote(_ name: Name, _ reason: String?) throws(ControlError) -> Event {
@@ -173,8 +179,10 @@ extension Decision {
 
   // MARK: - What they share
 
-  /// The endpoint and its running rollout. A safe command (one that cannot raise risk) is refused as
-  /// stale only when the person saw another rollout.
+  /// The endpoint and its running rollout.
+  ///
+  /// A safe command (one that cannot raise risk) is refused as stale only when the person saw
+  /// another rollout.
   func running(
     _ name: Name, _ nothing: String, isSafe: Bool = false
   ) throws(ControlError) -> (EndpointState, Rollout) {

@@ -1,7 +1,9 @@
 import Core
 
 /// What a command comes to in a state: the events to commit and then to ``apply(_:_:)``, or a
-/// refusal that changes nothing. Pure: the same arguments give the same answer, on any machine.
+/// refusal that changes nothing.
+///
+/// Pure: the same arguments give the same answer, on any machine.
 ///
 /// Every command gives exactly one event.
 /// - Throws: ``ControlError`` with the remedy in its sentence.
@@ -81,7 +83,8 @@ struct Decision {
   func checkPrepared(_ version: VersionID) throws(ControlError) {
     guard context.prepared.contains(version) else {
       throw ControlError(
-        .refused, "\(version) is not loaded and warmed on this node: wait until it is, or look why "
+        .refused,
+        "\(version) is not loaded and warmed on this node: wait until it is, or look why "
           + "with \"sluice model show \(version)\"")
     }
   }

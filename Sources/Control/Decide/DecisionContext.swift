@@ -2,7 +2,9 @@ import Core
 
 /// What a decision depends on beside the state and the command.
 public struct DecisionContext: Sendable {
-  /// The time now. Holds measure their deadline by it, so the node should let it never run backwards.
+  /// The time now.
+  ///
+  /// Holds measure their deadline by it, so the node should let it never run backwards.
   public var now: Timestamp
   /// Who asks.
   public var actor: ActorID

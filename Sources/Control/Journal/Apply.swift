@@ -1,8 +1,9 @@
 import Core
 
-/// The state after an event. Never fails on an event that ``decide(_:_:_:)`` or
-/// ``observe(_:endpoint:evidence:now:)`` made for that state; an event that fits nowhere changes
-/// nothing but the count.
+/// The state after an event.
+///
+/// Never fails on an event that ``decide(_:_:_:)`` or ``observe(_:endpoint:evidence:now:)`` made
+/// for that state; an event that fits nowhere changes nothing but the count.
 public func apply(_ state: ControlState, _ event: Event) -> ControlState {
   var next = state
   next.fold(event)
@@ -95,7 +96,9 @@ extension EndpointState {
     }
   }
 
-  /// A split by hand. The stable stays while it has traffic; else the heaviest version is the stable.
+  /// A split by hand.
+  ///
+  /// The stable stays while it has traffic; else the heaviest version is the stable.
   private mutating func foldSplit(_ event: Event) {
     remember(event, "\(event.kind) \(event.before.map { "\($0)" } ?? "")")
     setWeights(event)
@@ -213,13 +216,14 @@ extension Rollout {
       if change.hold == .approval { isStepApproved = true }
       override(change.hold)
       hold = nil
-    case .stepped where change.step > change.fromStep:
+    case .stepped where change.step >= change.fromStep:
       override(hold)
       hold = nil
       isSoaking = false
     case .stepped:
       if hold == .approval { hold = nil }
       isSoaking = false
+    case .weightSet: isSoaking = false
     case .promoted:
       override(hold)
       hold = nil

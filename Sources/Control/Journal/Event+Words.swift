@@ -26,8 +26,9 @@ extension Event {
     }
   }
 
-  /// One sentence without a full stop: `flight-delay: @4 25% -> 0%, @2 75% -> 100%: wrong answers,
-  /// E 131 at 214 labels`. Harmless for a terminal.
+  /// One sentence, harmless for a terminal.
+  ///
+  /// As `flight-delay: @4 25% -> 0%, @2 75% -> 100%: wrong answers, E 131 at 214 labels`.
   public var summary: String {
     let sentence = endpoint.map { "\($0): \(news)" } ?? news
     guard let said = saidReason else { return sentence }
@@ -74,12 +75,13 @@ extension Event {
     case .held(let change):
       let cause = change.hold?.words ?? "held"
       let evidence = change.metric.map { ": \($0.sentence)" } ?? ""
-      return "ramp of \(change.candidate) held at \(percentText(change.weight)): \(cause)\(evidence)"
+      return
+        "ramp of \(change.candidate) held at \(percentText(change.weight)): \(cause)\(evidence)"
     case .resumed(let change):
       let cause = change.hold.map { $0 == .approval ? "approved" : "was \($0.words)" } ?? ""
       return "ramp of \(change.candidate) goes on at \(percentText(change.weight)): \(cause)"
     case .stepped(let change):
-      let skipped = change.isUnverified && change.step > change.fromStep ? ", unverified" : ""
+      let skipped = change.isUnverified && change.step >= change.fromStep ? ", unverified" : ""
       return "step \(change.step + 1) of \(change.steps): \(splitNews)\(skipped)"
     case .weightSet: return "weight set by hand: \(splitNews)"
     case .soaking(let change): return "\(change.candidate) has all traffic and soaks"

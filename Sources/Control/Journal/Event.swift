@@ -39,7 +39,9 @@ public struct Event: Sendable, Hashable {
   }
 }
 
-/// What can happen. Each case is written to the journal under its ``kind``, which never changes.
+/// What can happen.
+///
+/// Each case is written to the journal under its ``kind``, which never changes.
 public enum EventBody: Sendable, Hashable {
   case versionRegistered(RegisteredVersion)
   case endpointCreated

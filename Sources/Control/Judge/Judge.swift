@@ -71,8 +71,9 @@ public func evidenceText(_ value: Double) -> String {
 /// often it is looked at. Latency averages the evidence of its three streams; a mean of such
 /// processes is one.
 public enum Judge {
-  /// A rollback on evidence needs so many bad events of the candidate. Not for validity, which holds
-  /// at any count, but for common sense.
+  /// A rollback on evidence needs so many bad events of the candidate.
+  ///
+  /// Not for validity, which holds at any count, but for common sense.
   public static let minimumBadEvents = 5
   /// So many failed answers of the candidate, one after another, roll back at once.
   public static let breakerFailures = 5

@@ -14,8 +14,10 @@ extension Rollout {
     return nil
   }
 
-  /// The first judged metric that was not seen on both versions. Latency counts only once its
-  /// thresholds are known: before, it is not judged. A metric that a person overrode is no gap.
+  /// The first judged metric that was not seen on both versions.
+  ///
+  /// Latency counts only once its thresholds are known: before, it is not judged. A metric that a
+  /// person overrode is no gap.
   public func metricGap(_ evidence: RolloutEvidence) -> HoldCause? {
     let unseen = Judge.evaluate(evidence, plan: plan).first { metric in
       !metric.isSeen && !overridden.contains(metric.metric)

@@ -3,6 +3,9 @@ import Core
 /// The answer times of the stable that no more than 50, 10 and 1 % of its answers exceeded before
 /// the rollout.
 ///
+/// Whoever measures them adds the plan's ``Plan/latencySlack`` to each; here an answer is slow when
+/// it takes longer than the number given, and nothing is added again.
+///
 /// Fixed from at least ``minimumAnswers`` answers of the stable. While there are fewer, latency is
 /// not judged; once there are enough the thresholds are set, and only answers routed from then on
 /// count. That is still valid: the thresholds are known before each answer they are applied to.
@@ -171,8 +174,10 @@ public struct RolloutEvidence: Sendable, Hashable, Codable {
 }
 
 extension RolloutEvidence {
-  /// Adds events of one kind. Latency has three streams; `quantile` says which (0: p50, 1: p90,
-  /// 2: p99) and other metrics ignore it.
+  /// Adds events of one kind.
+  ///
+  /// Latency has three streams; `quantile` says which (0: p50, 1: p90, 2: p99) and other metrics
+  /// ignore it.
   /// - Parameters:
   ///   - bad: how many of `count` were bad.
   ///   - epoch: where the requests were routed; nil is the present one. An epoch that never was is

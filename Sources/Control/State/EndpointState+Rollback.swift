@@ -2,8 +2,9 @@ import Core
 
 extension EndpointState {
   /// Where a rollback can go, best first: the running rollout's fallback; else the stable, when a
-  /// split by hand gave others traffic; then earlier stables, newest first. Only versions that are
-  /// on the endpoint, open, and do not have all traffic already.
+  /// split by hand gave others traffic; then earlier stables, newest first.
+  ///
+  /// Only versions that are on the endpoint, open, and do not have all traffic already.
   /// - Parameter prepared: the versions that the node has loaded; nil leaves that out of account.
   public func rollbackTargets(prepared: Set<VersionID>? = nil) -> [VersionID] {
     guard let split else { return [] }

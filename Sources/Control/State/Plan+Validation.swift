@@ -10,6 +10,7 @@ extension Plan {
     try validateSteps()
     try validateMetrics()
     try check("soak", soak)
+    try check("latencySlack", latencySlack)
     if let holdDeadline {
       try check("holdDeadline", holdDeadline)
       guard holdDeadline > .zero else {

@@ -69,7 +69,9 @@ public struct Plan: Sendable, Hashable, Codable {
   public let rollbackRisk: Double
   /// How long both versions stay watched and loaded after 100 %.
   public let soak: TimeSpan
-  /// How long a hold may last before `onHoldDeadline` happens; nil is for ever.
+  /// How long a hold may last until the guard rolls back; nil is for ever.
+  ///
+  /// A hold for want of traffic has no deadline.
   public let holdDeadline: TimeSpan?
 
   /// Puts them together; see ``validate()`` for what is legal.

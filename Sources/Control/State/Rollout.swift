@@ -1,6 +1,8 @@
 import Core
 
-/// Why a rollout stands still. The guard goes on watching; only the step clock waits.
+/// Why a rollout stands still.
+///
+/// The guard goes on watching; only the step clock waits.
 public enum HoldCause: Sendable, Hashable {
   /// A person paused it.
   case `operator`
@@ -127,9 +129,12 @@ public struct Rollout: Sendable, Hashable, Codable {
   public var planStep: PlanStep { plan.steps[min(max(0, step), plan.steps.count - 1)] }
   /// Whether the present step is the plan's last.
   public var isLastStep: Bool { step >= plan.steps.count - 1 }
-  /// The step that comes next: the first later one with more weight than now.
+  /// The step that comes next: the first later one with more weight than now; the last one itself
+  /// when a weight set by hand is below it; nil at 100 %.
   public var nextStep: Int? {
-    plan.steps.indices.first { $0 > step && plan.steps[$0].weight > weight }
+    if weight >= Split.whole { return nil }
+    return plan.steps.indices.first { $0 > step && plan.steps[$0].weight > weight }
+      ?? plan.steps.count - 1
   }
   /// How much observed time the present step (or the soak) takes.
   public var clock: TimeSpan { isSoaking ? plan.soak : planStep.hold }

@@ -31,6 +31,7 @@ public enum BinnedDistance {
   }
 
   /// The Jensen-Shannon distance (the root of the divergence), in natural units: at most √ln 2.
+  ///
   /// Divide by √ln 2 for base 2.
   public static func jensenShannon(reference: [Int], current: [Int]) -> Double {
     guard let (n, m) = totals(reference, current) else { return .nan }

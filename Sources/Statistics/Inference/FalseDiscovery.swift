@@ -2,7 +2,9 @@
 public enum FalseDiscovery {
   /// Adjusted p-values (q-values) after Benjamini and Hochberg (1995): flagging those at most 5 %
   /// keeps the expected share of false flags under 5 % for independent (or positively dependent)
-  /// tests. The order of the input is kept; p-values that are no numbers stay so and do not count.
+  /// tests.
+  ///
+  /// The order of the input is kept; p-values that are no numbers stay so and do not count.
   public static func benjaminiHochberg(_ pValues: [Double]) -> [Double] {
     adjusted(pValues, factor: 1)
   }

@@ -65,7 +65,7 @@ public enum EProcess {
   /// ln E of the epochs, oldest first; 0 when there are none.
   ///
   /// A function of the stored integers alone: the order of arrival inside an epoch does not matter.
-  /// Cost: 7 logarithms and 7 exponentials an epoch, some 0.3 microseconds.
+  /// Cost: 7 logarithms and 7 exponentials an epoch, some 0.6 microseconds.
   /// - Parameters:
   ///   - epochs: the counts.
   ///   - tolerance: ρ₀, over 0 and finite; 1 tolerates nothing, 1.25 a quarter more bad events.

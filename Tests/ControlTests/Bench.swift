@@ -1,0 +1,148 @@
+import Core
+import Testing
+
+@testable import Control
+
+/// A control plane on a bench: a state, a clock that only the test moves, and the journal so far.
+struct Bench {
+  static let model = try? Name("flight-delay")
+
+  var state = ControlState()
+  var journal: [Event] = []
+  var now = Timestamp(microseconds: 1_700_000_000_000_000)
+  var actor = ActorID(kind: .person, name: "ana")
+  var prepared: Set<VersionID> = []
+  var latency: LatencyThresholds?
+  let endpoint: Name
+
+  init() throws { endpoint = try Name("flight-delay") }
+
+  /// An endpoint with `live` as its stable, and so many versions registered and prepared.
+  static func serving(versions: Int = 4, live: Int = 1) throws -> Bench {
+    var bench = try Bench()
+    for _ in 0..<versions { try bench.give(.registerVersion(bench.draft())) }
+    bench.prepared = Set(bench.state.versions.map(\.version))
+    try bench.give(.createEndpoint(bench.endpoint))
+    try bench.give(.deploy(endpoint: bench.endpoint, version: bench.v(live)))
+    return bench
+  }
+
+  func v(_ number: Int) -> VersionID { VersionID(model: endpoint, number: number) }
+
+  func draft(inputs: [String] = ["x"]) throws -> VersionDraft {
+    VersionDraft(
+      model: endpoint, artifact: try Digest(bytes: Array(repeating: 7, count: 32)),
+      artifactBytes: 100,
+      signature: Signature(
+        inputs: inputs.map { TensorSpec(name: $0, elementType: .float32, shape: [nil, 1]) },
+        outputs: [TensorSpec(name: "y", elementType: .float32, shape: [nil, 1])]),
+      summary: "a model", metrics: ["auc": 0.75])
+  }
+
+  var here: EndpointState {
+    get throws { try #require(state.endpoint(endpoint)) }
+  }
+  var rollout: Rollout {
+    get throws { try #require(try here.rollout) }
+  }
+
+  func context(_ evidence: RolloutEvidence? = nil, seen: Int? = nil) -> DecisionContext {
+    DecisionContext(
+      now: now, actor: actor, expectedGeneration: seen, prepared: prepared, evidence: evidence,
+      stableLatency: latency)
+  }
+
+  /// Decides, commits, applies.
+  @discardableResult
+  mutating func give(
+    _ command: Command, _ evidence: RolloutEvidence? = nil, seen: Int? = nil
+  ) throws -> Event {
+    let events = try decide(state, command, context(evidence, seen: seen))
+    try #require(events.count == 1)
+    commit(events[0])
+    return events[0]
+  }
+
+  mutating func commit(_ event: Event) {
+    journal.append(event)
+    state = apply(state, event)
+    now = now + .seconds(1)
+  }
+
+  /// Lets the guard and the clock look once.
+  @discardableResult
+  mutating func look(_ evidence: RolloutEvidence) -> Event? {
+    let event = observe(state, endpoint: endpoint, evidence: evidence, now: now).first
+    if let event { commit(event) }
+    return event
+  }
+
+  /// The same, when something must happen.
+  mutating func mustLook(_ evidence: RolloutEvidence) throws -> Event {
+    let event = look(evidence)
+    return try #require(event)
+  }
+
+  /// The refusal of a command; fails the test when it is not refused.
+  func refusal(
+    _ command: Command, _ evidence: RolloutEvidence? = nil, seen: Int? = nil,
+    at location: SourceLocation = #_sourceLocation
+  ) -> ControlError {
+    do throws(ControlError) {
+      _ = try decide(state, command, context(evidence, seen: seen))
+    } catch {
+      return error
+    }
+    Issue.record("\(command) was not refused", sourceLocation: location)
+    return ControlError(.badInput, "")
+  }
+
+  static func plan(
+    _ weights: [BasisPoints] = [500, 2_500, 10_000], hold: TimeSpan = .minutes(1),
+    minRequests: Int = 0, approval: Set<Int> = [], soak: TimeSpan = .minutes(2),
+    deadline: TimeSpan? = nil, metrics: [JudgedMetric]? = nil
+  ) -> Plan {
+    Plan(
+      name: "standard-launch", summary: "a plan",
+      steps: weights.indices.map {
+        PlanStep(
+          weight: weights[$0], hold: hold, minRequests: minRequests,
+          needsApproval: approval.contains($0))
+      },
+      metrics: metrics ?? [
+        JudgedMetric(metric: .errors, tolerance: 1, riskShare: 0.5),
+        JudgedMetric(metric: .wrongAnswers, tolerance: 1.25, riskShare: 0.5),
+      ],
+      soak: soak, holdDeadline: deadline)
+  }
+
+  /// A serving endpoint with a ramp of @2 in its first step.
+  static func ramping(_ plan: Plan = Bench.plan()) throws -> Bench {
+    var bench = try serving()
+    try bench.give(.startRamp(endpoint: bench.endpoint, version: bench.v(2), plan: plan))
+    return bench
+  }
+
+  /// Evidence of the running rollout after `requests` more good answers and labels of the candidate,
+  /// and as many of the stable as the weight stands for: one label in ten is wrong on both.
+  func quiet(minutes: Int = 0, requests: Int = 100) throws -> RolloutEvidence {
+    var evidence = try rollout.evidence
+    let weight = try rollout.weight
+    let stable = requests * (Split.whole - weight) / weight
+    for (arm, count) in [(RolloutEvidence.Arm.candidate, requests), (.stable, stable)] {
+      evidence.record(metric: .errors, arm: arm, bad: 0, count: count)
+      evidence.record(metric: .wrongAnswers, arm: arm, bad: count / 10, count: count)
+      for quantile in 0..<3 where evidence.thresholds != nil {
+        evidence.record(
+          metric: .latency, arm: arm, bad: count / 10, count: count, quantile: quantile)
+      }
+    }
+    for _ in 0..<requests { evidence.recordWarmUp(failed: false) }
+    evidence.observedTime(add: .minutes(minutes))
+    return evidence
+  }
+
+  func json(_ value: some Encodable) throws -> String {
+    String(decoding: try CanonicalJSON.encode(value), as: UTF8.self)
+  }
+}
