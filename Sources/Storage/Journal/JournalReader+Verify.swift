@@ -64,13 +64,20 @@ extension JournalReader {
       return "row \(row.sequence) does not follow row \(head.sequence): rows before it were edited, "
         + "inserted or removed"
     }
-    // The row's own link tells where it was written, if its hash holds there.
-    let origin =
-      row.previous == beginning.bytes
-      ? 1 : try sequence(ofHash: row.previous).map { $0 + 1 }
-    if let origin, origin != row.sequence, row.chainHash(as: origin).bytes == row.hash {
+    if let origin = try origin(of: row) {
       return "row \(row.sequence) was written as row \(origin): rows were reordered, inserted or removed"
     }
     return "row \(row.sequence) was edited"
+  }
+
+  /// The sequence under which a row was written, when its hash holds there: where its own link points,
+  /// or close to where it stands. Nil for an edited row.
+  private func origin(of row: JournalRow) throws(StorageError) -> Int64? {
+    var candidates: [Int64] = []
+    if row.previous == beginning.bytes { candidates.append(1) }
+    if let before = try sequence(ofHash: row.previous) { candidates.append(before &+ 1) }
+    // Where the row before it is gone, a few neighbours are tried: so many that it takes no time.
+    candidates += (1...64).flatMap { [row.sequence &- $0, row.sequence &+ $0] }
+    return candidates.first { $0 != row.sequence && row.chainHash(as: $0).bytes == row.hash }
   }
 }

@@ -1,0 +1,62 @@
+import Core
+import Glibc
+import Testing
+
+@testable import Storage
+
+/// A fresh state directory that is removed with everything in it at the end of a test.
+final class TemporaryState: Sendable {
+  let path: String
+  let directory: StateDirectory
+
+  init() throws {
+    var template = Array("/tmp/sluice-test-XXXXXX".utf8CString)
+    guard mkdtemp(&template) != nil else { throw StorageError(.directory, "no temporary directory") }
+    path = String(decoding: template.dropLast().map { UInt8(bitPattern: $0) }, as: UTF8.self)
+    directory = try StateDirectory(path, create: false)
+  }
+
+  deinit { removeTree(path) }
+
+  /// A journal on the locked directory.
+  func journal(vfs: String? = nil) throws -> Journal { try Journal(directory.acquireLock(), vfs: vfs) }
+
+  /// Runs SQL past the journal, as somebody with the file would.
+  func tamper(_ sql: String) throws {
+    let connection = try SQLiteConnection(directory.databasePath, role: .writer)
+    try connection.execute("DROP TRIGGER journal_keeps_rows; DROP TRIGGER journal_keeps_values")
+    try connection.execute(sql)
+  }
+}
+
+/// Removes a directory and all in it.
+func removeTree(_ path: String) {
+  var status = stat()
+  guard lstat(path, &status) == 0 else { return }
+  if status.isDirectory {
+    chmod(path, 0o700)
+    for name in (try? FileSystem.names(in: path)) ?? [] { removeTree("\(path)/\(name)") }
+    rmdir(path)
+  } else {
+    unlink(path)
+  }
+}
+
+/// An entry that differs from the others by its number.
+func sampleEntry(_ number: Int, bodyBytes: Int = 40) -> JournalEntry {
+  JournalEntry(
+    time: Timestamp(microseconds: 1_700_000_000_000_000 + Int64(number)),
+    actor: ActorID(kind: .person, name: "ann:o'neil"), kind: "split",
+    endpoint: number % 3 == 0 ? nil : try? Name("flight-delay"),
+    body: Array("{\"n\":\(number)}".utf8) + [UInt8](repeating: 0x20, count: bodyBytes))
+}
+
+/// What a throwing call of this module threw.
+func storageError(_ body: () throws -> Void) -> StorageError? {
+  do {
+    try body()
+    return nil
+  } catch {
+    return error as? StorageError
+  }
+}
