@@ -1,0 +1,55 @@
+import Core
+
+/// What a model is made of, for cards and screens.
+public struct ModelSummary: Sendable, Equatable {
+  /// How often each operator occurs in the file; `domain.Name` outside the default domain.
+  public let operators: [String: Int]
+  /// The number of nodes in the file.
+  public let nodeCount: Int
+  /// The number of steps the compiled plan takes after folding and fusing.
+  public let stepCount: Int
+  /// The number of learnt numbers: elements of constants and of float list attributes.
+  public let parameterCount: Int
+  /// The size of the file in bytes.
+  public let fileBytes: Int
+  /// Versions of the operator sets by domain; `ai.onnx` is the default one.
+  public let opsets: [String: Int]
+  /// The version of ONNX's file format.
+  public let irVersion: Int
+  /// The program that wrote the file, with its version.
+  public let producer: String
+}
+
+/// A model ready to run: immutable, shared by any number of sessions on any threads.
+public final class CompiledModel: Sendable {
+  /// The inputs and outputs.
+  public let signature: Signature
+  /// What the file holds.
+  public let summary: ModelSummary
+
+  let plan: Plan
+  let inputShapes: [[Int?]?]
+
+  init(signature: Signature, summary: ModelSummary, plan: Plan, inputShapes: [[Int?]?]) {
+    self.signature = signature
+    self.summary = summary
+    self.plan = plan
+    self.inputShapes = inputShapes
+  }
+
+  /// Reads, checks and compiles the bytes of an ONNX file.
+  ///
+  /// Safe on hostile bytes: everything is bounded by `limits` and by the file's own size.
+  /// - Throws: ``InferenceError`` that names the operator, node or input concerned.
+  public static func compile(
+    onnx: [UInt8], limits: ModelLimits = .standard
+  ) throws(InferenceError) -> CompiledModel {
+    try Compiler.compile(onnx, limits: limits, fuses: true)
+  }
+
+  /// A session for up to `maxRows` rows a request, with its memory taken.
+  ///
+  /// One session serves one thread at a time; sessions share nothing that changes.
+  /// - Precondition: `maxRows` is at least 1.
+  public func makeSession(maxRows: Int) -> Session { Session(self, maxRows: maxRows) }
+}

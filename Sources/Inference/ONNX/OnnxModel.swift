@@ -1,0 +1,102 @@
+import Core
+
+/// A place in the model file; eight bytes, so that a list of short texts stays small.
+struct ByteRange {
+  let start: UInt32
+  let count: UInt32
+
+  init(_ range: Range<Int>) {
+    start = UInt32(truncatingIfNeeded: range.lowerBound)
+    count = UInt32(truncatingIfNeeded: range.count)
+  }
+
+  var range: Range<Int> { Int(start)..<Int(start) + Int(count) }
+}
+
+/// Integers of the file, in 32 bits as long as all fit.
+struct IntList {
+  private var narrow: [Int32] = []
+  private var wide: [Int64] = []
+
+  var count: Int { wide.isEmpty ? narrow.count : wide.count }
+
+  subscript(index: Int) -> Int { wide.isEmpty ? Int(narrow[index]) : Int(wide[index]) }
+
+  mutating func append(_ value: Int64, _ budget: inout AllocationBudget) throws(InferenceError) {
+    if wide.isEmpty, let small = Int32(exactly: value) {
+      try budget.charge(1, stride: 4)
+      narrow.append(small)
+      return
+    }
+    if wide.isEmpty {
+      try budget.charge(narrow.count, stride: 8)
+      wide = narrow.map(Int64.init)
+      narrow = []
+    }
+    try budget.charge(1, stride: 8)
+    wide.append(value)
+  }
+
+  var array: [Int] { (0..<count).map { self[$0] } }
+}
+
+/// A node's named constant argument.
+struct OnnxAttribute {
+  enum Value {
+    case none
+    case float(Float)
+    case int(Int64)
+    case string(ByteRange)
+    case tensor(Tensor)
+    case floats([Float])
+    case ints(IntList)
+    case strings([ByteRange])
+    /// A kind that only control flow or sparse operators use.
+    case other(String)
+  }
+
+  let name: String
+  let value: Value
+}
+
+/// One operator call as written in the file.
+struct OnnxNode {
+  var name = ""
+  var operatorType = ""
+  var domain = ""
+  var inputs: [String] = []
+  var outputs: [String] = []
+  var attributes: [OnnxAttribute] = []
+}
+
+/// An input or output as declared.
+struct OnnxValueInfo {
+  enum Kind {
+    case tensor(type: Int, shape: [Int?]?)
+    /// A sequence of maps: what ZipMap gives.
+    case sequence
+    case other
+  }
+
+  var name = ""
+  var kind = Kind.other
+}
+
+/// The parts of an ONNX file this engine uses.
+struct OnnxModel {
+  let file: [UInt8]
+  var irVersion = 0
+  var producer = ""
+  var producerVersion = ""
+  /// Versions of operator sets by domain; the default domain is "".
+  var opsets: [String: Int] = [:]
+  var graphName = ""
+  var nodes: [OnnxNode] = []
+  var initializers: [(name: String, tensor: Tensor)] = []
+  var inputs: [OnnxValueInfo] = []
+  var outputs: [OnnxValueInfo] = []
+
+  init(file: [UInt8]) { self.file = file }
+
+  func text(_ range: ByteRange) -> String { String(decoding: file[range.range], as: UTF8.self) }
+}
