@@ -196,7 +196,8 @@ public struct ThemeDecoder {
     if case .text(let value, let line) = entry.value {
       guard let rgb = RGB(hex: value) else {
         warn(
-          line, "palette.\(printable(entry.key)): expected \"#rrggbb\", got \"\(printable(value))\"")
+          line, "palette.\(printable(entry.key)): expected \"#rrggbb\", got \"\(printable(value))\""
+        )
         return nil
       }
       return .nearest(to: rgb)

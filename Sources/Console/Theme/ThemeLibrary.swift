@@ -15,7 +15,8 @@ public struct ThemeError: Failure, Equatable {
 /// Themes by name: the built-in ones, and files.
 public struct ThemeLibrary: Sendable {
   /// Reads the text of a theme file; the error says the line.
-  public typealias Parse = @Sendable (_ text: String, _ origin: String) throws(ThemeError) -> ThemeSource
+  public typealias Parse =
+    @Sendable (_ text: String, _ origin: String) throws(ThemeError) -> ThemeSource
   /// The text of the theme file with a name, for themes that are not built in.
   public typealias Find = @Sendable (_ name: String) -> String?
 

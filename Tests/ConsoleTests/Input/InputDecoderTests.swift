@@ -13,24 +13,25 @@ private func mouse(_ action: InputEvent.Mouse.Action, _ x: Int, _ y: Int) -> Inp
 }
 
 @Suite struct InputDecoderTests {
-  @Test(arguments: [
-    ("a", .character("a")), ("R", .character("R")), (" ", .character(" ")),
-    ("é", .character("é")), ("中", .character("中")), ("🚀", .character("🚀")),
-    ("\r", .enter), ("\t", .tab), ("\u{7F}", .backspace), ("\u{08}", .backspace),
-    ("\u{01}", .control("a")), ("\u{03}", .control("c")), ("\u{1A}", .control("z")),
-    ("\n", .control("j")), ("\u{00}", .control(" ")), ("\u{1C}", .control("\\")),
-    ("\u{1B}x", .alt("x")), ("\u{1B}X" + "q\u{1B}\\", nil),
-    ("\u{1B}[A", .up), ("\u{1B}OA", .up), ("\u{1B}[1;2B", .down), ("\u{1B}[1;5C", .right),
-    ("\u{1B}[D", .left), ("\u{1B}[H", .home), ("\u{1B}[1~", .home), ("\u{1B}[7~", .home),
-    ("\u{1B}[F", .end), ("\u{1B}[4~", .end), ("\u{1B}[2~", .insert), ("\u{1B}[3~", .delete),
-    ("\u{1B}[3;5~", .delete), ("\u{1B}[5~", .pageUp), ("\u{1B}[6~", .pageDown),
-    ("\u{1B}[Z", .backTab), ("\u{1B}OP", .function(1)), ("\u{1B}[11~", .function(1)),
-    ("\u{1B}[[A", .function(1)), ("\u{1B}[15~", .function(5)), ("\u{1B}[24~", .function(12)),
-    ("\u{1B}[1;2P", .function(13)), ("\u{1B}[15;5~", .function(29)), ("\u{1B}OM", .enter),
-    ("\u{1B}[1;3R", .function(3)), ("\u{1B}Oj", .character("*")),
-    ("\u{1B}[97;5u", .control("a")), ("\u{1B}[97;3u", .alt("a")), ("\u{1B}[9;2u", .backTab),
-    ("\u{1B}[27;5;97~", .control("a")), ("\u{1B}[13u", .enter), ("\u{1B}[27u", .escape),
-  ] as [(String, InputEvent.Key?)])
+  @Test(
+    arguments: [
+      ("a", .character("a")), ("R", .character("R")), (" ", .character(" ")),
+      ("é", .character("é")), ("中", .character("中")), ("🚀", .character("🚀")),
+      ("\r", .enter), ("\t", .tab), ("\u{7F}", .backspace), ("\u{08}", .backspace),
+      ("\u{01}", .control("a")), ("\u{03}", .control("c")), ("\u{1A}", .control("z")),
+      ("\n", .control("j")), ("\u{00}", .control(" ")), ("\u{1C}", .control("\\")),
+      ("\u{1B}x", .alt("x")), ("\u{1B}X" + "q\u{1B}\\", nil),
+      ("\u{1B}[A", .up), ("\u{1B}OA", .up), ("\u{1B}[1;2B", .down), ("\u{1B}[1;5C", .right),
+      ("\u{1B}[D", .left), ("\u{1B}[H", .home), ("\u{1B}[1~", .home), ("\u{1B}[7~", .home),
+      ("\u{1B}[F", .end), ("\u{1B}[4~", .end), ("\u{1B}[2~", .insert), ("\u{1B}[3~", .delete),
+      ("\u{1B}[3;5~", .delete), ("\u{1B}[5~", .pageUp), ("\u{1B}[6~", .pageDown),
+      ("\u{1B}[Z", .backTab), ("\u{1B}OP", .function(1)), ("\u{1B}[11~", .function(1)),
+      ("\u{1B}[[A", .function(1)), ("\u{1B}[15~", .function(5)), ("\u{1B}[24~", .function(12)),
+      ("\u{1B}[1;2P", .function(13)), ("\u{1B}[15;5~", .function(29)), ("\u{1B}OM", .enter),
+      ("\u{1B}[1;3R", .function(3)), ("\u{1B}Oj", .character("*")),
+      ("\u{1B}[97;5u", .control("a")), ("\u{1B}[97;3u", .alt("a")), ("\u{1B}[9;2u", .backTab),
+      ("\u{1B}[27;5;97~", .control("a")), ("\u{1B}[13u", .enter), ("\u{1B}[27u", .escape),
+    ] as [(String, InputEvent.Key?)])
   func decodesKeys(bytes: String, key: InputEvent.Key?) {
     #expect(decode(bytes) == (key.map { [.key($0)] } ?? []))
   }

@@ -169,7 +169,8 @@ private func fileText(_ path: String) -> String? {
     }
     let xterm = ["TERM": "xterm-256color"]
     #expect(depth(xterm, colours: 256) == .indexed256)
-    #expect(depth(xterm.merging(["COLORTERM": "truecolor"]) { $1 }, colours: 1 << 24) == .truecolour)
+    #expect(
+      depth(xterm.merging(["COLORTERM": "truecolor"]) { $1 }, colours: 1 << 24) == .truecolour)
     #expect(depth(xterm.merging(["COLORTERM": "truecolor"]) { $1 }, colours: 256) == .indexed256)
     let noColour = xterm.merging(["COLORTERM": "24bit", "NO_COLOR": "1"]) { $1 }
     #expect(depth(noColour, colours: 1 << 24) == .mono)
