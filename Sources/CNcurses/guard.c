@@ -6,6 +6,8 @@
 #include "CNcurses.h"
 
 #include <errno.h>
+#include <execinfo.h>
+#include <fcntl.h>
 #include <poll.h>
 #include <signal.h>
 #include <stdatomic.h>
@@ -13,7 +15,13 @@
 #include <sys/mman.h>
 #include <unistd.h>
 
-enum { RESTORE_BYTES_MAX = 1024, NOTICE_BYTES_MAX = 512, ALTERNATE_STACK_BYTES = 64 * 1024 };
+enum {
+  RESTORE_BYTES_MAX = 1024,
+  NOTICE_BYTES_MAX = 512,
+  PATH_BYTES_MAX = 1024,
+  FRAMES_MAX = 64,
+  ALTERNATE_STACK_BYTES = 64 * 1024
+};
 
 static const int fatal_signals[] = {SIGILL, SIGTRAP, SIGSEGV, SIGBUS, SIGFPE, SIGABRT, SIGQUIT};
 enum { FATAL_COUNT = sizeof fatal_signals / sizeof fatal_signals[0] };
@@ -27,6 +35,7 @@ static char restore_text[RESTORE_BYTES_MAX];
 static size_t restore_bytes;
 static char notice_text[NOTICE_BYTES_MAX];
 static size_t notice_bytes;
+static char trace_path[PATH_BYTES_MAX];
 
 /* Writes with a limit on waiting: a terminal that reads nothing must not hold a dying process. */
 static void write_bounded(const char *text, size_t count) {
@@ -51,9 +60,26 @@ static void restore_terminal(void) {
   write_bounded(notice_text, notice_bytes);
 }
 
+/* Writes the calls that led here as addresses and symbols: what is left where Swift's crash
+ * reporter is not installed. backtrace() was called once before, so it need not load anything. */
+static void write_trace(int number) {
+  if (trace_path[0] == 0) return;
+  int file = open(trace_path, O_WRONLY | O_CREAT | O_APPEND | O_CLOEXEC, 0600);
+  if (file < 0) return;
+  char line[] = "sluice died of signal 00\n";
+  line[sizeof line - 4] = (char)('0' + number / 10 % 10);
+  line[sizeof line - 3] = (char)('0' + number % 10);
+  ssize_t ignored = write(file, line, sizeof line - 1);
+  (void)ignored;
+  void *frames[FRAMES_MAX];
+  backtrace_symbols_fd(frames, backtrace(frames, FRAMES_MAX), file);
+  close(file);
+}
+
 static void on_fatal_signal(int number, siginfo_t *info, void *context) {
   int saved_errno = errno;
   restore_terminal();
+  write_trace(number);
   errno = saved_errno;
   for (int i = 0; i < FATAL_COUNT; i++) {
     if (fatal_signals[i] != number) continue;
@@ -73,8 +99,13 @@ static void on_fatal_signal(int number, siginfo_t *info, void *context) {
   raise(number);
 }
 
-int sl_guard_install(void) {
+int sl_guard_install(const char *trace_file) {
   if (atomic_exchange(&installed, true)) return 0;
+  if (trace_file != NULL && strlen(trace_file) < PATH_BYTES_MAX) {
+    strcpy(trace_path, trace_file);
+    void *frame;
+    backtrace(&frame, 1);
+  }
   /* A stack overflow needs another stack to be handled on; one may be there already. */
   stack_t stack;
   if (sigaltstack(NULL, &stack) == 0 && (stack.ss_flags & SS_DISABLE)) {

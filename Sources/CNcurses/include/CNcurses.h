@@ -94,8 +94,9 @@ int sl_next_signal(int descriptor);
 /* ---- crash guard ------------------------------------------------------------------------------- */
 
 /* Handlers for ILL TRAP SEGV BUS FPE ABRT QUIT that put the terminal back in order, then hand the
- * signal to whoever handled it before (Swift's own crash reporter, or the default). Call once. */
-int sl_guard_install(void);
+ * signal to whoever handled it before (Swift's own crash reporter, or the default). With a file it
+ * also writes a trace there by itself. The first call counts. */
+int sl_guard_install(const char *trace_file);
 /* Arms the guard: on a crash write `restore` to `fd`, set `settings`, then write `notice` (which
  * may be NULL). Texts longer than the guard's store are refused (-1). */
 int sl_guard_arm(

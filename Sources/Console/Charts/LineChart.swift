@@ -107,12 +107,13 @@ public struct LineChart: Sendable {
   func grouped(_ values: [Double?], columns: Int) -> [Double?] {
     var result = [Double?](repeating: nil, count: columns)
     guard columns > 0, !values.isEmpty else { return result }
-    let size = max(1, (values.count + columns - 1) / columns)
-    let last = (firstIndex + values.count - 1).flooredQuotient(by: size)
+    // Groups of equal width on the axis of all time; they hold one value more or less each.
+    let width = max(1, Double(values.count) / Double(columns))
+    func group(_ offset: Int) -> Int { Int((Double(firstIndex + offset) / width).rounded(.down)) }
+    let last = group(values.count - 1)
     for (offset, value) in values.enumerated() {
       guard let value, value.isFinite else { continue }
-      let group = (firstIndex + offset).flooredQuotient(by: size)
-      let column = columns - 1 - (last - group)
+      let column = columns - 1 - (last - group(offset))
       guard column >= 0 else { continue }
       result[column] = max(result[column] ?? value, value)
     }
@@ -144,13 +145,5 @@ public struct LineChart: Sendable {
     let y = plot.y + plot.height - max(1, row)
     let line = Cell(glyphs == .ascii ? "." : "┄", role: .danger)
     for x in plot.x..<plot.x + plot.width { buffer[x, y] = line }
-  }
-}
-
-extension Int {
-  /// The quotient rounded towards minus infinity; `divisor` is positive.
-  fileprivate func flooredQuotient(by divisor: Int) -> Int {
-    let quotient = self / divisor
-    return self % divisor < 0 ? quotient - 1 : quotient
   }
 }

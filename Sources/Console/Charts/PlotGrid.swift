@@ -102,7 +102,8 @@ struct PlotGrid {
     switch glyphs {
     case .braille: return 0x2800 + UInt32(level)
     case .block:
-      return isLine[index] ? (level > 5 ? 0x2594 : level > 2 ? 0x2500 : 0x2581)
+      return isLine[index]
+        ? (level > 5 ? 0x2594 : level > 2 ? 0x2500 : 0x2581)
         : 0x2580 + UInt32(level)
     case .ascii:
       if isLine[index] { return level > 5 ? 0x27 : level > 2 ? 0x2D : 0x2E }

@@ -161,7 +161,8 @@ public struct InputDecoder: Sendable {
     utf8.append(byte)
     guard utf8.count == utf8Length else { return nil }
     defer { utf8.removeAll(keepingCapacity: true) }
-    guard let text = String(validating: utf8, as: UTF8.self), let scalar = text.unicodeScalars.first,
+    guard let text = String(validating: utf8, as: UTF8.self),
+      let scalar = text.unicodeScalars.first,
       scalar.properties.generalCategory != .control
     else { return nil }
     return Character(scalar)

@@ -35,7 +35,8 @@ public final class MemoryScreen: Screen {
       statistics.framesSkipped += 1
       return .skipped
     }
-    let styles = StyleTable(theme: theme, depth: depth, colours: depth == .truecolour ? 1 << 24 : 256)
+    let styles = StyleTable(
+      theme: theme, depth: depth, colours: depth == .truecolour ? 1 << 24 : 256)
     let next = SentFrame(frame, size: size, styles: styles, asciiOnly: glyphs.isASCII)
     let runs = next.runs(from: shown)
     if runs.isEmpty && cursor == self.cursor {

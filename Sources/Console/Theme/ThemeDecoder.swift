@@ -1,4 +1,5 @@
 import Core
+import Documents
 
 /// Makes a theme from what a file says. A mistake never costs the look: what is not understood is
 /// left as the inherited theme has it, with a warning that names the line.
@@ -182,7 +183,7 @@ public struct ThemeDecoder {
     if value == "default" { return .terminalDefault }
     if let known = palette[value] { return known }
     if let rgb = RGB(hex: value) { return .nearest(to: rgb) }
-    let hint = NearMiss.suggestion(for: value, among: palette.keys.sorted())
+    let hint = nearMiss(value, among: palette.keys.sorted())
     warn(
       entry.line,
       "\(entry.key): expected a palette name, \"#rrggbb\" or default, got \"\(printable(value))\""
@@ -195,7 +196,8 @@ public struct ThemeDecoder {
     if case .text(let value, let line) = entry.value {
       guard let rgb = RGB(hex: value) else {
         warn(
-          line, "palette.\(printable(entry.key)): expected \"#rrggbb\", got \"\(printable(value))\"")
+          line, "palette.\(printable(entry.key)): expected \"#rrggbb\", got \"\(printable(value))\""
+        )
         return nil
       }
       return .nearest(to: rgb)
@@ -280,7 +282,7 @@ public struct ThemeDecoder {
   }
 
   private mutating func warnUnknown(_ entry: ThemeSource.Entry, among known: [String]) {
-    let hint = NearMiss.suggestion(for: entry.key, among: known)
+    let hint = nearMiss(entry.key, among: known)
     warn(
       entry.line,
       "unknown key \"\(printable(entry.key, limit: 60))\""
@@ -288,7 +290,7 @@ public struct ThemeDecoder {
   }
 
   private mutating func warnColourName(_ entry: ThemeSource.Entry, _ value: String) {
-    let hint = NearMiss.suggestion(for: value, among: XtermPalette.names)
+    let hint = nearMiss(value, among: XtermPalette.names)
     warn(
       entry.line,
       "c16: expected a colour name like blue or bright-blue, got \"\(printable(value))\""

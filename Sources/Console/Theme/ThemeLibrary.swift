@@ -1,4 +1,5 @@
 import Core
+import Documents
 
 /// Why a theme cannot be used at all.
 public struct ThemeError: Failure, Equatable {
@@ -12,11 +13,12 @@ public struct ThemeError: Failure, Equatable {
 }
 
 /// Themes by name: the built-in ones, and files.
-public struct ThemeLibrary {
+public struct ThemeLibrary: Sendable {
   /// Reads the text of a theme file; the error says the line.
-  public typealias Parse = (_ text: String, _ origin: String) throws(ThemeError) -> ThemeSource
+  public typealias Parse =
+    @Sendable (_ text: String, _ origin: String) throws(ThemeError) -> ThemeSource
   /// The text of the theme file with a name, for themes that are not built in.
-  public typealias Find = (_ name: String) -> String?
+  public typealias Find = @Sendable (_ name: String) -> String?
 
   /// No chain of inheritance is longer.
   public static let inheritanceMax = 8
@@ -82,7 +84,7 @@ public struct ThemeLibrary {
 
   private func unknown(_ name: String) -> ThemeError {
     let known = ThemeLibrary.builtInNames
-    let hint = NearMiss.suggestion(for: name, among: known)
+    let hint = nearMiss(name, among: known)
     return ThemeError(
       "there is no theme \"\(printable(name, limit: 60))\"; "
         + (hint.map { "did you mean \"\($0)\"?" } ?? "built in: \(known.joined(separator: ", "))"))
