@@ -1,0 +1,187 @@
+import Core
+import Node
+
+extension VersionCard {
+  /// A version's figures and its model card.
+  func content(_ model: ConsoleModel, _ canvas: Canvas) -> CardContent {
+    var content = CardContent(title: version.description)
+    content.width = 84
+    content.scroll = scroll
+    if let row = model.detail?.versions.first(where: { $0.version == version }) {
+      content.lines.append(
+        CardLine([
+          Span(VersionsPane.stateText(row.state, canvas), VersionsPane.stateRole(row.state), .bold),
+          Span("  \(percentText(row.weight))  \(Format.rate(row.requestsPerSecond))/s", .text),
+          Span("  p50 \(Format.milliseconds(row.p50Milliseconds))", .text),
+          Span("  p99 \(Format.milliseconds(row.p99Milliseconds)) ms", .text),
+          Span("  err \(Format.share(row.errorRate)) %", .text),
+          Span("  wrong \(Format.share(row.wrongRate)) %", .text),
+        ]))
+    }
+    if let failure {
+      content.lines.append(CardLine("The card could not be read: \(failure)", .bad))
+    } else if let detail {
+      content.lines += lines(detail, model, canvas)
+    } else {
+      content.lines.append(CardLine("Reading the card …", .dim))
+    }
+    content.buttons = [
+      .init("Up/Down", "scroll", .key(.down)), .init("y", "copy name", .key(.character("y"))),
+      .init("Esc", "close", .key(.escape)),
+    ]
+    return content
+  }
+
+  private func lines(
+    _ detail: VersionDetail, _ model: ConsoleModel, _ canvas: Canvas
+  ) -> [CardLine] {
+    let known = detail.registered
+    var lines = [
+      CardLine([
+        Span("registered ", .dim), Span(model.dayAndClock(known.registered)),
+        Span("   \(Format.bytes(known.bytes))", .text), Span("   sha256 ", .dim),
+        Span(known.digest.short),
+      ])
+    ]
+    if let damage = detail.damage {
+      lines.append(CardLine("\(canvas.glyph(.bad)) damaged: \(damage)", .bad, .bold))
+    }
+    lines.append(
+      CardLine(
+        detail.hasReference ? "It has a training reference for drift." : "It has no training reference: no drift is shown for it.",
+        .dim))
+    if !known.metrics.isEmpty {
+      lines.append(.blank)
+      for (name, value) in known.metrics.sorted(by: { $0.key < $1.key }) {
+        lines.append(
+          CardLine([
+            Span(SafeText.fitted(name, to: 24, ellipsis: canvas.glyphs.ellipsis), .dim),
+            Span(Format.fixed(value, 3), .text, .bold),
+          ]))
+      }
+    }
+    lines.append(.blank)
+    for (side, specs) in [("in ", detail.signature.inputs), ("out", detail.signature.outputs)] {
+      let text = specs.map { "\($0.name) \($0.elementType.rawValue)" }.joined(separator: ", ")
+      lines.append(CardLine("\(side)  \(text)", .dim))
+    }
+    if !detail.card.isEmpty {
+      lines.append(.blank)
+      // A card is a text of a page or two; a longer one is read elsewhere.
+      for line in detail.card.split(separator: "\n", omittingEmptySubsequences: false).prefix(400) {
+        let isHeading = line.hasPrefix("#")
+        lines.append(CardLine(String(line), isHeading ? .title : .text, isHeading ? .bold : []))
+      }
+    }
+    return lines
+  }
+}
+
+/// Two versions beside each other.
+enum DiffCard {
+  static func content(
+    _ a: VersionID, _ b: VersionID, _ model: ConsoleModel, _ canvas: Canvas
+  ) -> CardContent {
+    var content = CardContent(title: "\(a) and \(b)")
+    content.width = 70
+    let rows = [a, b].map { version in model.detail?.versions.first { $0.version == version } }
+    let known = [a, b].map { version in model.shown?.registry.first { $0.version == version } }
+    func add(_ label: String, _ x: String, _ y: String, delta: String = "") {
+      content.lines.append(
+        CardLine([
+          Span(SafeText.fitted(label, to: 18, ellipsis: canvas.glyphs.ellipsis), .dim),
+          Span(right(x), model.role(of: a)), Span(right(y), model.role(of: b), .bold),
+          Span("  \(delta)", .dim),
+        ]))
+    }
+    add("", a.short, b.short)
+    add("state", rows[0]?.state ?? Format.none, rows[1]?.state ?? Format.none)
+    add("weight", weight(rows[0]), weight(rows[1]))
+    let figures: [(String, (VersionRow) -> Double?, (Double?) -> String)] = [
+      ("requests/s", \.requestsPerSecond, Format.rate),
+      ("p50 ms", \.p50Milliseconds, Format.milliseconds),
+      ("p99 ms", \.p99Milliseconds, Format.milliseconds),
+      ("errors %", \.errorRate, Format.share), ("wrong %", \.wrongRate, Format.share),
+      ("largest PSI", \.driftScore, Format.distance),
+    ]
+    for (label, value, text) in figures {
+      let (x, y) = (rows[0].flatMap(value), rows[1].flatMap(value))
+      add(label, text(x), text(y), delta: ratio(x, y))
+    }
+    let metrics = Set((known[0]?.metrics ?? [:]).keys).union((known[1]?.metrics ?? [:]).keys)
+    if !metrics.isEmpty { content.lines.append(.blank) }
+    for name in metrics.sorted() {
+      let (x, y) = (known[0]?.metrics[name], known[1]?.metrics[name])
+      add(name, Format.fixed(x, 3), Format.fixed(y, 3), delta: ratio(x, y))
+    }
+    content.lines.append(.blank)
+    add("size", known[0].map { Format.bytes($0.bytes) } ?? Format.none,
+      known[1].map { Format.bytes($0.bytes) } ?? Format.none)
+    add("digest", rows[0]?.digest.short ?? Format.none, rows[1]?.digest.short ?? Format.none)
+    content.buttons = [.init("Esc", "close", .key(.escape))]
+    return content
+  }
+
+  private static func right(_ text: String) -> String {
+    let width = SafeText.columns(of: text)
+    return String(repeating: " ", count: max(1, 15 - width)) + text
+  }
+
+  private static func weight(_ row: VersionRow?) -> String {
+    row.map { percentText($0.weight) } ?? Format.none
+  }
+
+  /// How many times the second is the first: `x1.25`.
+  private static func ratio(_ x: Double?, _ y: Double?) -> String {
+    guard let x, let y, x > 0, y.isFinite, x.isFinite else { return "" }
+    return "x" + Format.fixed(y / x, 2)
+  }
+}
+
+/// One event with everything that the journal holds of it.
+enum EventCard {
+  static func content(
+    _ key: EventKey, _ model: ConsoleModel, _ canvas: Canvas
+  ) -> CardContent? {
+    guard let line = model.eventLines.first(where: { $0.key == key }) else { return nil }
+    var content = CardContent(title: "\(line.kind)  \(model.dayAndClock(line.time))")
+    content.width = 76
+    content.lines.append(CardLine(line.summary, line.severity == .ok ? .text : line.severity.role, .bold))
+    content.lines.append(.blank)
+    func add(_ label: String, _ text: String?) {
+      guard let text, !text.isEmpty else { return }
+      content.lines.append(
+        CardLine([Span(SafeText.fitted(label, to: 12), .dim), Span(text)]))
+    }
+    add("by", line.actor)
+    if case .journal(let sequence) = line.key { add("journal", "row \(Format.count(sequence))") }
+    add("generation", line.generation.map(String.init))
+    add("reason", line.reason)
+    if let command = line.commandLine {
+      content.lines += [.blank, CardLine("The same from a command line:", .dim), CardLine(command, .title)]
+    }
+    content.buttons = [
+      .init("y", line.commandLine == nil ? "copy" : "copy command", .key(.character("y"))),
+      .init("Up/Down", "others", .key(.down)), .init("Esc", "close", .key(.escape)),
+    ]
+    return content
+  }
+}
+
+/// What checking the journal found.
+enum JournalCard {
+  static func content(_ check: JournalCheck, _ canvas: Canvas) -> CardContent {
+    var content = CardContent(title: "Journal")
+    if let fault = check.fault {
+      content.role = .danger
+      content.lines = [CardLine("\(canvas.glyph(.bad)) The chain is broken: \(fault)", .bad, .bold)]
+    } else {
+      content.lines = [
+        CardLine("\(canvas.glyph(.ok)) The chain of \(Format.count(check.events)) events holds.", .ok)
+      ]
+    }
+    if let head = check.head { content.lines.append(CardLine("head \(head)", .dim)) }
+    content.buttons = [.init("Esc", "close", .key(.escape))]
+    return content
+  }
+}

@@ -1,0 +1,59 @@
+import Core
+import Node
+
+/// Names one line of the events pane, whatever moves around it.
+enum EventKey: Sendable, Hashable {
+  case journal(Int)
+  case note(Int)
+}
+
+/// Something only this console knows: a refusal, a failed request.
+struct LocalNote: Sendable, Hashable {
+  /// How many are kept.
+  static let limit = 50
+
+  let number: Int
+  let time: Timestamp
+  let sentence: String
+  let severity: Severity
+}
+
+/// One line of the events pane: a journal row, or a note of this console.
+struct EventLine: Sendable {
+  let key: EventKey
+  let time: Timestamp
+  let actor: String
+  let kind: String
+  let summary: String
+  let severity: Severity
+  let generation: Int?
+  let reason: String?
+  let commandLine: String?
+
+  init(_ row: JournalRow) {
+    key = .journal(row.sequence)
+    time = row.time
+    actor = row.actor.name
+    kind = row.kind
+    summary = row.summary
+    severity = row.severity
+    generation = row.generation
+    reason = row.reason
+    commandLine = row.commandLine
+  }
+
+  init(_ note: LocalNote) {
+    key = .note(note.number)
+    time = note.time
+    actor = "console"
+    kind = note.severity == .ok ? "note" : "refused"
+    summary = note.sentence
+    severity = note.severity
+    generation = nil
+    reason = nil
+    commandLine = nil
+  }
+
+  /// What a filter looks through.
+  var searchText: String { "\(actor) \(kind) \(summary) \(reason ?? "")" }
+}

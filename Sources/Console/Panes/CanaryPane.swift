@@ -1,0 +1,313 @@
+import Control
+import Core
+import Node
+
+/// Pane 3: the split, the plan and where in it the rollout is, why it is held, and the evidence.
+enum CanaryPane {
+  static func draw(_ model: ConsoleModel, in rect: Rect, on canvas: inout Canvas) {
+    let detail = model.detail
+    let rollout = detail?.rollout
+    var title: String?
+    var right: [Span] = []
+    if let rollout, rollout.isRunning {
+      let arrow = canvas.glyphs.arrow
+      title = "Canary \(model.label(rollout.fallback)) \(arrow) \(model.label(rollout.candidate))"
+      right = [
+        Span("step \(min(rollout.step + 1, rollout.plan.steps.count))/\(rollout.plan.steps.count) ", .dim),
+        Span(phaseText(rollout, canvas), phaseRole(rollout), .bold),
+      ]
+    }
+    let inside = canvas.pane(
+      .canary, rect, title: title, right: right, isFocused: model.focus == .canary)
+    guard let detail, inside.height > 0 else { return }
+    if let rollout, rollout.isRunning {
+      drawRunning(rollout, detail, model, in: inside, on: &canvas)
+    } else {
+      drawIdle(detail, model, in: inside, on: &canvas)
+    }
+  }
+
+  static func phaseRole(_ rollout: RolloutView) -> Role {
+    switch rollout.phase {
+    case "held": .warn
+    case "rolled back", "aborted": .bad
+    case "completed": .ok
+    default: .ok
+    }
+  }
+
+  private static func phaseText(_ rollout: RolloutView, _ canvas: Canvas) -> String {
+    "\(canvas.glyph(phaseRole(rollout))) \(rollout.phase)"
+  }
+
+  // MARK: A rollout runs
+
+  private static func drawRunning(
+    _ rollout: RolloutView, _ detail: EndpointDetail, _ model: ConsoleModel, in rect: Rect,
+    on canvas: inout Canvas
+  ) {
+    let evidence = rollout.evidence
+    // Split and plan, then as much as there is room for, in this order.
+    var left = rect.height
+    func take(_ rows: Int) -> Bool {
+      guard left >= rows else { return false }
+      left -= rows
+      return true
+    }
+    let twoBars = rect.height >= 7 + evidence.count
+    _ = take(twoBars ? 2 : 1)
+    let hasPlan = take(1)
+    let hasCause = rollout.isHeld && take(1)
+    let hasButtons = rect.height >= 5 && take(1)
+    let shownEvidence = min(left, evidence.count)
+    left -= shownEvidence
+    let hasStatus = take(1)
+    let gap = left >= 2 ? 1 : 0
+
+    var y = rect.y
+    drawSplit(rollout, model, twoBars: twoBars, rect, y, on: &canvas)
+    y += twoBars ? 2 : 1
+    if hasPlan {
+      drawPlan(rollout, rect, y, on: &canvas)
+      y += 1
+    }
+    if hasStatus {
+      drawStatus(rollout, model, rect, y, on: &canvas)
+      y += 1
+    }
+    if hasCause {
+      canvas.put(
+        "\(canvas.glyph(.warn)) held: \(rollout.cause)", x: rect.x, y: y, .warn, .bold,
+        limit: rect.width)
+      y += 1
+    }
+    y += gap
+    for item in evidence.sorted(by: { $0.eValue > $1.eValue }).prefix(shownEvidence) {
+      drawEvidence(item, rect, y, on: &canvas)
+      y += 1
+    }
+    if hasButtons {
+      drawButtons(rollout, model, rect, rect.y + rect.height - 1, on: &canvas)
+    }
+  }
+
+  private static func drawSplit(
+    _ rollout: RolloutView, _ model: ConsoleModel, twoBars: Bool, _ rect: Rect, _ y: Int,
+    on canvas: inout Canvas
+  ) {
+    let dragged = model.draggedWeight
+    let weight = dragged ?? rollout.candidateWeight
+    let names = [rollout.candidate, rollout.fallback].map(model.label)
+    let nameWidth = min(20, names.map { SafeText.columns(of: $0) }.max() ?? 2)
+    let emphasis: Emphasis = dragged == nil ? .bold : [.bold, .reverse]
+    if twoBars {
+      let width = rect.width - nameWidth - 8
+      for (row, part) in [
+        (rollout.candidate, weight, Role.candidate),
+        (rollout.fallback, Split.whole - weight, .stable),
+      ].enumerated() {
+        canvas.put(model.label(part.0), x: rect.x, y: y + row, part.2, .bold, limit: nameWidth)
+        Gauge(
+          fraction: Double(part.1) / Double(Split.whole), role: part.2, glyphs: canvas.glyphs.charts
+        ).draw(into: &canvas.frame.buffer, x: rect.x + nameWidth + 1, y: y + row, width: width)
+        canvas.putRight(
+          percentText(part.1), end: rect.x + rect.width, y: y + row, part.2, emphasis, limit: 7)
+      }
+      canvas.frame.hits.add(
+        Rect(x: rect.x + nameWidth + 1, y: y, width: width, height: 2),
+        .splitBar(x: rect.x + nameWidth + 1, width: width))
+      return
+    }
+    let left = "\(names[0]) \(percentText(weight)) "
+    let right = " \(percentText(Split.whole - weight)) \(names[1])"
+    let used = canvas.put(left, x: rect.x, y: y, .candidate, emphasis, limit: rect.width)
+    let width = rect.width - used - SafeText.columns(of: right)
+    guard width > 3 else { return }
+    SplitBar(
+      parts: [.init(role: .candidate, weight: weight), .init(role: .stable, weight: Split.whole - weight)],
+      glyphs: canvas.glyphs.charts
+    ).draw(into: &canvas.frame.buffer, x: rect.x + used, y: y, width: width)
+    canvas.put(right, x: rect.x + used + width, y: y, .stable, .bold)
+    canvas.frame.hits.add(
+      Rect(x: rect.x + used, y: y, width: width, height: 1),
+      .splitBar(x: rect.x + used, width: width))
+  }
+
+  /// `1 ─ 5 ─[25]─ 50 ─ 100   next 02:14`.
+  private static func drawPlan(
+    _ rollout: RolloutView, _ rect: Rect, _ y: Int, on canvas: inout Canvas
+  ) {
+    let clock = clockText(rollout, canvas)
+    let clockWidth = Canvas.columns(of: clock)
+    let spans = planSpans(rollout.plan, step: rollout.step, canvas)
+    let room = rect.width - clockWidth - 2
+    if Canvas.columns(of: spans) <= room {
+      canvas.put(spans, x: rect.x, y: y, limit: room)
+    } else {
+      // The step that runs and the ones after it matter most.
+      let steps = rollout.plan.steps
+      let from = max(0, min(rollout.step - 1, steps.count - 1))
+      let rest = Array(planSpans(rollout.plan, step: rollout.step, canvas, from: from))
+      canvas.put([Span("\(canvas.glyphs.ellipsis) ", .dim)] + rest, x: rect.x, y: y, limit: room)
+    }
+    canvas.put(
+      clock, x: rect.x + rect.width - clockWidth, y: y, limit: clockWidth)
+  }
+
+  static func planSpans(
+    _ plan: Plan, step: Int, _ canvas: Canvas, from: Int = 0
+  ) -> [Span] {
+    let line = String(canvas.glyphs.horizontal)
+    var spans: [Span] = []
+    for (index, item) in plan.steps.enumerated() where index >= from {
+      let text = Format.weight(item.weight)
+      if index > from { spans.append(Span(index == step || index == step + 1 ? line : " \(line) ", .dim)) }
+      if index == step {
+        spans.append(Span(index > from ? "[\(text)]" : "[\(text)]", .candidate, .bold))
+      } else {
+        let pad = index == step + 1 ? " " : ""
+        let tail = index == step - 1 ? " " : ""
+        spans.append(Span(pad + text + tail, index < step ? .dim : .text))
+      }
+    }
+    return spans
+  }
+
+  private static func clockText(_ rollout: RolloutView, _ canvas: Canvas) -> [Span] {
+    if rollout.isHeld { return [Span("\(canvas.glyph(.warn)) held", .warn, .bold)] }
+    if let remaining = rollout.remaining {
+      let word = rollout.phase == "soaking" ? "done in" : "next"
+      return [Span("\(word) ", .dim), Span(Format.countdown(remaining), .text, .bold)]
+    }
+    guard rollout.plan.steps.indices.contains(rollout.step) else { return [] }
+    let step = rollout.plan.steps[rollout.step]
+    if rollout.stepRequests < step.minRequests {
+      return [
+        Span("needs ", .dim),
+        Span(
+          "\(Format.count(rollout.stepRequests))/\(Format.count(step.minRequests))", .text, .bold),
+      ]
+    }
+    if step.needsApproval { return [Span("waits for approval", .warn, .bold)] }
+    return []
+  }
+
+  private static func drawStatus(
+    _ rollout: RolloutView, _ model: ConsoleModel, _ rect: Rect, _ y: Int, on canvas: inout Canvas
+  ) {
+    canvas.put(
+      [
+        Span("plan \(rollout.plan.name)  ", .dim),
+        Span("\(Format.count(rollout.stepRequests)) requests in step, ", .dim),
+        Span("\(Format.count(rollout.candidateRequests)) in all", .dim),
+        Span("  by \(rollout.startedBy.name)", .dim),
+      ], x: rect.x, y: y, limit: rect.width)
+  }
+
+  // MARK: Evidence
+
+  /// `errors   E 1.2 ███░░░│░░│ 12/4,610 : 30/13,830  ~2,300 to verdict`.
+  private static func drawEvidence(
+    _ item: RolloutView.Evidence, _ rect: Rect, _ y: Int, on canvas: inout Canvas
+  ) {
+    let bar = EvidenceBar(
+      evidence: item.eValue, holdAt: item.holdAt, rollbackAt: item.rollbackAt,
+      glyphs: canvas.glyphs.charts)
+    canvas.put(MetricText.short(item.metric), x: rect.x, y: y, .dim, limit: 7)
+    canvas.put("E", x: rect.x + 8, y: y, .dim)
+    canvas.putRight(
+      Format.evidence(item.eValue), end: rect.x + 15, y: y, bar.role == .ok ? .text : bar.role,
+      .bold, limit: 5)
+    let counts =
+      "\(Format.count(item.candidateBad))/\(Format.count(item.candidateTotal)) : "
+      + "\(Format.count(item.stableBad))/\(Format.count(item.stableTotal))"
+    let verdict =
+      item.requestsToVerdict.map { "~\(Format.count($0)) to verdict" } ?? ""
+    let countWidth = SafeText.columns(of: counts)
+    let verdictWidth = verdict.isEmpty ? 0 : SafeText.columns(of: verdict) + 2
+    var barWidth = rect.width - 16
+    var showsCounts = false
+    var showsVerdict = false
+    if barWidth - countWidth - 2 >= 8 {
+      showsCounts = true
+      barWidth -= countWidth + 2
+    }
+    if showsCounts && verdictWidth > 0 && barWidth - verdictWidth >= 10 {
+      showsVerdict = true
+      barWidth -= verdictWidth
+    }
+    // A bar of the same length in every line is easier to compare; the text stands right.
+    bar.draw(into: &canvas.frame.buffer, x: rect.x + 16, y: y, width: min(barWidth, 40))
+    var end = rect.x + rect.width
+    if showsVerdict {
+      canvas.putRight(verdict, end: end, y: y, .dim)
+      end -= verdictWidth
+    }
+    if showsCounts { canvas.putRight(counts, end: end, y: y, .text) }
+  }
+
+  private static func drawButtons(
+    _ rollout: RolloutView, _ model: ConsoleModel, _ rect: Rect, _ y: Int, on canvas: inout Canvas
+  ) {
+    let wide = rect.width >= 60
+    var list: [Canvas.Button] = [
+      .init(.stepNext, wide ? "Next" : "next", in: model),
+      .init(.pauseResume, rollout.isHeld ? "resume" : "pause", in: model),
+      .init(.abort, wide ? "Abort" : "abort", in: model),
+    ]
+    if wide {
+      list.insert(.init(.weightDown, "1%", in: model), at: 1)
+      list.insert(.init(.weightUp, "1%", in: model), at: 2)
+      list.insert(.init(.stepPrevious, "Back", in: model), at: 0)
+    }
+    list.append(.init(.rollBack, "ROLLBACK", in: model))
+    canvas.buttons(list, x: rect.x, y: y, limit: rect.width)
+  }
+
+  // MARK: No rollout
+
+  private static func drawIdle(
+    _ detail: EndpointDetail, _ model: ConsoleModel, in rect: Rect, on canvas: inout Canvas
+  ) {
+    var y = rect.y
+    let shares = (detail.split?.shares ?? []).sorted { $0.weight > $1.weight }
+    if shares.isEmpty {
+      canvas.put("Nothing is deployed: o deploys a version", x: rect.x, y: y, .dim, limit: rect.width)
+      y += 1
+    }
+    let nameWidth = min(24, shares.map { SafeText.columns(of: model.label($0.version)) }.max() ?? 2)
+    for share in shares.prefix(max(1, rect.height - 2)) where y < rect.y + rect.height {
+      let role = model.role(of: share.version)
+      let width = rect.width - nameWidth - 8
+      canvas.put(model.label(share.version), x: rect.x, y: y, role, .bold, limit: nameWidth)
+      Gauge(
+        fraction: Double(share.weight) / Double(Split.whole), role: role,
+        glyphs: canvas.glyphs.charts
+      ).draw(into: &canvas.frame.buffer, x: rect.x + nameWidth + 1, y: y, width: width)
+      canvas.putRight(
+        percentText(share.weight), end: rect.x + rect.width, y: y, role, .bold, limit: 7)
+      y += 1
+    }
+    let bottom = rect.y + rect.height
+    guard y + 1 < bottom else { return }
+    if rect.height >= 5 { y += 1 }
+    if let rollout = detail.rollout {
+      let role = phaseRole(rollout)
+      let cause = rollout.cause.isEmpty ? "" : ": \(rollout.cause)"
+      canvas.put(
+        [
+          Span("Last: \(model.label(rollout.candidate)) ", .dim),
+          Span("\(canvas.glyph(role)) \(rollout.phase)", role, .bold), Span(cause, .dim),
+        ], x: rect.x, y: y, limit: rect.width)
+    } else {
+      canvas.put("No rollout runs", x: rect.x, y: y, .dim, limit: rect.width)
+    }
+    if y + 1 < bottom {
+      canvas.buttons(
+        [
+          .init(.ramp, "ramp", in: model), .init(.undo, "undo", in: model),
+          .init(.rollBack, "ROLLBACK", in: model),
+        ], x: rect.x, y: bottom - 1, limit: rect.width)
+    }
+  }
+}

@@ -1,0 +1,293 @@
+import Control
+import Core
+import Node
+
+/// The console after a message, and what its surroundings are asked to do. Pure: equal arguments
+/// give equal results.
+public func update(
+  _ model: ConsoleModel, _ message: Message, at moment: Moment
+) -> (ConsoleModel, [Effect]) {
+  var next = model
+  let effects = next.receive(message, at: moment)
+  return (next, effects)
+}
+
+extension ConsoleModel {
+  /// Changes the model by one message; ``update(_:_:at:)`` in place.
+  public mutating func receive(_ message: Message, at moment: Moment) -> [Effect] {
+    // A clock that jumps back must not lengthen guards or ages.
+    self.moment = Moment(
+      milliseconds: max(moment.milliseconds, self.moment.milliseconds), wall: moment.wall)
+    guard !isLeaving else { return [] }
+    switch message {
+    case .tick: return tick()
+    case .input(let event): return take(event)
+    case .reply(let ticket, let reply): return take(reply, for: ticket)
+    case .failed(let ticket, let failure): return take(failure, for: ticket)
+    case .exported(let path, let failure):
+      if let failure {
+        note("Not exported: \(failure)", .warn)
+      } else {
+        say("Written to \(path)", .ok)
+      }
+      return []
+    case .themes(let themes):
+      let name = theme.name
+      if !themes.isEmpty { settings.themes = themes }
+      look.theme = settings.themes.firstIndex { $0.name == name } ?? 0
+      return []
+    case .terminate:
+      isLeaving = true
+      return [.quit(stopNode: true)]
+    }
+  }
+
+  private mutating func tick() -> [Effect] {
+    if let shown = flash, moment.since(shown.shown) >= Flash.lifetimeMilliseconds, !isFrozen {
+      flash = nil
+    }
+    guard feed.asked == nil else { return [] }
+    return [requestLive()]
+  }
+
+  // MARK: Requests
+
+  /// The question for the present picture.
+  mutating func requestLive() -> Effect {
+    feed.asked = moment
+    return .send(ticket(.live), .snapshot(snapshotRequest(at: nil)), .snapshots)
+  }
+
+  /// The question for the picture of the time that is looked at.
+  mutating func requestPast() -> [Effect] {
+    guard let at = feed.pastAt else { return [] }
+    return [.send(ticket(.past), .snapshot(snapshotRequest(at: at)), .snapshots)]
+  }
+
+  private func snapshotRequest(at time: Timestamp?) -> SnapshotRequest {
+    var wantsBins = isZoomed && focus == .drift
+    if case .feature = dialogs.last { wantsBins = true }
+    return SnapshotRequest(
+      endpoint: atHome ? selection.endpoint ?? endpoint : endpoint,
+      windowSeconds: look.windowSeconds, points: 150, at: time,
+      driftVersion: selection.driftVersion, eventLimit: 100, driftHistograms: wantsBins)
+  }
+
+  /// Sends an order and remembers that it is under way.
+  mutating func send(_ order: Order, what: String, from card: Reopening? = nil) -> [Effect] {
+    let ticket = ticket(.order(what: what))
+    asked[ticket.number] = card
+    pending.append(ticket)
+    say("\(what) …", .dim)
+    return [.send(ticket, .perform(order), order.command.isUrgent ? .urgent : .orders)]
+  }
+
+  // MARK: Answers
+
+  private mutating func take(_ reply: NodeReply, for ticket: Ticket) -> [Effect] {
+    switch (ticket.purpose, reply) {
+    case (.live, .snapshot(let snapshot)): return takeLive(snapshot)
+    case (.past, .snapshot(let snapshot)):
+      if feed.pastAt != nil { feed.past = snapshot }
+      return []
+    case (.order, .outcome(let outcome)):
+      pending.removeAll { $0 == ticket }
+      asked[ticket.number] = nil
+      say(outcomeSentence(outcome), .ok)
+      return [requestLive()]
+    case (.rampPreview, .rampPreview(let preview)):
+      changeTop { (card: inout RampCard) in
+        if card.ticket == ticket { card.preview = preview }
+      }
+      return []
+    case (.runbook(let dryRun), .runbookRun(let run)): return take(run, ticket, dryRun: dryRun)
+    case (.versionCard, .version(let detail)):
+      changeTop { (card: inout VersionCard) in
+        if card.ticket == ticket { card.detail = detail }
+      }
+      return []
+    case (.journalCheck, .journalCheck(let check)):
+      push(.journalCheck(check))
+      return []
+    default:
+      return take(
+        NodeFailure(sentence: "the node gave an answer that fits no question"), for: ticket)
+    }
+  }
+
+  private func outcomeSentence(_ outcome: Outcome) -> String {
+    var sentence = outcome.summary
+    sentence += "  generation \(outcome.generation)"
+    if let fence = outcome.fenceMicroseconds {
+      sentence += ", closed in \(Format.milliseconds(Double(fence) / 1000)) ms"
+    }
+    return sentence
+      + ", durable in \(Format.milliseconds(Double(outcome.durableMicroseconds) / 1000)) ms"
+  }
+
+  private mutating func take(
+    _ run: RunbookRunView, _ ticket: Ticket, dryRun: Bool
+  ) -> [Effect] {
+    var found = false
+    let now = moment
+    changeTop { (card: inout RunbookCard) in
+      guard card.ticket == ticket else { return }
+      found = true
+      card.run = run
+      card.isRunning = false
+      card.opened = now
+    }
+    guard !dryRun else { return [] }
+    pending.removeAll { $0 == ticket }
+    if !found { note("Runbook \(run.name): \(run.outcome)", .ok) }
+    return [requestLive()]
+  }
+
+  private mutating func take(_ failure: NodeFailure, for ticket: Ticket) -> [Effect] {
+    let sentence = failure.sentence
+    switch ticket.purpose {
+    case .live:
+      feed.asked = nil
+      feed.failure = sentence
+      return []
+    case .past:
+      say("That time cannot be shown: \(sentence)", .warn)
+      goLive()
+      return []
+    case .order(let what):
+      pending.removeAll { $0 == ticket }
+      note("Refused, \(what): \(sentence)", failure.isStale ? .warn : .bad)
+      if failure.isStale { reopening = asked[ticket.number] }
+      asked[ticket.number] = nil
+      // The picture is renewed at once, so that the next look is at what is true.
+      return [requestLive()]
+    case .rampPreview:
+      changeTop { (card: inout RampCard) in
+        if card.ticket == ticket { card.failure = sentence }
+      }
+      return []
+    case .runbook(let dryRun):
+      pending.removeAll { $0 == ticket }
+      var found = false
+      changeTop { (card: inout RunbookCard) in
+        guard card.ticket == ticket else { return }
+        found = true
+        card.failure = sentence
+        card.isRunning = false
+      }
+      if !found || !dryRun { note("Runbook not run: \(sentence)", .bad) }
+      return []
+    case .versionCard:
+      changeTop { (card: inout VersionCard) in
+        if card.ticket == ticket { card.failure = sentence }
+      }
+      return []
+    case .journalCheck:
+      note("The journal was not checked: \(sentence)", .bad)
+      return []
+    }
+  }
+
+  // MARK: The present picture
+
+  private mutating func takeLive(_ snapshot: NodeSnapshot) -> [Effect] {
+    let isFirst = feed.live == nil
+    let known = Set((feed.live?.symptoms ?? []).map(Self.symptomKey))
+    // Answers may overtake each other; an older picture never replaces a newer one.
+    feed.asked = nil
+    feed.failure = nil
+    feed.arrived = moment
+    if let live = feed.live, live.time > snapshot.time, live.node.pid == snapshot.node.pid {
+      return []
+    }
+    feed.live = snapshot
+    if isFirst { settlePlace(snapshot) }
+    acknowledged.formIntersection(Set(snapshot.symptoms.map(Self.symptomKey)))
+    refreshDialogs()
+    reopen()
+    let isNewTrouble = snapshot.symptoms.contains {
+      $0.severity == .bad && !known.contains(Self.symptomKey($0))
+    }
+    return isNewTrouble && !isFirst ? [.bell] : []
+  }
+
+  /// Decides, on the first picture, whether the list of endpoints or one of them is shown.
+  private mutating func settlePlace(_ snapshot: NodeSnapshot) {
+    if let wanted = endpoint {
+      if !snapshot.endpoints.contains(where: { $0.name == wanted }) {
+        note("There is no endpoint \(wanted) on this node", .warn)
+        endpoint = nil
+        atHome = true
+      }
+      return
+    }
+    if snapshot.endpoints.count == 1 {
+      endpoint = snapshot.endpoints.first?.name
+    } else {
+      atHome = true
+    }
+  }
+
+  /// Puts a card back whose change was refused because the endpoint had changed meanwhile.
+  private mutating func reopen() {
+    guard let wanted = reopening else { return }
+    reopening = nil
+    switch wanted {
+    case .rollback(let endpoint, let target):
+      guard let detail = feed.live?.detail, detail.name == endpoint, let preview = detail.rollback
+      else { return }
+      var card = RollbackCard(
+        endpoint: endpoint, preview: preview, target: target, opened: moment)
+      card.remark("The endpoint changed before the rollback reached it: look again")
+      push(.rollback(card))
+    case .change(let change):
+      guard case .ask(var card) = proposal(for: change) else { return }
+      card.notice = "The endpoint changed before this reached it: look again"
+      push(.confirm(card))
+    }
+  }
+
+  /// Open cards look at the newest picture: what they would do must be what they say.
+  private mutating func refreshDialogs() {
+    for index in dialogs.indices.reversed() {
+      switch dialogs[index] {
+      case .rollback(var card):
+        guard let detail = feed.live?.detail, detail.name == card.endpoint else { continue }
+        if let preview = detail.rollback {
+          card.refresh(with: preview, at: moment)
+          dialogs[index] = .rollback(card)
+        } else {
+          dialogs.remove(at: index)
+          say("There is nothing to roll back on \(card.endpoint) any more", .warn)
+        }
+      case .ramp(var card):
+        guard let detail = feed.live?.detail, detail.name == card.endpoint,
+          detail.generation != card.generation
+        else { continue }
+        card.endpointChanged(to: detail.generation, at: moment)
+        dialogs[index] = .ramp(card)
+      case .confirm(let card): refresh(card, at: index)
+      default: break
+      }
+    }
+  }
+
+  private mutating func refresh(_ card: ConfirmCard, at index: Int) {
+    guard let detail = feed.live?.detail, detail.name == card.endpoint,
+      detail.generation != card.generation
+    else { return }
+    guard case .ask(var fresh) = proposal(for: card.change) else {
+      dialogs.remove(at: index)
+      if case .refuse(let sentence) = proposal(for: card.change) {
+        say("The endpoint changed. \(sentence)", .warn)
+      } else {
+        say("The endpoint changed: ask again", .warn)
+      }
+      return
+    }
+    fresh.field = card.field
+    fresh.notice =
+      "The endpoint changed (generation \(card.generation) to \(fresh.generation)): look again"
+    dialogs[index] = .confirm(fresh)
+  }
+}
