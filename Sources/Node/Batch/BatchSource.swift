@@ -1,0 +1,23 @@
+import Core
+
+/// The model that answers a batch.
+public enum BatchSource: Sendable {
+  /// An ONNX file anywhere.
+  case file(path: String)
+  /// A registered version's file in a state directory.
+  case stored(digest: Digest, stateDirectory: String)
+}
+
+extension BatchPredict {
+  /// Answers all rows of an input with a model.
+  ///
+  /// - Parameter tell: is told what happens while it goes on, on the calling thread.
+  /// - Throws: ``NodeError``, or another ``Failure``, when the model or the input is not acceptable,
+  ///   and when the system refuses to read or write.
+  public static func run(
+    _ source: BatchSource, _ options: BatchOptions, to sink: ByteSink,
+    tell: @escaping (BatchEvent) throws -> Void
+  ) throws -> BatchReport {
+    try BatchPredict(try openBatchModel(source), options, to: sink, tell: tell).run()
+  }
+}

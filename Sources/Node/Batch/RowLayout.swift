@@ -1,0 +1,93 @@
+import Core
+
+/// Where each value of a row belongs: which input of the model, and which of its elements.
+struct RowLayout: Sendable {
+  /// One input of the model.
+  struct Input: Sendable {
+    let name: String
+    let type: ElementType
+    /// Elements a row.
+    let width: Int
+  }
+
+  /// A place that a named value goes to.
+  struct Target: Sendable, Equatable {
+    let input: Int
+    /// The element, or nil for all of them at once (a JSON array).
+    let element: Int?
+  }
+
+  let inputs: [Input]
+  /// By the names that columns and keys may have: `X`, and for wide inputs `X[0]`, `X[1]`, …
+  let targets: [String: Target]
+  /// How many rows the model takes at once when it takes a fixed number of them.
+  let fixedRows: Int?
+  /// The most elements a row may have.
+  static let widthMax = 100_000
+
+  /// - Throws: ``NodeError`` when rows cannot be given to such a model.
+  init(_ signature: Signature) throws(NodeError) {
+    var inputs: [Input] = []
+    var targets: [String: Target] = [:]
+    var fixedRows: Int?
+    var total = 0
+    for (index, spec) in signature.inputs.enumerated() {
+      let width = try RowLayout.width(of: spec)
+      total += width
+      guard total <= RowLayout.widthMax else {
+        throw NodeError(.badInput, "a row of this model has more than \(RowLayout.widthMax) values")
+      }
+      if let rows = spec.shape[0] {
+        guard fixedRows == nil || fixedRows == rows, rows > 0 else {
+          throw NodeError(
+            .badInput, "the inputs of the model do not agree on how many rows they take at once")
+        }
+        fixedRows = rows
+      }
+      inputs.append(Input(name: spec.name, type: spec.elementType, width: width))
+      targets[spec.name] = Target(input: index, element: width == 1 ? 0 : nil)
+      guard width > 1 else { continue }
+      for element in 0..<width {
+        targets["\(spec.name)[\(element)]"] = Target(input: index, element: element)
+      }
+    }
+    guard !inputs.isEmpty else { throw NodeError(.badInput, "the model takes no input") }
+    self.inputs = inputs
+    self.targets = targets
+    self.fixedRows = fixedRows
+  }
+
+  private static func width(of spec: TensorSpec) throws(NodeError) -> Int {
+    let name = "the model's input \"\(printable(spec.name))\""
+    guard !spec.shape.isEmpty else {
+      throw NodeError(.badInput, "\(name) is one value for all rows; rows cannot be given to it")
+    }
+    switch spec.elementType {
+    case .float32, .float64, .int32, .int64, .bool, .text: break
+    default:
+      throw NodeError(
+        .badInput, "\(name) is \(spec.elementType.rawValue), which cannot be read from rows")
+    }
+    var width = 1
+    for size in spec.shape.dropFirst() {
+      guard let size else {
+        throw NodeError(
+          .badInput,
+          "\(name) has the shape \(shapeText(spec.shape)): how many values a row has is not fixed")
+      }
+      let (product, overflow) = width.multipliedReportingOverflow(by: size)
+      guard !overflow, product > 0, product <= widthMax else {
+        throw NodeError(.badInput, "\(name) has too many values a row: \(shapeText(spec.shape))")
+      }
+      width = product
+    }
+    return width
+  }
+
+  /// The names that a table must have, in the order of the model.
+  var columnNames: [String] {
+    inputs.flatMap { input in
+      input.width == 1 ? [input.name] : (0..<input.width).map { "\(input.name)[\($0)]" }
+    }
+  }
+}

@@ -1,0 +1,14 @@
+extension CommandSet {
+  /// Every command of the program.
+  static let all: CommandSet = CommandSet(
+    root: ConsoleCommands.root,
+    groups: [
+      ModelCommands.group, EndpointCommands.group, JournalCommands.group, RunbookCommands.group,
+
+    ],
+    commands: ConsoleCommands.all + StatusCommands.all + ModelCommands.all + [
+      PredictCommand.declaration
+    ]
+      + EndpointCommands.all + ControlCommands.all + JournalCommands.all + RunbookCommands.all
+      + SystemCommands.all)
+}

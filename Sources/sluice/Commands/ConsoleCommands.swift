@@ -1,0 +1,191 @@
+import Console
+import Core
+import Glibc
+import Node
+
+/// `sluice` itself, `attach`, `demo` and `serve`: the commands that live until they are stopped.
+enum ConsoleCommands {
+  static let all: [CommandDeclaration] = [demo, serve, attach]
+
+  static let root = CommandDeclaration(
+    "", summary: "Opens the console on a state directory and serves from it",
+    discussion: [
+      "When a node already runs there, the console attaches to it. When none does, the node runs "
+        + "in this process; if the terminal is lost it serves on without a screen."
+    ],
+    examples: [
+      ("sluice", "the console on the default state directory"),
+      ("sluice --state /srv/sluice", "on another one"),
+    ]
+  ) { call in
+    try requireTerminal(call)
+    let directory = call.stateDirectory
+    if NodeDoor.isNodeRunning(stateDirectory: directory) {
+      return try show(try NodeDoor.connect(stateDirectory: directory), call)
+    }
+    let signals = SignalWait.beforeThreads()
+    let node = try Node.open(NodeOptions(stateDirectory: directory))
+    defer { node.stop() }
+    return try operate(node, signals, call)
+  }
+
+  static let attach = CommandDeclaration(
+    "attach", summary: "Opens the console on a node that runs already",
+    examples: [("sluice attach --state /srv/sluice", "leaving the console leaves the node running")]
+  ) { call in
+    try requireTerminal(call)
+    return try show(try NodeDoor.connect(stateDirectory: call.stateDirectory), call)
+  }
+
+  /// A console without which nothing stops.
+  private static func show(_ client: any NodeClient, _ call: Invocation) throws -> ExitCode {
+    switch ConsoleApp(client: client, options: ConsoleOptions()).run() {
+    case .quit(stopNode: true):
+      let actor = ActorID.currentPerson()
+      guard case .ready = try client.send(.shutdown(actor: actor)) else { throw client.mismatch }
+    case .quit(stopNode: false), .detached, .terminalLost: break
+    }
+    return .done
+  }
+
+  /// A console over a node of this process, which serves on when the console has gone.
+  private static func operate(
+    _ node: Node, _ signals: SignalWait, _ call: Invocation
+  ) throws -> ExitCode {
+    switch ConsoleApp(client: node, options: ConsoleOptions()).run() {
+    case .quit: return .done
+    case .detached:
+      call.note(
+        "the node serves on; sluice attach opens the console again, "
+          + "Ctrl-C or kill \(getpid()) stops it")
+    case .terminalLost: break
+    }
+    ServeLoop.untilStopped(node, signals, call)
+    return .done
+  }
+
+  private static func requireTerminal(_ call: Invocation) throws {
+    guard call.streams.outputIsTerminal, isatty(STDIN_FILENO) == 1 else {
+      throw NodeError(
+        .badInput, "the console needs a terminal: sluice status and sluice serve work without one")
+    }
+    guard !call.wantsJSON else {
+      throw InvalidValue("the console has no JSON: sluice status --json tells the same")
+    }
+  }
+
+  private static let replay = Option<String>(
+    "replay", .file, help: "replays the rows of this CSV file as traffic")
+  private static let endpoint = Option<Name>(
+    "endpoint", .name.named("ENDPOINT"), help: "the endpoint that gets the replayed traffic")
+  static let rate = DefaultedOption<Double>(
+    "rate", .number(0.1...100_000), default: 500, shown: "500", help: "requests a second")
+  static let speed = DefaultedOption<Double>(
+    "speed", .number(1...1_000_000), default: 600, shown: "600",
+    help: "how much faster than life late labels arrive")
+  static let seed = DefaultedOption<UInt64>(
+    "seed", .seed, default: 1, help: "of the order of the rows")
+  static let scenario = DefaultedOption<String>(
+    "scenario", .choice("SCENARIO", of: ["steady", "season"]), default: "steady",
+    help: "steady shuffles the rows, season keeps their order in time")
+  private static let profile = DefaultedOption<String>(
+    "profile", .choice("PROFILE", of: ["dev", "prod"]), default: "dev",
+    help: "how much is asked before a risky action")
+
+  static let serve = CommandDeclaration(
+    "serve", summary: "Runs a node without a screen until SIGTERM or Ctrl-C",
+    discussion: [
+      "It finishes running requests, closes the journal and ends with 0. SIGHUP reads plans and "
+        + "runbooks again. `sluice attach` opens the console on it."
+    ],
+    parameters: [replay, endpoint, rate, speed, seed, scenario, profile],
+    examples: [
+      ("sluice serve --state /srv/sluice", "under systemd or in tmux"),
+      (
+        "sluice serve --replay traffic.csv --endpoint flight-delay --rate 200",
+        "with recorded traffic"
+      ),
+    ]
+  ) { call in
+    let replay = try replayOptions(call)
+    let signals = SignalWait.beforeThreads()
+    let node = try Node.open(
+      NodeOptions(stateDirectory: call.stateDirectory, profile: call[profile]))
+    defer { node.stop() }
+    if let replay { try node.startReplay(replay) }
+    let info = try node.info()
+    call.note("serving \(printable(call.stateDirectory)) as process \(getpid())")
+    if call.wantsJSON { try call.tell(info, text: "") }
+    try call.streams.output.flush()
+    ServeLoop.untilStopped(node, signals, call)
+    return .done
+  }
+
+  private static func replayOptions(_ call: Invocation) throws -> ReplayOptions? {
+    switch (call[replay], call[endpoint]) {
+    case (nil, nil): return nil
+    case (.some, nil): throw InvalidValue("--replay needs --endpoint ENDPOINT for its traffic")
+    case (nil, .some):
+      throw InvalidValue("--endpoint needs --replay FILE; without it serve takes all")
+    case (let path?, let name?):
+      return ReplayOptions(
+        endpoint: name, trafficPath: path, requestsPerSecond: call[rate], speed: call[speed],
+        seed: call[seed], scenario: call[scenario])
+    }
+  }
+
+  private static let headless = Flag(
+    "headless", help: "no screen: runs a scripted scenario and reports it")
+  private static let duration = Option<TimeSpan>(
+    "for", .duration(.seconds(1)...(.seconds(86_400))), help: "how long steady traffic is watched")
+  private static let samples = Option<String>(
+    "samples", .folder, help: "the folder of the sample (default: found beside the program)")
+
+  static let demo = CommandDeclaration(
+    "demo", summary: "Serves a sample model with live replayed traffic in a throw-away state",
+    discussion: [
+      "Without a terminal, or with --headless, a scripted scenario runs instead: a good ramp, a "
+        + "bad candidate that the guard takes off, rollbacks under load, a kill and a restart. "
+        + "The exit code is 1 when something did not go as it should."
+    ],
+    parameters: [headless, duration, speed, seed, rate, scenario, samples],
+    examples: [
+      ("sluice demo", "to learn the console on"),
+      ("sluice demo --headless --json", "the whole scenario, with its figures"),
+    ]
+  ) { call in
+    var options = Demo.Options()
+    options.headless = call[headless] || !call.streams.outputIsTerminal || call.wantsJSON
+    options.duration = call[duration]
+    options.speed = call[speed]
+    options.seed = call[seed]
+    options.requestsPerSecond = call[rate]
+    options.scenario = call[scenario]
+    options.json = call.wantsJSON
+    options.stateDirectory = call[CommandSet.state]
+    options.samples = call[samples]
+    guard !options.headless else { return try runHeadless(options, call) }
+    try requireTerminal(call)
+    let node = try Demo.prepare(options)
+    defer { node.stop() }
+    // The state is thrown away, so that nothing is left to serve when the console has gone.
+    _ = ConsoleApp(client: node, options: ConsoleOptions()).run()
+    return .done
+  }
+
+  private static func runHeadless(_ options: Demo.Options, _ call: Invocation) throws -> ExitCode {
+    let report = try Demo.runHeadless(options, executable: try ownPath()) { call.note($0) }
+    try call.tell(report, text: report.text.joined(separator: "\n") + "\n")
+    return report.succeeded ? .done : .notSo
+  }
+
+  /// The file that this process runs, so that the scenario can start it once more.
+  private static func ownPath() throws -> String {
+    var buffer = [CChar](repeating: 0, count: Int(PATH_MAX))
+    let count = readlink("/proc/self/exe", &buffer, buffer.count)
+    guard count > 0 else {
+      throw NodeError(.system, "the program's own file cannot be found: \(systemMessage(errno))")
+    }
+    return String(decoding: buffer[..<count].map { UInt8(bitPattern: $0) }, as: UTF8.self)
+  }
+}

@@ -1,0 +1,103 @@
+import Control
+import Core
+import Node
+
+/// The commands that change which version answers.
+enum ControlCommands {
+  static let endpoint = Positional("endpoint", .name.named("ENDPOINT"), help: "the endpoint")
+  static let version = Positional("version", .version, help: "a version, like flight-delay@2")
+  static let reason = Option<String>(
+    "reason", .text, help: "why, for the journal; needed past a guard's warning")
+  static let ifGeneration = Option<Int>(
+    "if-generation", .integer(0...Int(Int32.max)),
+    help: "refuse when the endpoint has changed since this generation")
+
+  static let all: [CommandDeclaration] = [deploy, unload, split] + rollout + [rollback, undo]
+
+  static let deploy = CommandDeclaration(
+    "deploy", summary: "Loads a version on an endpoint; the first one gets all traffic",
+    discussion: [
+      "A later version is loaded, checked against the endpoint's signature and gets no traffic "
+        + "until `ramp` or `split` gives it some."
+    ],
+    parameters: [endpoint, version, ifGeneration],
+    examples: [("sluice deploy flight-delay flight-delay@1", "the endpoint begins to serve")]
+  ) { call in
+    try call.carryOut(.deploy(endpoint: call[required: endpoint], version: call[required: version]))
+  }
+
+  static let unload = CommandDeclaration(
+    "unload", summary: "Takes a version without traffic off an endpoint",
+    parameters: [endpoint, version, ifGeneration],
+    examples: [("sluice unload flight-delay flight-delay@3", "frees its memory")]
+  ) { call in
+    try call.carryOut(.unload(endpoint: call[required: endpoint], version: call[required: version]))
+  }
+
+  private static let shares = Positional(
+    "shares", .share, count: .oneOrMore, help: "each version's part; together exactly 100%")
+
+  static let split = CommandDeclaration(
+    "split", summary: "Sets the parts of traffic by hand",
+    discussion: ["Nothing guards a split that is set by hand; `ramp` is the guarded way."],
+    parameters: [endpoint, shares, ifGeneration],
+    examples: [
+      ("sluice split flight-delay flight-delay@1=90% flight-delay@2=10%", "one request in ten"),
+      ("sluice split flight-delay flight-delay@2=100%", "all traffic to one version"),
+    ]
+  ) { call in
+    let split = try Split(call[all: shares])
+    return try call.carryOut(.setSplit(endpoint: call[required: endpoint], split: split))
+  }
+
+  private static let target = Option<VersionID>(
+    "to", .version, help: "this version instead of the last good one")
+  private static let force = Flag(
+    "force", help: "when the node does not answer: leaves a mark that it obeys when it wakes")
+  private static let symptom = Option<String>(
+    "symptom", .text, help: "what was seen, for the journal")
+
+  static let rollback = CommandDeclaration(
+    "rollback", summary: "Gives all traffic back to the last good version, at once",
+    discussion: [
+      "The other versions are closed: no later request is routed to them. It needs no reason; "
+        + "one can be added afterwards with `sluice note`."
+    ],
+    parameters: [endpoint, target, symptom, force, ifGeneration],
+    examples: [
+      ("sluice rollback flight-delay", "back to the last good version"),
+      ("sluice rollback flight-delay --to flight-delay@1", "back to a version of one's choice"),
+      ("sluice rollback flight-delay --force", "when the node hangs"),
+    ]
+  ) { call in
+    let name = call[required: endpoint]
+    guard call[force] else {
+      return try call.carryOut(
+        .rollBack(endpoint: name, to: call[target], symptom: call[symptom]))
+    }
+    try call.requireStateDirectory()
+    let sentence = try NodeDoor.forceRollback(
+      stateDirectory: call.stateDirectory, endpoint: name, to: call[target],
+      actor: ActorID.currentPerson())
+    try call.tell(ForcedRollback(endpoint: name, summary: sentence), text: sentence + "\n")
+    return .done
+  }
+
+  /// What `rollback --force` tells scripts.
+  private struct ForcedRollback: Encodable {
+    let endpoint: Name
+    let forced = true
+    let summary: String
+
+    enum CodingKeys: CodingKey { case endpoint, forced, summary }
+  }
+
+  static let undo = CommandDeclaration(
+    "undo", summary: "Gives back the split from before the last change",
+    discussion: ["It is a change of its own in the journal, with a generation of its own."],
+    parameters: [endpoint, ifGeneration],
+    examples: [("sluice undo flight-delay", "takes the last change back")]
+  ) { call in
+    try call.carryOut(.undo(endpoint: call[required: endpoint]))
+  }
+}

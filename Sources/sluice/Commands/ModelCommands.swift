@@ -1,0 +1,181 @@
+import Core
+import Node
+
+/// `sluice model …`: the registry.
+enum ModelCommands {
+  static let group = CommandGroup(
+    name: "model", summary: "The registry: models and their immutable versions")
+  static let all: [CommandDeclaration] = [importModel, list, show, verify]
+
+  private static let file = Positional("file", .file, help: "an ONNX file")
+  private static let model = Option<Name>(
+    "name", .name, help: "the model (default: the file's name without its number)")
+  private static let card = Option<String>("card", .file, help: "the model card (Markdown)")
+  private static let reference = Option<String>(
+    "reference", .file, help: "the training reference that drift is measured against (JSON)")
+
+  static let importModel = CommandDeclaration(
+    "model import", summary: "Checks an ONNX file and registers it as the model's next version",
+    discussion: [
+      "The file is decoded and compiled before anything is written; a file that cannot serve is "
+        + "refused with the reason. The version keeps the file's bytes under their SHA-256 digest."
+    ],
+    parameters: [file, model, card, reference],
+    examples: [
+      (
+        "sluice model import flight-delay-2.onnx --name flight-delay --card flight-delay-2.md",
+        "registers the next version of flight-delay"
+      )
+    ]
+  ) { call in
+    let path = call[required: file]
+    let name = try call[model] ?? Self.modelName(ofFile: path)
+    let outcome = try call.withNode(creates: true) { client in
+      try ModelImporter.importModel(
+        file: path, model: name, card: call[card], reference: call[reference],
+        stateDirectory: call.stateDirectory, client: client, actor: ActorID.currentPerson())
+    }
+    try call.tell(outcome)
+    return .done
+  }
+
+  /// `flight-delay` of `models/flight-delay-2.onnx`.
+  static func modelName(ofFile path: String) throws(InvalidValue) -> Name {
+    var stem = path.split(separator: "/").last.map(String.init) ?? path
+    if let dot = stem.lastIndex(of: "."), dot > stem.startIndex { stem = String(stem[..<dot]) }
+    if let dash = stem.lastIndex(of: "-"), dash > stem.startIndex {
+      let tail = stem[stem.index(after: dash)...]
+      if !tail.isEmpty, tail.utf8.allSatisfy({ (0x30...0x39).contains($0) }) {
+        stem = String(stem[..<dash])
+      }
+    }
+    do {
+      return try Name(stem.lowercased())
+    } catch {
+      throw InvalidValue(
+        "no model name can be made of the file name \"\(printable(path))\": give one with --name")
+    }
+  }
+
+  private static let only = Positional(
+    "model", .name.named("MODEL"), count: .optional, help: "only this model")
+
+  static let list = CommandDeclaration(
+    "model list", summary: "Shows registered versions",
+    parameters: [only],
+    examples: [("sluice model list flight-delay", "its versions, oldest first")]
+  ) { call in
+    let request = SnapshotRequest(points: 1, eventLimit: 0)
+    var versions = try call.withNode { try $0.snapshot(request) }.registry
+    if let name = call[only] {
+      let known = versions.map(\.version.model.text)
+      versions = versions.filter { $0.version.model == name }
+      guard !versions.isEmpty else {
+        throw NodeError(
+          .unknown,
+          "there is no model \(name)"
+            + didYouMean(name.text, among: known).ifEmpty("; sluice model list shows them"))
+      }
+    }
+    try call.tell(versions, text: table(versions))
+    return .done
+  }
+
+  private static func table(_ versions: [RegisteredVersionView]) -> String {
+    if versions.isEmpty { return "no versions yet: sluice model import registers one\n" }
+    var table = TextTable(["VERSION", "DIGEST", ">SIZE", "REGISTERED", "LOADED ON", "SUMMARY"])
+    for row in versions {
+      table.add([
+        row.version.description, row.digest.short, byteText(row.bytes), row.registered.description,
+        row.loadedOn.map(\.text).joined(separator: " ").ifEmpty("-"), row.summary,
+      ])
+    }
+    return table.text
+  }
+
+  private static let version = Positional(
+    "version", .version, help: "a version, like flight-delay@2")
+
+  static let show = CommandDeclaration(
+    "model show", summary: "Shows a version: signature, evaluation and model card",
+    parameters: [version],
+    examples: [("sluice model show flight-delay@2", "what it takes, gives and was measured at")]
+  ) { call in
+    let detail = try call.withNode { try $0.detail(of: call[required: version]) }
+    try call.tell(detail, text: page(of: detail))
+    return .done
+  }
+
+  private static func page(of detail: VersionDetail) -> String {
+    let registered = detail.registered
+    var text = "\(registered.version)  \(printable(registered.summary))\n"
+    text += "  digest      \(registered.digest)\n"
+    text += "  size        \(byteText(registered.bytes))\n"
+    text += "  registered  \(registered.registered)\n"
+    let places = registered.loadedOn.map(\.text).joined(separator: " ").ifEmpty("nowhere")
+    text += "  loaded on   \(places)\n"
+    text += "  reference   \(detail.hasReference ? "yes" : "none: drift is not measured")\n"
+    if let damage = detail.damage { text += "  DAMAGED     \(printable(damage))\n" }
+    for (title, tensors) in [
+      ("inputs", detail.signature.inputs), ("outputs", detail.signature.outputs),
+    ] {
+      text += "  \(title)\n"
+      for tensor in tensors {
+        text += "    \(printable(tensor.name))  \(tensor.elementType.rawValue) "
+        text += "\(shapeText(tensor.shape))\n"
+      }
+    }
+    if !registered.metrics.isEmpty {
+      text += "  evaluation\n"
+      for (name, value) in registered.metrics.sorted(by: { $0.key < $1.key }) {
+        text += "    \(printable(name))  \(value)\n"
+      }
+    }
+    if !detail.card.isEmpty {
+      text += "\n"
+      for line in detail.card.split(separator: "\n", omittingEmptySubsequences: false) {
+        text += printable(String(line), limit: 500) + "\n"
+      }
+    }
+    return text
+  }
+
+  private static let some = Positional(
+    "version", .version, count: .any, help: "versions to check; without any, all are checked")
+
+  /// What `model verify --json` tells of each version.
+  private struct Verified: Encodable {
+    let version: VersionID
+    let digest: Digest
+    let damage: String?
+  }
+
+  static let verify = CommandDeclaration(
+    "model verify", summary: "Checks that stored model files still match their digests",
+    discussion: ["The exit code is 1 when one does not."],
+    parameters: [some],
+    examples: [("sluice model verify", "reads and hashes every registered file")]
+  ) { call in
+    let checked = try call.withNode { client in
+      var versions = call[all: some]
+      if versions.isEmpty {
+        let request = SnapshotRequest(points: 1, eventLimit: 0)
+        versions = try client.snapshot(request).registry.map(\.version)
+      }
+      return try versions.map { version in
+        let detail = try client.detail(of: version)
+        return Verified(
+          version: version, digest: detail.registered.digest, damage: detail.damage)
+      }
+    }
+    let damaged = checked.count { $0.damage != nil }
+    var text = ""
+    for entry in checked {
+      text += "\(entry.version)  \(entry.digest.short)  "
+      text += (entry.damage.map { "DAMAGED: \(printable($0))" } ?? "ok") + "\n"
+    }
+    text += "\(checked.count - damaged) intact, \(damaged) damaged\n"
+    try call.tell(checked, text: text)
+    return damaged == 0 ? .done : .notSo
+  }
+}

@@ -1,0 +1,138 @@
+import Control
+import Core
+import Node
+
+extension ControlCommands {
+  static let rollout: [CommandDeclaration] = [ramp, pause, resume, step, abort, promote]
+
+  private static let plan = DefaultedOption<String>(
+    "plan", ValueKind.file.named("PLAN"), default: "standard-launch",
+    help: "a plan's name, or the path of its YAML file")
+  private static let dryRun = Flag("dry-run", help: "says what would happen, and does nothing")
+
+  static let ramp = CommandDeclaration(
+    "ramp", summary: "Moves an endpoint to a version step by step, watched by the guard",
+    discussion: [
+      "The plan is frozen when the rollout starts. The guard compares the candidate with the "
+        + "stable version all the time; it holds, then rolls back, by itself. With `--dry-run` "
+        + "the exit code is 1 when the rollout would be refused."
+    ],
+    parameters: [endpoint, version, plan, dryRun, ifGeneration],
+    examples: [
+      ("sluice ramp flight-delay flight-delay@2 --dry-run", "the steps, without doing them"),
+      ("sluice ramp flight-delay flight-delay@2 --plan plans/quick.yaml", "a plan of one's own"),
+    ]
+  ) { call in
+    let name = call[required: endpoint]
+    let candidate = call[required: version]
+    // A file that is no plan is told before anything is opened.
+    let given = try PlanChoice.load(call[plan])
+    return try call.withNode { client in
+      let chosen = try given ?? PlanChoice.find(call[plan], client)
+      if call[dryRun] { return try preview(call, client, name, candidate, chosen) }
+      let order = Order(
+        command: .startRamp(endpoint: name, version: candidate, plan: chosen),
+        actor: ActorID.currentPerson(), expectedGeneration: call[ifGeneration])
+      try call.tell(try client.outcome(of: .perform(order)))
+      return .done
+    }
+  }
+
+  private static func preview(
+    _ call: Invocation, _ client: any NodeClient, _ name: Name, _ candidate: VersionID, _ plan: Plan
+  ) throws -> ExitCode {
+    let request = NodeRequest.previewRamp(endpoint: name, version: candidate, plan: plan)
+    guard case .rampPreview(let preview) = try client.send(request) else { throw client.mismatch }
+    var lines = [preview.summary] + preview.steps.enumerated().map { "  \($0 + 1). \($1)" }
+    if let refusal = preview.refusal { lines.append("it would be refused: \(refusal)") }
+    try call.tell(
+      preview, text: lines.map { printable($0, limit: 400) }.joined(separator: "\n") + "\n")
+    return preview.refusal == nil ? .done : .notSo
+  }
+
+  static let pause = CommandDeclaration(
+    "pause", summary: "Holds the running rollout at its weight",
+    parameters: [endpoint, ifGeneration],
+    examples: [("sluice pause flight-delay", "the candidate keeps its part of the traffic")]
+  ) { call in
+    try call.carryOut(.pause(endpoint: call[required: endpoint]))
+  }
+
+  static let resume = CommandDeclaration(
+    "resume", summary: "Lets a held rollout go on",
+    discussion: ["The same statistical test goes on; its evidence is not forgotten."],
+    parameters: [endpoint, reason, ifGeneration],
+    examples: [
+      (
+        "sluice resume flight-delay --reason \"the errors came from a bad client\"",
+        "past a guard's hold"
+      )
+    ]
+  ) { call in
+    try call.carryOut(.resume(endpoint: call[required: endpoint], reason: call[reason]))
+  }
+
+  private static let back = Flag("back", help: "to the previous step")
+  private static let weight = Option<BasisPoints>(
+    "to",
+    ValueKind(placeholder: "PERCENT", completion: .nothing) { (word) throws(InvalidValue) in
+      try parsePercent(word)
+    }, help: "a weight between the plan's steps")
+
+  static let step = CommandDeclaration(
+    "step", summary: "Goes to the next step of the running rollout by hand",
+    parameters: [endpoint, back, weight, reason, ifGeneration],
+    examples: [
+      ("sluice step flight-delay", "to the plan's next weight, now"),
+      ("sluice step flight-delay --to 30%", "to a weight of one's own"),
+    ]
+  ) { call in
+    let name = call[required: endpoint]
+    guard let weight = call[weight] else {
+      return try call.carryOut(
+        .step(endpoint: name, direction: call[back] ? .previous : .next, reason: call[reason]))
+    }
+    guard !call[back] else { throw InvalidValue("--back and --to cannot be given together") }
+    return try call.carryOut(
+      .setCandidateWeight(endpoint: name, weight: weight, reason: call[reason]))
+  }
+
+  static let abort = CommandDeclaration(
+    "abort", summary: "Ends the rollout; all traffic goes to the version it came from",
+    parameters: [endpoint, reason, ifGeneration],
+    examples: [("sluice abort flight-delay", "the candidate is closed")]
+  ) { call in
+    try call.carryOut(.abort(endpoint: call[required: endpoint], reason: call[reason]))
+  }
+
+  static let promote = CommandDeclaration(
+    "promote", summary: "Gives the candidate all traffic now, past the remaining steps",
+    parameters: [endpoint, reason, ifGeneration],
+    examples: [("sluice promote flight-delay --reason \"hotfix\"", "skips the rest of the plan")]
+  ) { call in
+    try call.carryOut(.promote(endpoint: call[required: endpoint], reason: call[reason]))
+  }
+}
+
+/// Which plan a person means: a file's path or a known plan's name.
+enum PlanChoice {
+  /// The plan of a file, when the word is a path; nil when it is a name.
+  static func load(_ word: String) throws -> Plan? {
+    guard word.contains("/") || word.hasSuffix(".yaml") || word.hasSuffix(".yml") else {
+      return PlanFile.builtIn(name: word)
+    }
+    return try PlanFile.load(path: word)
+  }
+
+  /// The plan of that name in the node's library.
+  static func find(_ word: String, _ client: any NodeClient) throws -> Plan {
+    let plans = try client.snapshot(SnapshotRequest(points: 1, eventLimit: 0)).plans
+    if let plan = plans.first(where: { $0.name == word }) { return plan }
+    let names = plans.map(\.name)
+    throw NodeError(
+      .unknown,
+      "there is no plan \"\(printable(word, limit: 60))\": known are "
+        + "\(printable(spoken(names).ifEmpty("none"), limit: 300)), "
+        + "and a path ends in .yaml\(didYouMean(word, among: names))")
+  }
+}
