@@ -18,7 +18,8 @@ public struct DocumentMapping: Sendable {
         let advice =
           nearMiss(entry.key, among: allowed).map { "did you mean \"\($0)\"?" }
           ?? "expected \(DocumentMapping.keys(allowed))"
-        throw node.error("unknown key \"\(key)\": \(advice)", line: entry.line, column: entry.column)
+        throw node.error(
+          "unknown key \"\(key)\": \(advice)", line: entry.line, column: entry.column)
       }
       values[entry.key] = entry.value
     }
@@ -42,7 +43,8 @@ public struct DocumentMapping: Sendable {
 
   private static func keys(_ allowed: [String]) -> String {
     let shown = allowed.prefix(12).joined(separator: ", ")
-    return (allowed.count == 1 ? "the key " : "the keys ") + shown + (allowed.count > 12 ? ", …" : "")
+    return (allowed.count == 1 ? "the key " : "the keys ") + shown
+      + (allowed.count > 12 ? ", …" : "")
   }
 }
 

@@ -13,7 +13,8 @@ extension DocumentNode {
   public func string(limitBytes: Int = 4_096) throws(DocumentError) -> String {
     guard case .scalar(let scalar) = content, !scalar.isNull else { throw unexpected("a text") }
     guard scalar.text.utf8.count <= limitBytes else {
-      throw error("this text has \(scalar.text.utf8.count) bytes, at most \(limitBytes) are accepted")
+      throw error(
+        "this text has \(scalar.text.utf8.count) bytes, at most \(limitBytes) are accepted")
     }
     return scalar.text
   }
@@ -33,8 +34,7 @@ extension DocumentNode {
   /// A finite number.
   /// - Throws: ``DocumentError`` when it is no number, not finite, or outside of `range`.
   public func double(
-    in range: ClosedRange<Double> = -Double.greatestFiniteMagnitude
-      ... Double.greatestFiniteMagnitude
+    in range: ClosedRange<Double> = -Double.greatestFiniteMagnitude...Double.greatestFiniteMagnitude
   ) throws(DocumentError) -> Double {
     // Digits, sign, point and exponent only: Swift would also read "nan", "inf" and hexadecimal.
     guard let text = plainText, text.utf8.allSatisfy({ "0123456789+-.eE".utf8.contains($0) }),
@@ -65,13 +65,15 @@ extension DocumentNode {
   /// - Throws: ``DocumentError`` with the words of ``Core/parsePercent(_:)``.
   public func percent() throws(DocumentError) -> BasisPoints {
     guard let text = scalarText else { throw unexpected("a percentage like 25% or 12.5%") }
-    do throws(InvalidValue) { return try parsePercent(text) } catch { throw self.error(error.message) }
+    do throws(InvalidValue) { return try parsePercent(text) } catch {
+      throw self.error(error.message)
+    }
   }
 
   /// A duration like `5m`.
   /// - Throws: ``DocumentError`` when it is none or outside of `range`.
   public func duration(
-    in range: ClosedRange<TimeSpan> = .zero ... TimeSpan(microseconds: .max)
+    in range: ClosedRange<TimeSpan> = .zero...TimeSpan(microseconds: .max)
   ) throws(DocumentError) -> TimeSpan {
     guard let text = scalarText else { throw unexpected("a duration like 5m") }
     let span: TimeSpan

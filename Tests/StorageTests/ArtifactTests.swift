@@ -11,7 +11,8 @@ import Testing
     // The digest of "abc" is the first example of FIPS 180-4.
     let stored = try store.put(Array("abc".utf8))
     #expect(
-      stored.digest.description == "ba7816bf8f01cfea414140de5dae2223b00361a396177a9cb410ff61f20015ad")
+      stored.digest.description
+        == "ba7816bf8f01cfea414140de5dae2223b00361a396177a9cb410ff61f20015ad")
     #expect(stored.sizeBytes == 3)
     #expect(try store.read(stored.digest) == Array("abc".utf8))
     #expect(try store.put(Array("abc".utf8)) == stored)
@@ -44,7 +45,9 @@ import Testing
   }
 
   private func leftovers(_ state: TemporaryState) throws -> [String] {
-    try FileSystem.names(in: state.directory.artifactsPath + "/sha256").filter { $0.utf8.count != 2 }
+    try FileSystem.names(in: state.directory.artifactsPath + "/sha256").filter {
+      $0.utf8.count != 2
+    }
   }
 
   @Test func everyFlippedBitIsRefused() throws {

@@ -50,7 +50,8 @@ import Testing
   @Test func theHashIsTheDocumentedOne() throws {
     let previous = try Digest(bytes: Array(0..<32))
     let entry = JournalEntry(
-      time: Timestamp(microseconds: 1_700_000_000_123_456), actor: ActorID(kind: .person, name: "ann"),
+      time: Timestamp(microseconds: 1_700_000_000_123_456),
+      actor: ActorID(kind: .person, name: "ann"),
       kind: "deploy", endpoint: try Name("flight-delay"), body: Array("{\"a\":1}".utf8))
     let row = JournalRow(unhashed: entry, sequence: 7, previous: previous)
     #expect(
@@ -93,7 +94,8 @@ import Testing
       try journal.deleteEvidence("never there")
       let long = [UInt8](repeating: 0, count: Journal.evidenceLimitBytes + 1)
       #expect(
-        storageError { try journal.saveEvidence(long, key: "k", time: time) }?.code == .unacceptable)
+        storageError { try journal.saveEvidence(long, key: "k", time: time) }?.code == .unacceptable
+      )
     }
     let journal = try state.journal()
     #expect(try journal.evidence("rollout/1") == [])
@@ -124,7 +126,8 @@ import Testing
     try state.tamper("UPDATE meta SET value = '99' WHERE key = 'schema_version'")
     let error = storageError { _ = try state.journal() }
     #expect(error?.code == .newerSchema)
-    #expect(error?.message.contains("schema 99 and this program knows \(JournalSchema.current)") == true)
+    #expect(
+      error?.message.contains("schema 99 and this program knows \(JournalSchema.current)") == true)
     #expect(error?.exitCode == .system)
     #expect(storageError { _ = try JournalReader(state.directory) }?.code == .newerSchema)
   }

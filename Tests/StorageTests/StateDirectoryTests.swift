@@ -9,7 +9,8 @@ import Testing
     let state = try TemporaryState()
     let path = state.path + "/a/b/c"
     #expect(
-      storageError { _ = try StateDirectory(path, create: false) }?.message.contains("--state") == true)
+      storageError { _ = try StateDirectory(path, create: false) }?.message.contains("--state")
+        == true)
     let made = try StateDirectory(path, create: true)
     #expect(made.path == path)
     #expect(made.holdsState == false)
@@ -33,7 +34,8 @@ import Testing
       #expect(error?.exitCode == .system)
     }
     #expect(
-      storageError { _ = try StateDirectory(file, create: true) }?.message.contains("not a directory")
+      storageError { _ = try StateDirectory(file, create: true) }?.message.contains(
+        "not a directory")
         == true)
   }
 
@@ -41,7 +43,8 @@ import Testing
     let state = try TemporaryState()
     chmod(state.path, 0o777)
     #expect(
-      storageError { _ = try StateDirectory(state.path, create: true) }?.message.contains("chmod 700")
+      storageError { _ = try StateDirectory(state.path, create: true) }?.message.contains(
+        "chmod 700")
         == true)
   }
 

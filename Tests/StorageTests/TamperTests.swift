@@ -56,7 +56,8 @@ import Testing
   }
 
   @Test func anInsertedRowIsFound() throws {
-    let shift = "UPDATE journal SET sequence = sequence + 1000 WHERE sequence >= 10;"
+    let shift =
+      "UPDATE journal SET sequence = sequence + 1000 WHERE sequence >= 10;"
       + "UPDATE journal SET sequence = sequence - 999 WHERE sequence >= 1000;"
     let copied = try check(
       after: shift

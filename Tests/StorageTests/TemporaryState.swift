@@ -11,7 +11,9 @@ final class TemporaryState: Sendable {
 
   init() throws {
     var template = Array("/tmp/sluice-test-XXXXXX".utf8CString)
-    guard mkdtemp(&template) != nil else { throw StorageError(.directory, "no temporary directory") }
+    guard mkdtemp(&template) != nil else {
+      throw StorageError(.directory, "no temporary directory")
+    }
     path = String(decoding: template.dropLast().map { UInt8(bitPattern: $0) }, as: UTF8.self)
     directory = try StateDirectory(path, create: false)
   }
@@ -19,7 +21,9 @@ final class TemporaryState: Sendable {
   deinit { removeTree(path) }
 
   /// A journal on the locked directory.
-  func journal(vfs: String? = nil) throws -> Journal { try Journal(directory.acquireLock(), vfs: vfs) }
+  func journal(vfs: String? = nil) throws -> Journal {
+    try Journal(directory.acquireLock(), vfs: vfs)
+  }
 
   /// Runs SQL past the journal, as somebody with the file would.
   func tamper(_ sql: String) throws {

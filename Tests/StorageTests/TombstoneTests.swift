@@ -60,7 +60,8 @@ import Testing
     let state = try TemporaryState()
     let tombstones = try Tombstones(try state.directory.acquireLock())
     #expect(storageError { try tombstones.record(try fence(0, closed: 0)) }?.code == .unacceptable)
-    #expect(storageError { try tombstones.record(try fence(0, closed: 400)) }?.code == .unacceptable)
+    #expect(
+      storageError { try tombstones.record(try fence(0, closed: 400)) }?.code == .unacceptable)
     #expect(try tombstones.pending() == [])
     let longName = Fence(
       endpoint: try Name("e"), closed: [try VersionID("m@2")], fallback: try VersionID("m@1"),

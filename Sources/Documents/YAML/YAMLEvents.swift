@@ -52,7 +52,8 @@ final class YAMLEvents {
   /// The next event; after the end of the stream, the end again.
   func next() throws(DocumentError) -> Event {
     guard isReady else {
-      throw DocumentError(file: file, line: 1, column: 1, problem: "there is no memory to read the file")
+      throw DocumentError(
+        file: file, line: 1, column: 1, problem: "there is no memory to read the file")
     }
     if hasEnded { return Event(kind: .streamEnd, line: 1, column: 1) }
     var raw = yaml_event_t()

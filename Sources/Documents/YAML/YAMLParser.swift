@@ -70,7 +70,8 @@ private struct TreeBuilder {
       throw events.error(event, "the file has more than \(YAMLParser.nodeLimit) values")
     }
     guard depth <= YAMLParser.depthLimit else {
-      throw events.error(event, "lists and mappings are nested more than \(YAMLParser.depthLimit) deep")
+      throw events.error(
+        event, "lists and mappings are nested more than \(YAMLParser.depthLimit) deep")
     }
     let content: DocumentNode.Content
     switch event.kind {

@@ -16,7 +16,9 @@ enum YAMLText {
     }
     let hasMark = bytes.starts(with: [0xEF, 0xBB, 0xBF])
     let content = hasMark ? bytes[3...] : bytes[...]
-    if let bad = content.firstIndex(where: { ($0 < 0x20 && ![9, 10, 13].contains($0)) || $0 == 0x7F }) {
+    if let bad = content.firstIndex(where: {
+      ($0 < 0x20 && ![9, 10, 13].contains($0)) || $0 == 0x7F
+    }) {
       throw error(
         "a control character (byte \(bytes[bad])) is not allowed here: remove it", bytes, bad, file)
     }

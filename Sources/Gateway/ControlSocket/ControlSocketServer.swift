@@ -69,7 +69,8 @@ public final class ControlSocketServer: Sendable {
     guard Thread.start("sluice-accept", { [self] in accept() }) else {
       state.withLock { $0.acceptorRuns = false }
       unlink(path)
-      throw GatewayError(.system, "cannot serve the control socket: the system gives no more threads")
+      throw GatewayError(
+        .system, "cannot serve the control socket: the system gives no more threads")
     }
   }
 
@@ -202,7 +203,8 @@ extension ControlSocketServer {
     }
     guard status.st_mode & S_IFMT == S_IFSOCK else {
       throw GatewayError(
-        .system, "\(printable(path)) is in the way of the control socket and is no socket: remove it")
+        .system,
+        "\(printable(path)) is in the way of the control socket and is no socket: remove it")
     }
     let probe = sluice_unix_socket()
     guard probe >= 0 else { throw GatewayError.system("open", path, errno) }
@@ -232,7 +234,8 @@ extension ControlSocketServer {
     close(listener)
     if number == ENAMETOOLONG {
       throw GatewayError(
-        .system, "the control socket's path \(printable(path)) is longer than 107 bytes: choose a shorter "
+        .system,
+        "the control socket's path \(printable(path)) is longer than 107 bytes: choose a shorter "
           + "state directory")
     }
     throw GatewayError.system("bind", path, number)

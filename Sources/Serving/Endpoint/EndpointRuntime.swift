@@ -237,8 +237,10 @@ extension EndpointRuntime.State {
     return tag
   }
 
-  /// The version's bit. When all are used, one is taken from a version that is not in `keeping`, by
-  /// preference an open one; if it was closed, the caller opens it after publishing.
+  /// The version's bit.
+  ///
+  /// When all are used, one is taken from a version that is not in `keeping`, by preference an open
+  /// one; if it was closed, the caller opens it after publishing.
   fileprivate mutating func slot(
     _ version: VersionID, keeping: [VersionID], gate: FenceGate, reopened: inout [Int]
   ) -> Int {

@@ -1,7 +1,9 @@
 import Core
 
 /// Everything that a request on an endpoint needs to know, published as one: a request uses one
-/// snapshot from beginning to end. Immutable.
+/// snapshot from beginning to end.
+///
+/// Immutable.
 public final class RoutingSnapshot: Sendable {
   /// A version that can answer.
   struct Arm: Sendable {

@@ -1,8 +1,10 @@
 import Core
 import Telemetry
 
-/// The one row that a worker's predictors read: filled by whoever brings a request, computed from in
-/// place, copied into the tap. It is allocated once, and models bind to its addresses once.
+/// The one row that a worker's predictors read: filled by whoever brings a request, computed from
+/// in place, copied into the tap.
+///
+/// It is allocated once, and models bind to its addresses once.
 ///
 /// Texts stay where the caller has them and must live until the answer is given. Used by one thread.
 public final class RowBuffer {
@@ -49,9 +51,9 @@ public final class RowBuffer {
     for column in schema.columns.indices {
       for i in 0..<schema.columns[column].width {
         if schema.columns[column].elementType == .text {
-          setText(column, i, TextValue(bytes: nil, count: 0))
+          setText(column, element: i, TextValue(bytes: nil, count: 0))
         } else {
-          setNumber(column, i, Double.nan)
+          setNumber(column, element: i, Double.nan)
         }
       }
     }
@@ -65,12 +67,12 @@ public final class RowBuffer {
   /// Sets one number, converted to the column's type; NaN becomes 0 where the type has none.
   /// - Precondition: the column is not text.
   @inlinable
-  public func setNumber(_ column: Int, _ element: Int = 0, _ value: Float) {
-    setNumber(column, element, Double(value))
+  public func setNumber(_ column: Int, element: Int = 0, _ value: Float) {
+    setNumber(column, element: element, Double(value))
   }
 
-  /// Sets one number; see ``setNumber(_:_:_:)-(_,_,Float)``.
-  public func setNumber(_ column: Int, _ element: Int = 0, _ value: Double) {
+  /// Sets one number; see ``setNumber(_:element:_:)-(_,_,Float)``.
+  public func setNumber(_ column: Int, element: Int = 0, _ value: Double) {
     let at = base + places[column].offsetBytes
     switch places[column].type {
     case .float32: at.storeBytes(of: Float(value), toByteOffset: 4 * element, as: Float.self)
@@ -87,7 +89,7 @@ public final class RowBuffer {
 
   /// Sets one 64-bit integer without going through a floating-point number.
   /// - Precondition: the column's type is int64.
-  public func setInteger(_ column: Int, _ element: Int = 0, _ value: Int64) {
+  public func setInteger(_ column: Int, element: Int = 0, _ value: Int64) {
     precondition(places[column].type == .int64, "the column does not hold int64")
     (base + places[column].offsetBytes).storeBytes(
       of: value, toByteOffset: 8 * element, as: Int64.self)
@@ -95,7 +97,7 @@ public final class RowBuffer {
 
   /// Sets one text; the bytes must live until the answer is given.
   /// - Precondition: the column is text.
-  public func setText(_ column: Int, _ element: Int = 0, _ value: TextValue) {
+  public func setText(_ column: Int, element: Int = 0, _ value: TextValue) {
     precondition(places[column].type == .text, "the column does not hold text")
     (base + places[column].offsetBytes).storeBytes(
       of: value, toByteOffset: MemoryLayout<TextValue>.stride * element, as: TextValue.self)

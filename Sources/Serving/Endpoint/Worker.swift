@@ -30,7 +30,9 @@ public struct Request {
 
 /// What a request got.
 public struct Answer {
-  /// How it ended. The prediction means something for `answered` and `fellBack` only.
+  /// How it ended.
+  ///
+  /// The prediction means something for `answered` and `fellBack` only.
   public var outcome: Outcome
   /// The answer; a text label is valid until the worker's next request.
   public var prediction: Prediction
@@ -120,8 +122,9 @@ public final class Worker {
     return run(request, on: routed, pass, flags, start)
   }
 
-  /// Looks for a new snapshot without a request: lets go of versions that have left the table. For
-  /// workers that have been idle.
+  /// Looks for a new snapshot without a request: lets go of versions that have left the table.
+  ///
+  /// For workers that have been idle.
   public func catchUp() {
     if endpoint.epoch.load(ordering: .acquiring) != epoch { _ = refresh() }
   }
@@ -232,8 +235,10 @@ public final class Worker {
     if !(arm.predictor is AbsentPredictor) { arm.version.giveBack(arm.predictor) }
   }
 
-  /// A session bound to this worker's row. Publishing has tried the same, so a failure here is the
-  /// system's (no memory); the version then fails its requests, which the guard sees.
+  /// A session bound to this worker's row.
+  ///
+  /// Publishing has tried the same, so a failure here is the system's (no memory); the version then
+  /// fails its requests, which the guard sees.
   private func attached(_ version: LoadedVersion) -> any Predictor {
     do throws(ServingError) {
       let predictor = try version.take()

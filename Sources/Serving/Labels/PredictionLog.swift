@@ -113,8 +113,9 @@ public final class PredictionLog {
   /// Bytes of one remembered request, its index included.
   public static let bytesPerRequest = MemoryLayout<Entry>.stride + MemoryLayout<UInt32>.stride
 
-  /// Remembers an answered request; the oldest is forgotten when the ring is full. Refused, failed
-  /// and synthetic requests are not remembered.
+  /// Remembers an answered request; the oldest is forgotten when the ring is full.
+  ///
+  /// Refused, failed and synthetic requests are not remembered.
   public func record(_ tap: TapRecord) {
     guard tap.outcome == .answered || tap.outcome == .fellBack, !tap.flags.contains(.synthetic)
     else { return }

@@ -25,7 +25,9 @@ public final class FenceGate: Sendable {
   /// All slots open.
   public init() {}
 
-  /// Takes the next ticket, then reads what is closed. One contended atomic addition.
+  /// Takes the next ticket, then reads what is closed.
+  ///
+  /// One contended atomic addition.
   @inline(__always)
   public func enter() -> Pass {
     let ticket = tickets.value.wrappingAdd(1, ordering: .acquiringAndReleasing).oldValue

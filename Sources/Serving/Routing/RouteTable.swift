@@ -1,6 +1,8 @@
 import Core
 
-/// Which version gets which of the 10,000 buckets into which keys are hashed. Immutable.
+/// Which version gets which of the 10,000 buckets into which keys are hashed.
+///
+/// Immutable.
 ///
 /// Every version but the stable has a fixed anchor and takes buckets from there on, the nearest free
 /// ones first; the stable has the rest. A table made by ``changed(to:stable:)`` moves as few buckets
@@ -16,8 +18,9 @@ public struct RouteTable: Sendable, Equatable {
   /// The most versions on one table.
   public static let armsMax = 32
 
-  /// The versions, the stable first, then by version. The stable is there even without traffic: it
-  /// is where fenced traffic goes.
+  /// The versions, the stable first, then by version.
+  ///
+  /// The stable is there even without traffic: it is where fenced traffic goes.
   public let arms: [VersionID]
   /// The index in ``arms`` of each bucket's version.
   public let buckets: [UInt8]

@@ -1,7 +1,9 @@
 import Core
 import Telemetry
 
-/// Recorded requests for replay, one column per feature, read from a CSV file once. Immutable.
+/// Recorded requests for replay, one column per feature, read from a CSV file once.
+///
+/// Immutable.
 ///
 /// The header names the columns: every column of the endpoint's schema, and optionally `late` (the
 /// true label), `label_delay_minutes` (after how long it is known) and `scheduled_minute` (where in
@@ -23,11 +25,17 @@ public final class TrafficTable: @unchecked Sendable {
   public let schema: RowSchema
   /// The number of rows, at least 1.
   public let rowCount: Int
-  /// The true labels; `Int64.min` where a row has none. Empty when the file has no such column.
+  /// The true labels; `Int64.min` where a row has none.
+  ///
+  /// Empty when the file has no such column.
   public let labels: [Int64]
-  /// Minutes from the request until its label is known. Empty when the file has no such column.
+  /// Minutes from the request until its label is known.
+  ///
+  /// Empty when the file has no such column.
   public let labelDelayMinutes: [Float]
-  /// Where in time each row belongs, in minutes. Empty when the file has no such column.
+  /// Where in time each row belongs, in minutes.
+  ///
+  /// Empty when the file has no such column.
   public let scheduledMinutes: [Float]
 
   /// Stands for a row without a label.
@@ -65,8 +73,8 @@ public final class TrafficTable: @unchecked Sendable {
     precondition(row >= 0 && row < rowCount, "no such row")
     for (column, values) in values.enumerated() {
       switch values {
-      case .numbers(let pointer): buffer.setNumber(column, 0, pointer[row])
-      case .texts(let pointer): buffer.setText(column, 0, pointer[row])
+      case .numbers(let pointer): buffer.setNumber(column, pointer[row])
+      case .texts(let pointer): buffer.setText(column, pointer[row])
       }
     }
   }

@@ -104,7 +104,9 @@ public final class ArtifactStore: Sendable {
 
   /// Removes an artifact; that there is none is no error.
   public func remove(_ digest: Digest) throws(StorageError) {
-    if unlink(path(of: digest)) == 0 { return try FileSystem.synchronizeDirectory(folder(of: digest)) }
+    if unlink(path(of: digest)) == 0 {
+      return try FileSystem.synchronizeDirectory(folder(of: digest))
+    }
     let number = errno
     guard number == ENOENT else {
       throw StorageError.system("remove the artifact", path(of: digest), number)
@@ -140,7 +142,8 @@ public final class ArtifactStore: Sendable {
   private func open(_ digest: Digest) throws(StorageError) -> OpenFile {
     guard exists(digest) else {
       throw StorageError(
-        .notFound, "artifact \(digest.short) is not stored here: import it again, or restore the last backup")
+        .notFound,
+        "artifact \(digest.short) is not stored here: import it again, or restore the last backup")
     }
     return try OpenFile(path(of: digest), O_RDONLY | O_NOFOLLOW, doing: "read the artifact")
   }
@@ -176,7 +179,8 @@ public final class ArtifactStore: Sendable {
   /// Opens a user's file without waiting for a pipe's other end, and admits ordinary files only.
   private static func openSource(_ path: String) throws(StorageError) -> OpenFile {
     guard access(path, F_OK) == 0 else {
-      throw StorageError(.notFound, "there is no file \(printable(path)): check the path", detail: errno)
+      throw StorageError(
+        .notFound, "there is no file \(printable(path)): check the path", detail: errno)
     }
     let source = try OpenFile(path, O_RDONLY | O_NONBLOCK | O_NOCTTY, doing: "read the file")
     let status = try source.status()
@@ -187,7 +191,8 @@ public final class ArtifactStore: Sendable {
     guard status.st_size <= sizeLimitBytes else {
       throw StorageError(
         .unacceptable,
-        "\(printable(path)) has \(status.st_size) bytes, more than the \(sizeLimitBytes) that are stored")
+        "\(printable(path)) has \(status.st_size) bytes, more than the \(sizeLimitBytes) that are stored"
+      )
     }
     return source
   }

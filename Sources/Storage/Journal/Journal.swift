@@ -20,7 +20,9 @@ public final class Journal: Sendable {
 
   /// Opens the journal of a locked state directory, creating or migrating its database.
   /// - Throws: ``StorageError``; an older program refuses a newer schema by its number.
-  public convenience init(_ lock: DirectoryLock) throws(StorageError) { try self.init(lock, vfs: nil) }
+  public convenience init(_ lock: DirectoryLock) throws(StorageError) {
+    try self.init(lock, vfs: nil)
+  }
 
   /// Opens the journal through a virtual file system, which tests use to inject faults.
   init(_ lock: DirectoryLock, vfs: String?) throws(StorageError) {

@@ -39,9 +39,11 @@ extension JournalReader {
       }
       if rows.isEmpty { break }
     }
-    if let last = checkpoints.max(by: { $0.sequence < $1.sequence }), last.sequence > head.sequence {
+    if let last = checkpoints.max(by: { $0.sequence < $1.sequence }), last.sequence > head.sequence
+    {
       return check(
-        head, "row \(head.sequence + 1) is missing: the journal was cut, a checkpoint knows "
+        head,
+        "row \(head.sequence + 1) is missing: the journal was cut, a checkpoint knows "
           + "\(last.sequence) rows")
     }
     if let noted = expectedHashes[0], noted.hash != beginning {
@@ -61,11 +63,13 @@ extension JournalReader {
     let isIntact = row.chainHash(as: row.sequence).bytes == row.hash
     if isIntact && row.previous == head.hash.bytes { return nil }
     if isIntact {
-      return "row \(row.sequence) does not follow row \(head.sequence): rows before it were edited, "
+      return
+        "row \(row.sequence) does not follow row \(head.sequence): rows before it were edited, "
         + "inserted or removed"
     }
     if let origin = try origin(of: row) {
-      return "row \(row.sequence) was written as row \(origin): rows were reordered, inserted or removed"
+      return
+        "row \(row.sequence) was written as row \(origin): rows were reordered, inserted or removed"
     }
     return "row \(row.sequence) was edited"
   }

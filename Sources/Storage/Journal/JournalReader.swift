@@ -20,7 +20,8 @@ public final class JournalReader: Sendable {
     guard directory.holdsState else {
       throw StorageError(
         .notFound,
-        "there is no journal in \(printable(directory.path)) yet: check --state, or start a node there")
+        "there is no journal in \(printable(directory.path)) yet: check --state, or start a node there"
+      )
     }
     try self.init(path: directory.databasePath, vfs: nil)
   }

@@ -87,7 +87,8 @@ struct JournalRow {
   private static func text(of actor: ActorID) -> String { "\(actor.kind.rawValue):\(actor.name)" }
 
   private static func actor(from text: String) -> ActorID? {
-    guard let colon = text.firstIndex(of: ":"), let kind = ActorID.Kind(rawValue: String(text[..<colon]))
+    guard let colon = text.firstIndex(of: ":"),
+      let kind = ActorID.Kind(rawValue: String(text[..<colon]))
     else { return nil }
     return ActorID(kind: kind, name: String(text[text.index(after: colon)...]))
   }

@@ -144,7 +144,8 @@ final class SQLiteConnection {
         detail: result)
     case SQLITE_BUSY, SQLITE_LOCKED:
       return StorageError(
-        .locked, "cannot \(doing) \(shown): another program has it locked; end that program and try again",
+        .locked,
+        "cannot \(doing) \(shown): another program has it locked; end that program and try again",
         detail: result)
     default:
       return StorageError(

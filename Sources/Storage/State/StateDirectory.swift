@@ -31,7 +31,8 @@ public final class StateDirectory: Sendable {
     if let base = environment("XDG_STATE_HOME"), base.hasPrefix("/") { return base + "/sluice" }
     if let home = environment("HOME"), home.hasPrefix("/") { return home + "/.local/state/sluice" }
     throw StorageError(
-      .directory, "no state directory: neither XDG_STATE_HOME nor HOME is set, give one with --state")
+      .directory,
+      "no state directory: neither XDG_STATE_HOME nor HOME is set, give one with --state")
   }
 
   /// Opens the state directory at `path`.
@@ -90,7 +91,8 @@ public final class StateDirectory: Sendable {
     guard status.st_uid == geteuid() || geteuid() == 0 else {
       throw StorageError(
         .directory,
-        "the state directory \(printable(path)) belongs to user \(status.st_uid): choose another with --state")
+        "the state directory \(printable(path)) belongs to user \(status.st_uid): choose another with --state"
+      )
     }
     guard status.st_mode & 0o022 == 0 else {
       throw StorageError(
@@ -105,7 +107,8 @@ public final class StateDirectory: Sendable {
     let shown = printable(path)
     let sentence =
       switch number {
-      case ENOENT: "there is no state directory \(shown): check --state, or let 'sluice serve' create it"
+      case ENOENT:
+        "there is no state directory \(shown): check --state, or let 'sluice serve' create it"
       case ENOTDIR: "\(shown) is not a directory: choose another path with --state"
       case EACCES, EPERM:
         "the state directory \(shown) is not readable and writable for this user: change its mode, or "

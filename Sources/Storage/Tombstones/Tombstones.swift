@@ -27,7 +27,8 @@ public final class Tombstones: Sendable {
     guard access(directory.tombstonesPath, F_OK) == 0 else {
       throw StorageError(
         .notFound,
-        "\(printable(directory.path)) holds no tombstone file: start a node there once, or check --state")
+        "\(printable(directory.path)) holds no tombstone file: start a node there once, or check --state"
+      )
     }
     try self.init(path: directory.tombstonesPath, create: false)
   }
@@ -102,7 +103,9 @@ public final class Tombstones: Sendable {
       let slots = try Tombstones.slots(file)
       let last = slots.compactMap { TombstoneCodec.decode($0)?.sequence }.max() ?? 0
       for (index, slot) in slots.enumerated() {
-        guard let found = TombstoneCodec.decode(slot), sequences.contains(found.sequence) else { continue }
+        guard let found = TombstoneCodec.decode(slot), sequences.contains(found.sequence) else {
+          continue
+        }
         try file.write(zeros, at: (index + 1) * TombstoneCodec.slotBytes)
       }
       // Sequences go on rising after a clear, so the header must be durable with it.
@@ -162,7 +165,8 @@ public final class Tombstones: Sendable {
     }
     throw StorageError(
       .locked,
-      "another process keeps \(printable(path)) locked: end it (kill -9 helps when it hangs) and try again")
+      "another process keeps \(printable(path)) locked: end it (kill -9 helps when it hangs) and try again"
+    )
   }
 
   /// Holds the open file: a mutex takes no borrowed parts of a noncopyable value.

@@ -36,8 +36,9 @@ final class BinEdges {
     return block << 4 + countBelow(lines[1 + block], wide)
   }
 
-  /// How many of 16 edges lie below the value. A true lane is -1, so the lanes' sum counts them:
-  /// `? 1 : 0` would become branches.
+  /// How many of 16 edges lie below the value.
+  ///
+  /// A true lane is -1, so the lanes' sum counts them: `? 1 : 0` would become branches.
   @inline(__always)
   private static func countBelow(_ edges: SIMD16<Float>, _ value: SIMD16<Float>) -> Int {
     let mask = unsafeBitCast(edges .< value, to: SIMD16<Int32>.self)

@@ -3,7 +3,9 @@ import Statistics
 
 /// One bar of the overlay of reference and current window.
 public struct DisplayBin: Sendable, Equatable {
-  /// `12.5 to 14`, `UA`, `missing`. Category names come from outside.
+  /// `12.5 to 14`, `UA`, `missing`.
+  ///
+  /// Category names come from outside.
   public let label: String
   /// The reference's share, 0 to 1.
   public let reference: Double

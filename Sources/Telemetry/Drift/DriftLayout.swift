@@ -1,7 +1,9 @@
 import Core
 
-/// How a reference's features are counted: which places of one flat row of counters belong to
-/// which feature, and how bins are grouped for the statistics. Immutable.
+/// How a reference's features are counted: which places of one flat row of counters belong to which
+/// feature, and how bins are grouped for the statistics.
+///
+/// Immutable.
 public struct DriftLayout: Sendable {
   /// One feature's counters.
   struct Slots: Sendable {
@@ -27,8 +29,10 @@ public struct DriftLayout: Sendable {
   /// Counters in a row.
   let counterCount: Int
 
-  /// Groups used for the population stability index. With missing and infinite values that makes
-  /// at most 32: more, and small windows would be noise.
+  /// Groups used for the population stability index.
+  ///
+  /// With missing and infinite values that makes at most 32: more, and small windows would be
+  /// noise.
   static let groupsMax = 30
 
   /// Lays the counters out.

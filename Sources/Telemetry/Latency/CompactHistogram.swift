@@ -2,14 +2,24 @@
 /// count) as variable-length integers.
 ///
 /// When the pairs do not fit, neighbouring buckets are joined two by two until they do. `level`
-/// says how often: the relative error of a quantile is then at most 2^level / 128. A second of one
-/// version usually fits at level 0.
+/// says how often. A second of one version usually fits at level 0, which is exact.
 enum CompactHistogram {
   /// Buckets are joined at most so often: one bucket a power of two, which always fits.
   static let levelMax = 6
   /// Bytes that hold any histogram at ``levelMax``: its buckets times two integers of at most
   /// 2 and 10 bytes.
   static let bytesMin = ((LatencyHistogram.bucketCount >> levelMax) + 1) * 12
+
+  /// The largest error of a latency that is read back: a half joined bucket and a half bucket, or
+  /// below 128 ns, where buckets are 1 ns wide, the joined bucket's width.
+  static func errorMax(_ nanoseconds: Double, level: Int) -> Double {
+    max(nanoseconds * relativeError(level: level), level == 0 ? 0 : Double(1 << level))
+  }
+
+  /// The relative part of the largest error: 1/128 at level 0.
+  static func relativeError(level: Int) -> Double {
+    Double((level == 0 ? 0 : 1 << level) + 1) / 128
+  }
 
   /// Writes `counts` to `target`.
   /// - Precondition: `target` holds at least ``bytesMin`` bytes.

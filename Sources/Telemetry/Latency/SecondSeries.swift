@@ -52,7 +52,9 @@ public final class SecondSeries {
     totals.failures += failed ? 1 : 0
   }
 
-  /// Counts one late label. The caller chooses the second: that of the answer, or of the arrival.
+  /// Counts one late label.
+  ///
+  /// The caller chooses the second: that of the answer, or of the arrival.
   public func recordLabel(second: Int, wrong: Bool) {
     guard let index = cellIndex(second) else { return }
     cells[index].labels &+= 1

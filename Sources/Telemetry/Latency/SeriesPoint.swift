@@ -40,7 +40,8 @@ public struct SeriesPoint: Sendable, Equatable {
   public var p90Milliseconds: Double?
   /// The 99th percentile.
   public var p99Milliseconds: Double?
-  /// The quantiles' largest relative error: 1/128, more when a cell had to be packed coarsely.
+  /// The quantiles' largest relative error over 8 us: 1/128, more when a cell had to be packed
+  /// coarsely.
   public var relativeError = 1.0 / 128
 
   /// Requests a second; nil when nothing came.
@@ -98,7 +99,7 @@ public struct SeriesPoint: Sendable, Equatable {
     point.p50Milliseconds = histogram.quantile(0.5).map { $0 / 1e6 }
     point.p90Milliseconds = histogram.quantile(0.9).map { $0 / 1e6 }
     point.p99Milliseconds = histogram.quantile(0.99).map { $0 / 1e6 }
-    point.relativeError = Double(1 << level) / 128
+    point.relativeError = CompactHistogram.relativeError(level: level)
     return point
   }
 

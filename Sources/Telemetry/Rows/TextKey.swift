@@ -78,8 +78,9 @@ public struct TextKey: Hashable, Sendable {
   @inlinable
   public var isMissing: Bool { low | high == 0 }
 
-  /// The text, or for a long one its beginning and `…`. It came from outside: screens must make
-  /// it harmless.
+  /// The text, or for a long one its beginning and `…`.
+  ///
+  /// It came from outside: screens must make it harmless.
   public var text: String {
     let form = Int(high >> 56)
     var bytes: [UInt8] = []

@@ -42,7 +42,7 @@ static int fail_code = SQLITE_IOERR_WRITE;
 
 static int fails(int otherwise) {
   calls++;
-  if (fail_from == 0 || calls < fail_from || calls >= fail_from + fail_count) return SQLITE_OK;
+  if (fail_from == 0 || calls < fail_from || calls - fail_from >= fail_count) return SQLITE_OK;
   failures++;
   return fail_code == SQLITE_FULL ? SQLITE_FULL : otherwise;
 }

@@ -16,7 +16,8 @@ func run(_ path: String, seed: UInt64) throws {
   for round in 0..<100_000 {
     let count = Int(random.next() % 3) + 1
     let entries = (0..<count).map { index in
-      let body = [UInt8](repeating: UInt8(truncatingIfNeeded: index), count: Int(random.next() % 6_000))
+      let body = [UInt8](
+        repeating: UInt8(truncatingIfNeeded: index), count: Int(random.next() % 6_000))
       return JournalEntry(
         time: Timestamp(microseconds: Int64(round)), actor: .system, kind: "test",
         endpoint: endpoint, body: body)
@@ -26,7 +27,8 @@ func run(_ path: String, seed: UInt64) throws {
     guard write(STDOUT_FILENO, &acknowledged, 8) == 8 else { return }
     // What else a node writes goes on between appends, and may be cut anywhere as well.
     if round % 4 == 0 {
-      try journal.saveEvidence([UInt8](repeating: 7, count: 900), key: "k", time: Timestamp(microseconds: 1))
+      try journal.saveEvidence(
+        [UInt8](repeating: 7, count: 900), key: "k", time: Timestamp(microseconds: 1))
     }
     if round % 8 == 0 { _ = try artifacts.put([UInt8]("artifact \(random.next() % 16)".utf8)) }
     if round % 8 == 4 {

@@ -1,0 +1,174 @@
+import CFaultVFS
+import CSQLite
+import Core
+import Glibc
+import Testing
+
+@testable import Storage
+
+/// Disks that fill up, fail and forget, by a virtual file system below SQLite.
+@Suite(.serialized) struct FaultTests {
+  private let faults = String(cString: cfault_name)
+
+  init() {
+    #expect(cfault_register() == SQLITE_OK)
+    cfault_reset()
+  }
+
+  /// The same work in every run: eight batches, with evidence and a checkpoint between.
+  /// - Returns: how many entries were acknowledged.
+  private func work(_ journal: Journal) throws -> Int {
+    var acknowledged = 0
+    for batch in 0..<8 {
+      let entries = (0...(batch % 3)).map { sampleEntry(batch * 10 + $0, bodyBytes: 3_000) }
+      acknowledged = try journal.append(entries).last ?? acknowledged
+      try journal.saveEvidence(
+        [UInt8](repeating: 1, count: 500), key: "k\(batch)", time: entries[0].time)
+      if batch == 4 { try journal.checkpoint() }
+    }
+    return acknowledged
+  }
+
+  /// Batches end at these sequences; an action that is not whole would end between.
+  private static let batchEnds: Set<Int> = [0, 1, 3, 6, 7, 9, 12, 13, 15]
+
+  @Test(arguments: [CFAULT_IO, CFAULT_FULL])
+  func everyFailingCallLeavesActionsWholeOrAbsent(_ error: cfault_error) throws {
+    let callCount = try callsOfACleanRun()
+    #expect(callCount > 60)
+    // One more than there are, the last run being a clean one.
+    for call in 1...(callCount + 1) {
+      let state = try TemporaryState()
+      let lock = try state.directory.acquireLock()
+      cfault_reset()
+      cfault_fail(call, 1, error)
+      var acknowledged = 0
+      do {
+        let journal = try Journal(lock, vfs: faults)
+        do {
+          _ = try work(journal)
+        } catch let failure as StorageError {
+          #expect([.full, .inputOutput, .database].contains(failure.code), "\(failure)")
+        }
+        acknowledged = journal.head.sequence
+        // The fault has gone: the same connection works again.
+        cfault_fail(0, 0, error)
+        try journal.append([sampleEntry(1_000)])
+        #expect(journal.head.sequence == acknowledged + 1)
+        #expect(try journal.reader.verify().fault == nil)
+      } catch is StorageError {
+        // It failed at the opening; the next one is clean.
+        cfault_fail(0, 0, error)
+      }
+      let journal = try Journal(lock, vfs: faults)
+      let check = try journal.reader.verify()
+      #expect(check.fault == nil, "call \(call)")
+      #expect(check.count == 0 || FaultTests.batchEnds.contains(check.count - 1), "call \(call)")
+      #expect(check.count >= acknowledged)
+    }
+  }
+
+  /// How many changing calls the work makes without faults.
+  private func callsOfACleanRun() throws -> Int64 {
+    let state = try TemporaryState()
+    cfault_reset()
+    #expect(try work(try state.journal(vfs: faults)) == 15)
+    return cfault_calls()
+  }
+
+  @Test func aFullDiskIsSaidAndHeals() throws {
+    let state = try TemporaryState()
+    let journal = try state.journal(vfs: faults)
+    try journal.append([sampleEntry(1)])
+    let head = journal.head
+    cfault_fail(1, .max, CFAULT_FULL)
+    for _ in 0..<20 {
+      let error = storageError { try journal.append([sampleEntry(2)]) }
+      #expect(error?.code == .full && error?.exitCode == .system)
+      #expect(error?.message.contains("free some space") == true)
+    }
+    #expect(journal.head == head)
+    #expect(try journal.reader.records(after: 0, limit: 5).count == 1)
+    cfault_fail(0, 0, CFAULT_FULL)
+    #expect(try journal.append([sampleEntry(3)]) == [2])
+    #expect(try journal.reader.verify().fault == nil)
+  }
+
+  /// What a machine leaves that loses power in the middle of the work.
+  private func lossAfter(_ calls: Int64, seed: UInt64, durable: Bool) throws -> (
+    kept: Int, acknowledged: Int
+  ) {
+    let state = try TemporaryState()
+    let after = try TemporaryState()
+    cfault_reset()
+    var acknowledged = 0
+    do {
+      let connection = try state.journal(vfs: faults)
+      // Nothing is written from the call on at which the power goes.
+      cfault_fail(calls, .max, CFAULT_IO)
+      for batch in 0..<30 {
+        let entries = (0...(batch % 3)).map { sampleEntry(batch * 10 + $0, bodyBytes: 1_500) }
+        if durable {
+          guard let last = try? connection.append(entries).last else { break }
+          acknowledged = last
+          try? connection.saveEvidence([1, 2, 3], key: "k", time: entries[0].time)
+        } else {
+          // The control: written, but not waited for.
+          let body = withUnsafeBytes(of: batch + 1) { Array($0) }
+          guard (try? connection.saveEvidence(body, key: "k", time: entries[0].time)) != nil else {
+            break
+          }
+          acknowledged = batch + 1
+        }
+        if batch % 10 == 9 { try? connection.checkpoint() }
+      }
+      for suffix in ["", "-wal"] {
+        let path = state.directory.databasePath + suffix
+        #expect(cfault_power_loss(path, after.directory.databasePath + suffix, seed) == 0)
+      }
+    }
+    let journal = try after.journal()
+    #expect(try journal.reader.verify().fault == nil, "calls \(calls), seed \(seed)")
+    if durable { return (journal.head.sequence, acknowledged) }
+    let body = try journal.evidence("k") ?? []
+    return (body.enumerated().reduce(0) { $0 | Int($1.element) << (8 * $1.offset) }, acknowledged)
+  }
+
+  @Test func aPowerLossKeepsEveryAcknowledgedEntry() throws {
+    var random = SplitMix64(seed: 77)
+    var losses = 0
+    for seed in 0..<150 {
+      let result = try lossAfter(
+        Int64(random.next() % 150) + 1, seed: UInt64(seed), durable: true)
+      #expect(result.kept >= result.acknowledged, "seed \(seed)")
+      losses += result.acknowledged > 0 ? 1 : 0
+    }
+    #expect(losses > 75)
+  }
+
+  /// The negative control: the same losses do take what was not flushed, or the test above proves nothing.
+  @Test func aPowerLossTakesWhatWasNotFlushed() throws {
+    var random = SplitMix64(seed: 78)
+    var lost = 0
+    for seed in 0..<40 {
+      let result = try lossAfter(
+        Int64(random.next() % 60) + 20, seed: UInt64(seed), durable: false)
+      if result.kept < result.acknowledged { lost += 1 }
+    }
+    #expect(lost > 5)
+  }
+
+  /// A migration that fails at any call is whole or absent.
+  @Test func aMigrationIsWholeOrAbsent() throws {
+    for call in 1...60 {
+      let state = try TemporaryState()
+      let lock = try state.directory.acquireLock()
+      cfault_reset()
+      cfault_fail(Int64(call), .max, CFAULT_IO)
+      _ = try? Journal(lock, vfs: faults)
+      cfault_fail(0, 0, CFAULT_IO)
+      let connection = try SQLiteConnection(state.directory.databasePath, role: .writer)
+      #expect([0, JournalSchema.current].contains(try JournalSchema.version(connection)))
+    }
+  }
+}
