@@ -29,7 +29,7 @@ extension Node {
     let endpoint = order.command.endpoint
     return DecisionContext(
       now: SystemClock.now(), actor: order.actor, expectedGeneration: order.expectedGeneration,
-      prepared: options.serves ? shelf.prepared : Set(state.versions.map(\.version)),
+      prepared: isServing ? shelf.prepared : Set(state.versions.map(\.version)),
       evidence: endpoint.flatMap { name in analyst.withDesk { $0.book.evidence(of: name) } },
       stableLatency: stableLatency(order.command, state))
   }

@@ -22,7 +22,11 @@ public final class Node: NodeClient, Sendable {
   let library: Library
   let started = SystemClock.now()
 
+  /// When the state was last written before this node opened it.
+  let lastWritten: Timestamp?
+
   private let running = Mutex(Running())
+  private let serving = Atomic<Bool>(false)
 
   /// What is stopped when the node stops.
   private struct Running {
@@ -39,7 +43,10 @@ public final class Node: NodeClient, Sendable {
   public static func open(_ options: NodeOptions) throws -> Node {
     let node = try Node(options)
     try node.obeyTombstones()
-    if options.serves { try node.beginServing() }
+    if options.serves {
+      try node.holdAfterAbsence()
+      try node.beginServing()
+    }
     if options.listens { try node.listen() }
     return node
   }
@@ -48,6 +55,7 @@ public final class Node: NodeClient, Sendable {
     self.options = options
     directory = try StateDirectory(options.stateDirectory, create: true)
     lock = try directory.acquireLock()
+    lastWritten = directory.lastWritten
     artifacts = ArtifactStore(directory)
     let journal = try Journal(lock)
     tombstones = try Tombstones(lock)
@@ -72,6 +80,19 @@ public final class Node: NodeClient, Sendable {
     if core.durable { try tombstones.clear(Set(pending.map(\.sequence))) }
   }
 
+  /// Whether versions must be in memory to be routed to: from the moment this node serves.
+  var isServing: Bool { serving.load(ordering: .acquiring) }
+
+  /// A rollout that nobody watched for long is held until a person has looked.
+  private func holdAfterAbsence() throws {
+    guard let lastWritten, core.state.endpoints.contains(where: { $0.rollout != nil }) else {
+      return
+    }
+    _ = try core.transact(on: plane) { state in
+      recover(state, downSince: lastWritten, now: SystemClock.now())
+    }
+  }
+
   private func beginServing() throws {
     for endpoint in core.state.endpoints {
       for deployment in endpoint.deployed {
@@ -86,6 +107,7 @@ public final class Node: NodeClient, Sendable {
       plane.follow(endpoint)
       try restoreEvidence(endpoint)
     }
+    serving.store(true, ordering: .releasing)
     let thread = try ServiceThread("guard") { [weak self] stop in
       var rounds = GuardRounds()
       while !stop.isSet {

@@ -66,6 +66,17 @@ public final class StateDirectory: Sendable {
   /// Whether a node has written here before.
   public var holdsState: Bool { access(databasePath, F_OK) == 0 }
 
+  /// When the database was last written, by the files' own times; nil when there is none.
+  public var lastWritten: Timestamp? {
+    [databasePath, databasePath + "-wal"].compactMap { path -> Timestamp? in
+      var status = stat()
+      guard stat(path, &status) == 0 else { return nil }
+      return Timestamp(
+        microseconds: Int64(status.st_mtim.tv_sec) * 1_000_000
+          + Int64(status.st_mtim.tv_nsec) / 1_000)
+    }.max()
+  }
+
   private static func environment(_ name: String) -> String? {
     guard let value = getenv(name) else { return nil }
     let text = String(cString: value)
