@@ -8,6 +8,8 @@ import Synchronization
 /// Every connection has a thread of its own, up to a limit; the next one is told that the node is
 /// busy. A peer that is slow, silent or talks nonsense is cut off and delays nobody else. The
 /// handler runs on the connection's thread and may block; several may run at the same time.
+///
+/// It serves, and stays alive, until ``stop()``.
 public final class ControlSocketServer: Sendable {
   /// How many peers, and how long they may take.
   public struct Limits: Sendable {
