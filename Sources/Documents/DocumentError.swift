@@ -2,8 +2,8 @@ import Core
 
 /// What is wrong with a file that a user wrote, and where.
 ///
-/// The message reads `plan.yaml:12:5: steps[2].hold: expected a duration like 5m, got "5 min"`, which
-/// editors can jump to.
+/// The message reads `plan.yaml:12:5: steps[2].hold: expected a duration like 5m, got "5 min"`,
+/// which editors can jump to.
 public struct DocumentError: Failure, Equatable {
   /// The file's name as the user gave it.
   public let file: String

@@ -2,8 +2,8 @@ import Core
 
 /// One value of a parsed document, with its place in the file.
 ///
-/// The value is what the user wrote; what it should have been is asked for with the typed getters, each
-/// of which says file, line, column and path when the value is something else.
+/// The value is what the user wrote; what it should have been is asked for with the typed getters,
+/// each of which says file, line, column and path when the value is something else.
 public struct DocumentNode: Sendable {
   /// What a node holds.
   public enum Content: Sendable {
@@ -53,7 +53,8 @@ public struct DocumentNode: Sendable {
   public var path: String { location?.text ?? "" }
 
   /// An error at this node: `file:line:column: path: problem`.
-  /// - Parameter problem: made of the program's own words and of ``Core/printable(_:limit:)`` texts.
+  /// - Parameter problem: made of the program's own words and of ``Core/printable(_:limit:)``
+  ///   texts.
   public func error(_ problem: String) -> DocumentError {
     error(problem, line: line, column: column)
   }

@@ -2,8 +2,8 @@ import Core
 
 /// Where a node is inside its document: `steps[2].hold`.
 ///
-/// Children share their parent's path, so that a document of any shape keeps one small object for each
-/// node and the text is made only for a message.
+/// Children share their parent's path, so that a document of any shape keeps one small object for
+/// each node and the text is made only for a message.
 final class DocumentPath: Sendable {
   /// One step down.
   enum Step: Sendable {

@@ -7,10 +7,12 @@ public struct FrontMatter: Sendable {
   /// The Markdown after it.
   public let body: String
 
-  /// Splits a text. Lines and columns in errors are those of the whole file.
+  /// Splits a text.
+  ///
+  /// Lines and columns in errors are those of the whole file.
   /// - Parameter file: the file's name, for messages.
-  /// - Throws: ``DocumentError`` when the first part is not closed or is no good YAML, or the text is not
-  ///   UTF-8 or too long.
+  /// - Throws: ``DocumentError`` when the first part is not closed or is no good YAML, or the text
+  ///   is not UTF-8 or too long.
   public static func split(_ bytes: [UInt8], file: String) throws(DocumentError) -> FrontMatter {
     let text = try YAMLText.checked(bytes, file: file)
     let utf8 = Array(text.utf8)

@@ -1,8 +1,8 @@
 /// The candidate that a misspelt word most likely means, or nil when none is near.
 ///
-/// Near is an edit distance (insert, delete, replace, swap neighbours: Damerau 1964, in the restricted
-/// form "optimal string alignment") of at most a third of the word's length and at most 3, capitals
-/// not counted. The first of equals wins.
+/// Near is an edit distance (insert, delete, replace, swap neighbours: Damerau 1964, in the
+/// restricted form "optimal string alignment") of at most a third of the word's length and at most
+/// 3, capitals not counted. The first of equals wins.
 public func nearMiss(_ word: String, among candidates: [String]) -> String? {
   let typed = Array(word.lowercased().unicodeScalars)
   guard (1...64).contains(typed.count) else { return nil }

@@ -69,7 +69,7 @@ extension StorageError {
   /// The system's own words for an error number.
   static func reason(_ number: Int32) -> String {
     var buffer = [CChar](repeating: 0, count: 128)
-    guard strerror_r_text(number, &buffer) else { return "error \(number)" }
+    guard fillReason(number, &buffer) else { return "error \(number)" }
     let bytes = buffer.prefix { $0 != 0 }.map { UInt8(bitPattern: $0) }
     return String(decoding: bytes, as: UTF8.self)
   }
@@ -88,6 +88,6 @@ extension StorageError {
 }
 
 /// Fills `buffer` with the text of an error number; false when the system knows none.
-private func strerror_r_text(_ number: Int32, _ buffer: inout [CChar]) -> Bool {
+private func fillReason(_ number: Int32, _ buffer: inout [CChar]) -> Bool {
   strerror_r(number, &buffer, buffer.count) == 0
 }

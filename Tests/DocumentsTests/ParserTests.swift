@@ -199,8 +199,8 @@ func complaint(parsing text: String) -> String? {
     }
   }
 
-  /// Random bytes, random YAML marks, and good files with a few bytes changed: an error or a document, never
-  /// more.
+  /// Random bytes, random YAML marks, and good files with a few bytes changed: an error or a
+  /// document, never more.
   @Test func noBytesHarmTheParser() throws {
     var random = SplitMix64(seed: 21)
     let marks = Array("-:?{}[],&*!|>'\"%@#\n\n  ab1~\t".utf8)

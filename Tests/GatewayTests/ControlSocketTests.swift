@@ -44,7 +44,8 @@ private final class Flag: Sendable {
   let isSet = Atomic<Bool>(false)
 }
 
-/// Runs each of `bodies` on a thread of its own, as blocking callers do, and returns when all have ended.
+/// Runs each of `bodies` on a thread of its own, as blocking callers do, and returns when all have
+/// ended.
 func onThreads(_ bodies: [@Sendable () throws -> Void]) {
   let count = Counter(bodies.count)
   for body in bodies {

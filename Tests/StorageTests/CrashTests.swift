@@ -4,8 +4,8 @@ import Testing
 
 @testable import Storage
 
-/// A process that writes is killed at a random time, again and again on the same state; nothing that it
-/// acknowledged may be lost.
+/// A process that writes is killed at a random time, again and again on the same state; nothing
+/// that it acknowledged may be lost.
 @Suite struct CrashTests {
   /// The number of kills; `SLUICE_CRASH_CYCLES` sets another for long runs.
   private static var cycleCount: Int {
@@ -66,7 +66,9 @@ import Testing
   }
 }
 
-/// The process that is killed. It writes to files: no end of a pipe can leak into another test's child.
+/// The process that is killed.
+///
+/// It writes to files: no end of a pipe can leak into another test's child.
 private struct CrashChild {
   private let pid: pid_t
   private let folder: TemporaryState

@@ -146,7 +146,8 @@ import Testing
     #expect(losses > 75)
   }
 
-  /// The negative control: the same losses do take what was not flushed, or the test above proves nothing.
+  /// The negative control: the same losses do take what was not flushed, or the test above proves
+  /// nothing.
   @Test func aPowerLossTakesWhatWasNotFlushed() throws {
     var random = SplitMix64(seed: 78)
     var lost = 0

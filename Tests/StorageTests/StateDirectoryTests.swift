@@ -63,7 +63,11 @@ import Testing
       #expect(ContinuousClock.now - started < .seconds(1))
       #expect(error?.code == .locked)
       #expect(error?.message.contains("process \(getpid())") == true)
-      withExtendedLifetime(first) {}
+      first.release()
+      let second = try state.directory.acquireLock()
+      first.release()
+      #expect(storageError { _ = try state.directory.acquireLock() }?.code == .locked)
+      withExtendedLifetime(second) {}
     }
     _ = try state.directory.acquireLock()
   }
@@ -113,7 +117,8 @@ import Testing
     #expect(StorageError.system("write", "/x", EDQUOT).code == .full)
     #expect(
       StorageError.system("write", "/x", EROFS).message
-        == "cannot write /x: Read-only file system; the file system is mounted read-only: choose another "
+        == "cannot write /x: Read-only file system; the file system is mounted read-only: choose "
+        + "another "
         + "directory with --state")
   }
 }

@@ -4,8 +4,8 @@ import Testing
 
 @testable import Storage
 
-/// Editing, inserting, removing and reordering rows is found, and named, by the chain alone; rewriting and
-/// cutting by a checkpoint.
+/// Editing, inserting, removing and reordering rows is found, and named, by the chain alone;
+/// rewriting and cutting by a checkpoint.
 @Suite struct TamperTests {
   /// A journal of 20 rows, closed, changed by `sql` and checked again.
   private func check(
@@ -61,7 +61,8 @@ import Testing
       + "UPDATE journal SET sequence = sequence - 999 WHERE sequence >= 1000;"
     let copied = try check(
       after: shift
-        + "INSERT INTO journal SELECT 10, time, actor, kind, endpoint, body, previous, hash FROM journal "
+        + "INSERT INTO journal SELECT 10, time, actor, kind, endpoint, body, previous, hash FROM "
+        + "journal "
         + "WHERE sequence = 9")
     #expect(copied.fault == "row 10 was written as row 9: rows were reordered, inserted or removed")
   }

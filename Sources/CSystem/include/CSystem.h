@@ -1,11 +1,12 @@
 /* What Swift's Glibc module lacks: Linux calls that it does not import, and variadic functions and
  * macros in a form that Swift can call.
  *
- * Importers: Gateway, Node and Console. Everything is a thin wrapper: results and errno are those of the
- * call itself, unless the comment says otherwise.
+ * Importers: Gateway, Node and Console. Everything is a thin wrapper: results and errno are those
+ * of the call itself, unless the comment says otherwise.
  *
- * The header includes no system header but stdint.h: Swift's Glibc module was built without _GNU_SOURCE,
- * and two modules that see different definitions of one system type do not load together.
+ * The header includes no system header but stdint.h: Swift's Glibc module was built without
+ * _GNU_SOURCE, and two modules that see different definitions of one system type do not load
+ * together.
  */
 #ifndef SLUICE_CSYSTEM_H
 #define SLUICE_CSYSTEM_H
@@ -25,8 +26,8 @@ uint64_t sluice_eventfd_drain(int fd);
 
 /* --- signals as readable events: signalfd(2) --- */
 
-/* Blocks `count` signals in the calling thread (and threads it makes later) and returns a non-blocking
- * descriptor that delivers them; -1 with errno. Call it before any thread is made. */
+/* Blocks `count` signals in the calling thread (and threads it makes later) and returns a
+ * non-blocking descriptor that delivers them; -1 with errno. Call it before any thread is made. */
 int sluice_signalfd(const int *signals, int count);
 
 /* The next signal's number, 0 when none waits, -1 with errno. */
@@ -71,8 +72,8 @@ int64_t sluice_resident_memory_bytes(void);
 /* The size of the terminal behind `fd` (TIOCGWINSZ, an ioctl is variadic); 0, or -1 with errno. */
 int sluice_terminal_size(int fd, int32_t *rows, int32_t *columns);
 
-/* How many columns a scalar takes by the C library in the current locale: 0, 1, 2, or -1 when it is no
- * printable character (wcwidth(3)). */
+/* How many columns a scalar takes by the C library in the current locale: 0, 1, 2, or -1 when it
+ * is no printable character (wcwidth(3)). */
 int sluice_wcwidth(uint32_t scalar);
 
 #endif

@@ -3,9 +3,10 @@ import Core
 
 /// YAML into nodes, by libyaml's event parser.
 ///
-/// The files are written by people and may be hostile: size, depth and number of nodes are bounded, and
-/// what configuration does not need is refused with a sentence: anchors and aliases (a few bytes of them
-/// expand to gigabytes), tags, several documents, keys that are not texts, keys given twice.
+/// The files are written by people and may be hostile: size, depth and number of nodes are bounded,
+/// and what configuration does not need is refused with a sentence: anchors and aliases (a few
+/// bytes of them expand to gigabytes), tags, several documents, keys that are not texts, keys given
+/// twice.
 public enum YAMLParser {
   /// How deep lists and mappings may be nested.
   public static let depthLimit = 64
@@ -33,7 +34,8 @@ public enum YAMLParser {
   }
 }
 
-/// Builds the tree, one event after the other; its recursion is bounded by ``YAMLParser/depthLimit``.
+/// Builds the tree, one event after the other; its recursion is bounded by
+/// ``YAMLParser/depthLimit``.
 private struct TreeBuilder {
   private let events: YAMLEvents
   private var nodeCount = 0

@@ -6,8 +6,8 @@ enum YAMLText {
   static let limitBytes = 1 << 20
 
   /// The text without a byte-order mark.
-  /// - Throws: ``DocumentError`` at the first byte that is not UTF-8 or is a control character other than
-  ///   tab and line end (YAML 1.2, 5.1), or when there are too many.
+  /// - Throws: ``DocumentError`` at the first byte that is not UTF-8 or is a control character
+  ///   other than tab and line end (YAML 1.2, 5.1), or when there are too many.
   static func checked(_ bytes: [UInt8], file: String) throws(DocumentError) -> String {
     guard bytes.count <= limitBytes else {
       throw DocumentError(
@@ -29,8 +29,8 @@ enum YAMLText {
     return text
   }
 
-  /// Where the valid UTF-8 ends, by halving: a prefix that ends inside of a character is told from a bad
-  /// one by its last three bytes.
+  /// Where the valid UTF-8 ends, by halving: a prefix that ends inside of a character is told from
+  /// a bad one by its last three bytes.
   private static func firstInvalid(_ bytes: ArraySlice<UInt8>) -> Int {
     var decoder = UTF8()
     var iterator = bytes.makeIterator()

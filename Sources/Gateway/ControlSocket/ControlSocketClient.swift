@@ -5,9 +5,9 @@ import Synchronization
 
 /// Calls a node over its control socket.
 ///
-/// Any number of threads may call at the same time: each call has a connection to itself, and idle ones
-/// are kept for the next calls. A call is sent at most once: when its fate is unknown (a timeout, a
-/// broken connection) the error says so and nothing is repeated.
+/// Any number of threads may call at the same time: each call has a connection to itself, and idle
+/// ones are kept for the next calls. A call is sent at most once: when its fate is unknown (a
+/// timeout, a broken connection) the error says so and nothing is repeated.
 public final class ControlSocketClient: Sendable {
   /// The most idle connections that are kept.
   private static let idleLimit = 4
@@ -20,7 +20,8 @@ public final class ControlSocketClient: Sendable {
   public init(path: String) { self.path = path }
 
   /// Connects now, if no connection is open yet.
-  /// - Throws: ``GatewayError`` with code `noNode`, `timeout`, `busy`, `refused` or `protocolViolation`.
+  /// - Throws: ``GatewayError`` with code `noNode`, `timeout`, `busy`, `refused` or
+  ///   `protocolViolation`.
   public func connect(timeout: TimeSpan = .seconds(2)) throws(GatewayError) {
     keep(try takeOrOpen(Deadline(after: timeout), timeout))
   }
@@ -29,8 +30,8 @@ public final class ControlSocketClient: Sendable {
   /// - Parameters:
   ///   - request: at most 16 MiB.
   ///   - timeout: for all of it, connecting included.
-  /// - Throws: ``GatewayError``. With `noNode`, `busy` and `refused` the node did not see the request;
-  ///   with `timeout` and `protocolViolation` it may have carried it out.
+  /// - Throws: ``GatewayError``. With `noNode`, `busy` and `refused` the node did not see the
+  ///   request; with `timeout` and `protocolViolation` it may have carried it out.
   public func call(
     _ request: [UInt8], timeout: TimeSpan = .seconds(10)
   ) throws(GatewayError) -> [UInt8] {
@@ -93,8 +94,8 @@ public final class ControlSocketClient: Sendable {
   private func greet(
     _ connection: Connection, _ deadline: Deadline, _ timeout: TimeSpan
   ) throws(GatewayError) {
-    // A server that is busy may have answered and closed already: the write fails then, and the answer
-    // can still be read.
+    // A server that is busy may have answered and closed already: the write fails then, and the
+    // answer can still be read.
     try? connection.stream.write(ControlProtocol.hello, by: deadline)
     let answer: [UInt8]
     do throws(FrameFault) {
@@ -115,8 +116,9 @@ public final class ControlSocketClient: Sendable {
     default:
       throw GatewayError(
         .protocolViolation,
-        "the node on \(printable(path)) does not speak \(String(decoding: ControlProtocol.hello, as: UTF8.self)): "
-          + "use the same version of sluice on both sides")
+        "the node on \(printable(path)) does not speak "
+          + "\(String(decoding: ControlProtocol.hello, as: UTF8.self)): use the same version of "
+          + "sluice on both sides")
     }
   }
 
@@ -133,8 +135,8 @@ public final class ControlSocketClient: Sendable {
     case .ended, .broken:
       GatewayError(
         .protocolViolation,
-        "the node on \(printable(path)) closed the connection without an answer: look at its state before "
-          + "trying again")
+        "the node on \(printable(path)) closed the connection without an answer: look at its state "
+          + "before trying again")
     }
   }
 

@@ -5,9 +5,11 @@ import Synchronization
 
 /// The local door of a node: a Unix-domain socket that only the node's own user, and root, can use.
 ///
-/// Every connection has a thread of its own, up to a limit; the next one is told that the node is busy.
-/// A peer that is slow, silent or talks nonsense is cut off and delays nobody else. The handler runs on
-/// the connection's thread and may block; several may run at the same time.
+/// Every connection has a thread of its own, up to a limit; the next one is told that the node is
+/// busy. A peer that is slow, silent or talks nonsense is cut off and delays nobody else. The
+/// handler runs on the connection's thread and may block; several may run at the same time.
+///
+/// It serves, and stays alive, until ``stop()``.
 public final class ControlSocketServer: Sendable {
   /// How many peers, and how long they may take.
   public struct Limits: Sendable {
@@ -23,7 +25,9 @@ public final class ControlSocketServer: Sendable {
     public init() {}
   }
 
-  /// Answers one request of a peer. It must return, and its answer must fit into 16 MiB.
+  /// Answers one request of a peer.
+  ///
+  /// It must return, and its answer must fit into 16 MiB.
   public typealias Handler = @Sendable (PeerCredentials, [UInt8]) -> [UInt8]
 
   /// Where it listens.
@@ -44,8 +48,8 @@ public final class ControlSocketServer: Sendable {
 
   /// Listens at `path` and begins to serve.
   ///
-  /// A socket file without a listener, as a killed node leaves it, is replaced. Call it with the state
-  /// directory's lock held: the lock is what says that such a file is a dead one's.
+  /// A socket file without a listener, as a killed node leaves it, is replaced. Call it with the
+  /// state directory's lock held: the lock is what says that such a file is a dead one's.
   /// - Throws: ``GatewayError`` with code `system`.
   public init(
     path: String, limits: Limits = Limits(), handler: @escaping Handler
@@ -82,8 +86,9 @@ public final class ControlSocketServer: Sendable {
   /// How many connections are served now.
   public var connectionCount: Int { state.withLock { $0.connections.count } }
 
-  /// Stops listening, removes the socket file, cuts the connections and waits for running handlers, no
-  /// longer than ``Limits/stop``. Calling it again does nothing.
+  /// Stops listening, removes the socket file and cuts the connections.
+  ///
+  /// Waits for running handlers, no longer than ``Limits/stop``. Calling it again does nothing.
   public func stop() {
     let isFirst = state.withLock { state in
       defer { state.isStopping = true }
@@ -152,7 +157,8 @@ public final class ControlSocketServer: Sendable {
     if !isStarted { state.withLock { _ = $0.connections.remove(descriptor) } }
   }
 
-  /// One connection's thread: greets, then answers requests until the peer ends, errs or is too slow.
+  /// One connection's thread: greets, then answers requests until the peer ends, errs or is too
+  /// slow.
   private func serve(_ box: StreamBox, _ peer: PeerCredentials) {
     do throws(FrameFault) {
       let hello = try box.stream.read(
@@ -221,8 +227,8 @@ extension ControlSocketServer {
   private static func listen(_ path: String) throws(GatewayError) -> Int32 {
     let listener = sluice_unix_socket()
     guard listener >= 0 else { throw GatewayError.system("open", path, errno) }
-    // On Linux the mode of the unbound socket is the mode that its file gets (unix(7)), so that there is
-    // no moment in which others could connect.
+    // On Linux the mode of the unbound socket is the mode that its file gets (unix(7)), so that
+    // there is no moment in which others could connect.
     if fchmod(listener, 0o600) == 0, sluice_unix_bind(listener, path) == 0 {
       if chmod(path, 0o600) == 0, Glibc.listen(listener, 64) == 0 { return listener }
       let number = errno

@@ -5,8 +5,8 @@ import Glibc
 /// The protocol's fixed parts.
 ///
 /// Each side sends frames: four bytes of length, the most significant first, and so many bytes. The
-/// client's first frame is ``hello``; the server answers it with one of the words below and then, when
-/// the word was `ok`, every request frame with one response frame, in order.
+/// client's first frame is ``hello``; the server answers it with one of the words below and then,
+/// when the word was `ok`, every request frame with one response frame, in order.
 enum ControlProtocol {
   /// The client's first frame; the number changes when an old client would misread a new node.
   static let hello = Array("sluice-control/1".utf8)
@@ -36,7 +36,9 @@ enum FrameFault: Error {
   case tooLong
 }
 
-/// One connected socket as a stream of frames. One thread uses it at a time; it owns the descriptor.
+/// One connected socket as a stream of frames.
+///
+/// One thread uses it at a time; it owns the descriptor.
 struct FrameStream: ~Copyable {
   private static let chunkBytes = 64 << 10
 
@@ -95,7 +97,9 @@ struct FrameStream: ~Copyable {
     }
   }
 
-  /// Adds `count` bytes to `bytes`. Memory grows as they come, so that a length that is only announced
+  /// Adds `count` bytes to `bytes`.
+  ///
+  /// Memory grows as they come, so that a length that is only announced
   /// costs nothing.
   private func read(
     _ count: Int, into bytes: inout [UInt8], by deadline: Deadline, endIsClean: Bool

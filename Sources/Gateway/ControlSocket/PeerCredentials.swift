@@ -6,7 +6,9 @@ import Glibc
 public struct PeerCredentials: Sendable, Hashable {
   /// The user's number.
   public let userID: UInt32
-  /// The process that connected. It may have ended since, so it is for people to read only.
+  /// The process that connected.
+  ///
+  /// It may have ended since, so it is for people to read only.
   public let processID: Int32
   /// The user's login name, or `uid 1000` when the system knows no name.
   public let userName: String

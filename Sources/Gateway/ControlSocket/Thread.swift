@@ -1,7 +1,8 @@
 import CSystem
 import Glibc
 
-/// A plain thread of the system: a connection blocks in its own, and never in a pool that others need.
+/// A plain thread of the system: a connection blocks in its own, and never in a pool that others
+/// need.
 enum Thread {
   /// Starts `body` on a new detached thread.
   /// - Parameter name: at most 15 bytes, for `top` and debuggers.

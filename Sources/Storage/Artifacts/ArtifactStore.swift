@@ -18,9 +18,9 @@ public struct StoredArtifact: Sendable, Hashable, Codable {
 
 /// Files named by their content: models, model cards, references, evaluations.
 ///
-/// No text of a user ever becomes part of a path: a name is 64 hexadecimal digits, made here. What is
-/// read is hashed first, so that a file that was altered or has rotted is refused before anything parses
-/// it. A file appears whole, by a rename, or not at all.
+/// No text of a user ever becomes part of a path: a name is 64 hexadecimal digits, made here. What
+/// is read is hashed first, so that a file that was altered or has rotted is refused before
+/// anything parses it. A file appears whole, by a rename, or not at all.
 public final class ArtifactStore: Sendable {
   /// The most bytes of one artifact.
   public static let sizeLimitBytes = 4 << 30
@@ -51,8 +51,8 @@ public final class ArtifactStore: Sendable {
   }
 
   /// Stores a copy of the ordinary file at `path`, read in pieces.
-  /// - Throws: ``StorageError`` with code `notFound` or `unacceptable` when there is no such file, it is
-  ///   a directory, pipe or device, or longer than ``sizeLimitBytes``.
+  /// - Throws: ``StorageError`` with code `notFound` or `unacceptable` when there is no such file,
+  ///   it is a directory, pipe or device, or longer than ``sizeLimitBytes``.
   public func put(file path: String) throws(StorageError) -> StoredArtifact {
     let source = try ArtifactStore.openSource(path)
     let temporary = try makeTemporary()
@@ -124,7 +124,9 @@ public final class ArtifactStore: Sendable {
     return found.sorted { $0.bytes.lexicographicallyPrecedes($1.bytes) }
   }
 
-  /// Removes what interrupted writes have left. Only the holder of the lock may, at its start.
+  /// Removes what interrupted writes have left.
+  ///
+  /// Only the holder of the lock may, at its start.
   public func removeLeftovers(_ lock: borrowing DirectoryLock) throws(StorageError) {
     for name in try FileSystem.names(in: root) where name.hasPrefix(ArtifactStore.temporaryPrefix) {
       unlink("\(root)/\(name)")
@@ -191,7 +193,8 @@ public final class ArtifactStore: Sendable {
     guard status.st_size <= sizeLimitBytes else {
       throw StorageError(
         .unacceptable,
-        "\(printable(path)) has \(status.st_size) bytes, more than the \(sizeLimitBytes) that are stored"
+        "\(printable(path)) has \(status.st_size) bytes, more than the \(sizeLimitBytes) that "
+          + "are stored"
       )
     }
     return source
@@ -233,7 +236,7 @@ public final class ArtifactStore: Sendable {
   private static func damaged(_ digest: Digest) -> StorageError {
     StorageError(
       .damaged,
-      "artifact \(digest.short) is not what was stored: its content has another SHA-256; import the file "
-        + "again, or restore the last backup")
+      "artifact \(digest.short) is not what was stored: its content has another SHA-256; import "
+        + "the file again, or restore the last backup")
   }
 }

@@ -2,10 +2,11 @@ import Core
 import Glibc
 import Synchronization
 
-/// The append-only, hash-chained record of every event of a node; the node's state is a fold over it.
+/// The append-only, hash-chained record of every event of a node; the node's state is a fold over
+/// it.
 ///
-/// What ``append(_:)`` has returned survives a crash of the process and of the machine. Making one needs
-/// the directory's lock, so that there is never a second writer. Threads may share it.
+/// What ``append(_:)`` has returned survives a crash of the process and of the machine. Making one
+/// needs the directory's lock, so that there is never a second writer. Threads may share it.
 public final class Journal: Sendable {
   /// The most entries of one ``append(_:)``.
   public static let batchLimit = 1_000
@@ -40,9 +41,9 @@ public final class Journal: Sendable {
   /// Appends entries in one transaction, in order, directly after the head.
   ///
   /// - Returns: the sequence of each; on return all of them are on the disk.
-  /// - Throws: ``StorageError`` with nothing appended. Code `full` means that it can work later, when
-  ///   there is space again. (When the disk failed at the last flush and the machine then stops, the
-  ///   batch may be found after the restart: whole, and never acknowledged.)
+  /// - Throws: ``StorageError`` with nothing appended. Code `full` means that it can work later,
+  ///   when there is space again. (When the disk failed at the last flush and the machine then
+  ///   stops, the batch may be found after the restart: whole, and never acknowledged.)
   @discardableResult
   public func append(_ entries: [JournalEntry]) throws(StorageError) -> [Int] {
     guard entries.count <= Journal.batchLimit else {
@@ -60,15 +61,15 @@ public final class Journal: Sendable {
 
   /// Keeps `body` under `key`, in place of what was there.
   ///
-  /// Evidence is counted again and again while a rollout runs, so this does not wait for the disk: it
-  /// survives a crash of the process, and of the machine from the next appended entry on. Where a later
-  /// entry survived, this did too.
+  /// Evidence is counted again and again while a rollout runs, so this does not wait for the disk:
+  /// it survives a crash of the process, and of the machine from the next appended entry on. Where
+  /// a later entry survived, this did too.
   public func saveEvidence(_ body: [UInt8], key: String, time: Timestamp) throws(StorageError) {
     guard body.count <= Journal.evidenceLimitBytes, (1...512).contains(key.utf8.count) else {
       throw StorageError(
         .unacceptable,
-        "evidence \"\(printable(key, limit: 64))\" is too long to keep: \(body.count) bytes, the limit is "
-          + "\(Journal.evidenceLimitBytes)")
+        "evidence \"\(printable(key, limit: 64))\" is too long to keep: \(body.count) bytes, the "
+          + "limit is \(Journal.evidenceLimitBytes)")
     }
     try writer.withLock { (writer) throws(StorageError) in
       try writer.saveEvidence(body, key: key, time: time)

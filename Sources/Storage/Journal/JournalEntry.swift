@@ -1,6 +1,8 @@
 import Core
 
-/// What is given to the journal: one event with who, when and where. What the event says is the
+/// What is given to the journal: one event with who, when and where.
+///
+/// What the event says is the
 /// caller's bytes, kept as they are.
 public struct JournalEntry: Sendable, Hashable {
   /// The most bytes of a body.
@@ -26,15 +28,17 @@ public struct JournalEntry: Sendable, Hashable {
     self.body = body
   }
 
-  /// - Throws: ``StorageError`` with code `unacceptable` when a part is longer than the journal keeps.
+  /// - Throws: ``StorageError`` with code `unacceptable` when a part is longer than the journal
+  ///   keeps.
   func checkLimits() throws(StorageError) {
     guard (1...64).contains(kind.utf8.count), actor.name.utf8.count <= 256,
       body.count <= JournalEntry.bodyLimitBytes
     else {
       throw StorageError(
         .unacceptable,
-        "the event \"\(printable(kind, limit: 64))\" is too long for the journal: a kind has 1 to 64 "
-          + "bytes, an actor at most 256, an event's data at most \(JournalEntry.bodyLimitBytes)")
+        "the event \"\(printable(kind, limit: 64))\" is too long for the journal: a kind has 1 to "
+          + "64 bytes, an actor at most 256, an event's data at most \(JournalEntry.bodyLimitBytes)"
+      )
     }
   }
 }

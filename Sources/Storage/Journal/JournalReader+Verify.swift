@@ -14,8 +14,8 @@ extension JournalReader {
   /// Recomputes every hash from the first row on, and compares the chain with heads seen earlier.
   ///
   /// Editing, inserting, removing or reordering rows is found by the chain alone. A chain that was
-  /// rewritten from some row on, or cut at its end, is consistent in itself: it is found by a head that
-  /// was noted outside of the database before (`checkpoints`).
+  /// rewritten from some row on, or cut at its end, is consistent in itself: it is found by a head
+  /// that was noted outside of the database before (`checkpoints`).
   ///
   /// - Parameter checkpoints: heads of this journal that were noted earlier, in any order.
   /// - Returns: the result; a fault is a result, not an error.
@@ -74,8 +74,9 @@ extension JournalReader {
     return "row \(row.sequence) was edited"
   }
 
-  /// The sequence under which a row was written, when its hash holds there: where its own link points,
-  /// or close to where it stands. Nil for an edited row.
+  /// The sequence under which a row was written, nil for an edited row.
+  ///
+  /// It is searched where the row's own link points, and close to where the row stands.
   private func origin(of row: JournalRow) throws(StorageError) -> Int64? {
     var candidates: [Int64] = []
     if row.previous == beginning.bytes { candidates.append(1) }

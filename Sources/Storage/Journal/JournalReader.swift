@@ -1,11 +1,11 @@
 import Core
 import Synchronization
 
-/// Reads the journal of a state directory, from any thread and from any process of the same user, while
-/// another writes it.
+/// Reads the journal of a state directory, from any thread and from any process of the same user,
+/// while another writes it.
 ///
-/// It never writes, so it needs no lock on the directory: this is how a command line looks at the state
-/// of a node that does not answer.
+/// It never writes, so it needs no lock on the directory: this is how a command line looks at the
+/// state of a node that does not answer.
 public final class JournalReader: Sendable {
   /// The most records that one call returns.
   public static let pageLimit = 10_000
@@ -20,7 +20,8 @@ public final class JournalReader: Sendable {
     guard directory.holdsState else {
       throw StorageError(
         .notFound,
-        "there is no journal in \(printable(directory.path)) yet: check --state, or start a node there"
+        "there is no journal in \(printable(directory.path)) yet: check --state, or start a node "
+          + "there"
       )
     }
     try self.init(path: directory.databasePath, vfs: nil)
@@ -52,8 +53,8 @@ public final class JournalReader: Sendable {
     try records(after: max(0, head().sequence - max(0, limit)), limit: limit)
   }
 
-  /// All records with `sequence > after`, a page at a time, so that a replay of any length takes little
-  /// memory and no long transaction.
+  /// All records with `sequence > after`, a page at a time, so that a replay of any length takes
+  /// little memory and no long transaction.
   public func cursor(after: Int = 0) -> JournalCursor { JournalCursor(self, after: after) }
 
   /// The end of the journal as committed now.

@@ -26,7 +26,8 @@ struct JournalRow {
     hash = statement.bytes(7)
   }
 
-  /// The row for an entry that follows the row with hash `previous`; its own hash is still to be set.
+  /// The row for an entry that follows the row with hash `previous`; its own hash is still to be
+  /// set.
   init(unhashed entry: JournalEntry, sequence: Int, previous: Digest) {
     self.sequence = Int64(sequence)
     time = entry.time.microseconds
@@ -38,8 +39,8 @@ struct JournalRow {
     hash = []
   }
 
-  /// The row's hash if it stood at `sequence`: SHA-256 over a version mark and every column in order,
-  /// each with its length in front, so that no two different rows give the same message.
+  /// The row's hash if it stood at `sequence`: SHA-256 over a version mark and every column in
+  /// order, each with its length in front, so that no two different rows give the same message.
   func chainHash(as sequence: Int64) -> Digest {
     var hash = SHA256()
     hash.update(Array("sluice-journal-1".utf8))
@@ -79,8 +80,8 @@ struct JournalRow {
   private func damaged() -> StorageError {
     StorageError(
       .damaged,
-      "journal row \(sequence) is not what the journal wrote: see 'sluice journal verify' and restore "
-        + "the last backup")
+      "journal row \(sequence) is not what the journal wrote: see 'sluice journal verify' and "
+        + "restore the last backup")
   }
 
   /// An actor in one column: its kind, a colon, its name.

@@ -9,7 +9,9 @@ enum JournalSchema {
   /// Marks a database as ours (`PRAGMA application_id`): "SLUC".
   static let applicationID: Int64 = 0x534C_5543
 
-  /// `migrations[n]` turns version n into n + 1. What has been released is never edited.
+  /// `migrations[n]` turns version n into n + 1.
+  ///
+  /// What has been released is never edited.
   private static let migrations = [
     """
     CREATE TABLE meta(key TEXT PRIMARY KEY, value TEXT NOT NULL) STRICT, WITHOUT ROWID;
@@ -60,20 +62,20 @@ enum JournalSchema {
     else {
       throw StorageError(
         .damaged,
-        "\(printable(connection.path)) is not a database of this program: choose another directory with "
-          + "--state")
+        "\(printable(connection.path)) is not a database of this program: choose another directory "
+          + "with --state")
     }
     guard version <= current else {
       throw StorageError(
         .newerSchema,
-        "\(printable(connection.path)) has schema \(version) and this program knows \(current): use the "
-          + "newer sluice that wrote it")
+        "\(printable(connection.path)) has schema \(version) and this program knows \(current): "
+          + "use the newer sluice that wrote it")
     }
     return version
   }
 
-  /// What row 1 of the journal follows: a digest of the journal's own random name, so that rows of one
-  /// journal never fit into another.
+  /// What row 1 of the journal follows: a digest of the journal's own random name, so that rows of
+  /// one journal never fit into another.
   static func beginning(_ connection: SQLiteConnection) throws(StorageError) -> Digest {
     let identity = try value("journal_id", connection) ?? ""
     return SHA256.digest(of: Array("sluice-journal-beginning:\(identity)".utf8))

@@ -3,9 +3,10 @@ import Core
 
 /// One connection to a SQLite database, used by one thread at a time.
 ///
-/// A state has exactly one writing connection, which also does every checkpoint: SQLite before 3.51.3 can
-/// corrupt a database when two connections write or checkpoint at the same instant (the WAL-reset bug,
-/// sqlite.org/wal.html section 11), and Debian 12 has 3.40.1. Readers are read-only and never checkpoint.
+/// A state has exactly one writing connection, which also does every checkpoint: SQLite before
+/// 3.51.3 can corrupt a database when two connections write or checkpoint at the same instant (the
+/// WAL-reset bug, sqlite.org/wal.html section 11), and Debian 12 has 3.40.1. Readers are read-only
+/// and never checkpoint.
 final class SQLiteConnection {
   /// What a connection may do.
   enum Role {
@@ -58,7 +59,8 @@ final class SQLiteConnection {
     guard try mode.step(), mode.text(0) == "wal" else {
       throw StorageError(
         .database,
-        "the file system of \(printable(path)) cannot hold a write-ahead log: choose a local disk with --state"
+        "the file system of \(printable(path)) cannot hold a write-ahead log: choose a local "
+          + "disk with --state"
       )
     }
     try mode.reset()
@@ -154,7 +156,9 @@ final class SQLiteConnection {
   }
 }
 
-/// A compiled statement. Text and bytes are copied at binding and at reading.
+/// A compiled statement.
+///
+/// Text and bytes are copied at binding and at reading.
 final class SQLiteStatement {
   private let handle: OpaquePointer
   // Also keeps the connection open for as long as the statement lives.

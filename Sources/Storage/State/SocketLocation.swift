@@ -3,9 +3,9 @@ import Glibc
 
 /// Where the control socket of a state directory is.
 ///
-/// The kernel admits 107 bytes of path in a socket's address (`sun_path` of unix(7)). A state directory
-/// with a longer path has its socket in a private directory under `$XDG_RUNTIME_DIR` or `/tmp`, under a
-/// name made of the path's hash, which the command line finds by the same rule.
+/// The kernel admits 107 bytes of path in a socket's address (`sun_path` of unix(7)). A state
+/// directory with a longer path has its socket in a private directory under `$XDG_RUNTIME_DIR` or
+/// `/tmp`, under a name made of the path's hash, which the command line finds by the same rule.
 enum SocketLocation {
   /// The most bytes a socket's path may have.
   static let limitBytes = 107
@@ -37,8 +37,8 @@ enum SocketLocation {
     else {
       throw StorageError(
         .directory,
-        "\(printable(folder)) must be a directory of this user with mode 0700: remove it, or choose a "
-          + "state directory with a shorter path")
+        "\(printable(folder)) must be a directory of this user with mode 0700: remove it, or "
+          + "choose a state directory with a shorter path")
     }
   }
 }

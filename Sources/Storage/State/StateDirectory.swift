@@ -25,7 +25,8 @@ public final class StateDirectory: Sendable {
   /// Where a crashing process leaves its last words.
   public var crashLogPath: String { path + "/crash.log" }
 
-  /// `$XDG_STATE_HOME/sluice`, or `$HOME/.local/state/sluice` (XDG Base Directory Specification 0.8).
+  /// `$XDG_STATE_HOME/sluice`, or `$HOME/.local/state/sluice` (XDG Base Directory Specification
+  /// 0.8).
   /// - Throws: ``StorageError`` when neither variable is set.
   public static func defaultPath() throws(StorageError) -> String {
     if let base = environment("XDG_STATE_HOME"), base.hasPrefix("/") { return base + "/sluice" }
@@ -97,19 +98,21 @@ public final class StateDirectory: Sendable {
     }
   }
 
-  /// Refuses a directory that another user owns or may write: who writes there decides what is served.
+  /// Refuses a directory that another user owns or may write: who writes there decides what is
+  /// served.
   private static func checkOwner(_ path: String, _ status: stat) throws(StorageError) {
     guard status.st_uid == geteuid() || geteuid() == 0 else {
       throw StorageError(
         .directory,
-        "the state directory \(printable(path)) belongs to user \(status.st_uid): choose another with --state"
+        "the state directory \(printable(path)) belongs to user \(status.st_uid): choose another "
+          + "with --state"
       )
     }
     guard status.st_mode & 0o022 == 0 else {
       throw StorageError(
         .directory,
-        "the state directory \(printable(path)) can be written by other users: chmod 700 it, or choose "
-          + "another with --state")
+        "the state directory \(printable(path)) can be written by other users: chmod 700 it, or "
+          + "choose another with --state")
     }
   }
 
@@ -122,8 +125,8 @@ public final class StateDirectory: Sendable {
         "there is no state directory \(shown): check --state, or let 'sluice serve' create it"
       case ENOTDIR: "\(shown) is not a directory: choose another path with --state"
       case EACCES, EPERM:
-        "the state directory \(shown) is not readable and writable for this user: change its mode, or "
-          + "choose another with --state"
+        "the state directory \(shown) is not readable and writable for this user: change its mode, "
+          + "or choose another with --state"
       case EROFS:
         "the state directory \(shown) is on a read-only file system: choose another with --state"
       case ENAMETOOLONG: "the state directory's path is too long: choose a shorter one with --state"

@@ -1,9 +1,10 @@
 import Core
 
-/// The fence of one rollback, kept outside of the journal: these versions get no more requests on this
-/// endpoint, whatever the journal says.
+/// The fence of one rollback, kept outside of the journal: these versions get no more requests on
+/// this endpoint, whatever the journal says.
 public struct Tombstone: Sendable, Hashable {
-  /// Which fence it is, rising with every one written to this file; given by ``Tombstones/record(_:)``.
+  /// Which fence it is, rising with every one written to this file; given by
+  /// ``Tombstones/record(_:)``.
   public let sequence: UInt64
   /// What it says.
   public let fence: Fence
@@ -43,7 +44,8 @@ public struct Fence: Sendable, Hashable, Codable {
 /// 24  8   count of closed
 /// 32  8   zero
 /// ```
-/// Numbers are little-endian. A slot whose checksum does not fit is a write that was never acknowledged.
+/// Numbers are little-endian. A slot whose checksum does not fit is a write that was never
+/// acknowledged.
 enum TombstoneCodec {
   /// One slot, a page of its own so that one write never tears a neighbour.
   static let slotBytes = 4_096

@@ -6,9 +6,10 @@ import Synchronization
 ///
 /// A rollback must work on a full disk and while the node hangs. So this file is written once, with
 /// zeros, when the state directory is prepared; a fence overwrites one slot in place and is flushed
-/// (`fdatasync`), which needs no new block on a file system that writes in place (ext4, XFS). It has a
-/// lock of its own, so that `rollback --force` can write while another process, the node, holds the
-/// directory. Recovery reads it before the journal; once the journal has the event, the fence is cleared.
+/// (`fdatasync`), which needs no new block on a file system that writes in place (ext4, XFS). It
+/// has a lock of its own, so that `rollback --force` can write while another process, the node,
+/// holds the directory. Recovery reads it before the journal; once the journal has the event, the
+/// fence is cleared.
 public final class Tombstones: Sendable {
   /// How many fences can be pending.
   public static let slotCount = 64
@@ -27,7 +28,8 @@ public final class Tombstones: Sendable {
     guard access(directory.tombstonesPath, F_OK) == 0 else {
       throw StorageError(
         .notFound,
-        "\(printable(directory.path)) holds no tombstone file: start a node there once, or check --state"
+        "\(printable(directory.path)) holds no tombstone file: start a node there once, or check "
+          + "--state"
       )
     }
     try self.init(path: directory.tombstonesPath, create: false)
@@ -74,8 +76,8 @@ public final class Tombstones: Sendable {
       guard let free = slots.firstIndex(where: { TombstoneCodec.decode($0) == nil }) else {
         throw StorageError(
           .full,
-          "all \(Tombstones.slotCount) tombstones are pending: free disk space, so that the node can write "
-            + "them to its journal")
+          "all \(Tombstones.slotCount) tombstones are pending: free disk space, so that the node "
+            + "can write them to its journal")
       }
       let last = slots.compactMap { TombstoneCodec.decode($0)?.sequence }.max() ?? 0
       let sequence = max(last, try Tombstones.generation(file)) + 1
@@ -165,7 +167,8 @@ public final class Tombstones: Sendable {
     }
     throw StorageError(
       .locked,
-      "another process keeps \(printable(path)) locked: end it (kill -9 helps when it hangs) and try again"
+      "another process keeps \(printable(path)) locked: end it (kill -9 helps when it hangs) and "
+        + "try again"
     )
   }
 

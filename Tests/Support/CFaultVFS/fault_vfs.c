@@ -99,7 +99,8 @@ static struct image *image_for(const char *path) {
     image->durable_size = ftell(file);
     rewind(file);
     image->durable = malloc((size_t)image->durable_size + 1);
-    image->durable_size = (sqlite3_int64)fread(image->durable, 1, (size_t)image->durable_size, file);
+    const size_t size = (size_t)image->durable_size;
+    image->durable_size = (sqlite3_int64)fread(image->durable, 1, size, file);
     fclose(file);
   }
   return image;
@@ -129,7 +130,8 @@ static void resize(struct buffer *buffer, sqlite3_int64 size) {
   buffer->size = size;
 }
 
-static void put(struct buffer *buffer, sqlite3_int64 offset, const unsigned char *bytes, sqlite3_int64 size) {
+static void put(struct buffer *buffer, sqlite3_int64 offset, const unsigned char *bytes,
+                sqlite3_int64 size) {
   if (offset + size > buffer->size) resize(buffer, offset + size);
   memcpy(buffer->bytes + offset, bytes, (size_t)size);
 }
@@ -219,7 +221,9 @@ static int file_sync(sqlite3_file *file, int flags) {
 static int file_size(sqlite3_file *file, sqlite3_int64 *size) {
   return real(file)->pMethods->xFileSize(real(file), size);
 }
-static int file_lock(sqlite3_file *file, int level) { return real(file)->pMethods->xLock(real(file), level); }
+static int file_lock(sqlite3_file *file, int level) {
+  return real(file)->pMethods->xLock(real(file), level);
+}
 static int file_unlock(sqlite3_file *file, int level) {
   return real(file)->pMethods->xUnlock(real(file), level);
 }
@@ -232,7 +236,8 @@ static int file_control(sqlite3_file *file, int operation, void *argument) {
 static int file_sector_size(sqlite3_file *file) { (void)file; return SECTOR; }
 /* No promise of atomic or powersafe writes: the strictest disk. */
 static int file_characteristics(sqlite3_file *file) { (void)file; return 0; }
-static int file_shm_map(sqlite3_file *file, int page, int size, int extend, void volatile **memory) {
+static int file_shm_map(sqlite3_file *file, int page, int size, int extend,
+                        void volatile **memory) {
   if (extend && fails(SQLITE_IOERR_SHMMAP) != SQLITE_OK) return SQLITE_IOERR_SHMMAP;
   return real(file)->pMethods->xShmMap(real(file), page, size, extend, memory);
 }
@@ -263,7 +268,8 @@ static int vfs_open(sqlite3_vfs *vfs, const char *name, sqlite3_file *file, int 
   if ((flags & SQLITE_OPEN_CREATE) && fails(SQLITE_CANTOPEN) != SQLITE_OK) return SQLITE_CANTOPEN;
   const int result = system_vfs->xOpen(system_vfs, name, mine->real, flags, out);
   if (mine->real->pMethods) mine->base.pMethods = &methods;
-  if (result == SQLITE_OK && name && !(flags & SQLITE_OPEN_DELETEONCLOSE)) mine->image = image_for(name);
+  const int is_kept = name && !(flags & SQLITE_OPEN_DELETEONCLOSE);
+  if (result == SQLITE_OK && is_kept) mine->image = image_for(name);
   return result;
 }
 
