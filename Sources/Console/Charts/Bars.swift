@@ -19,7 +19,9 @@ public struct Gauge: Sendable {
     self.glyphs = glyphs
   }
 
-  /// Draws into one row. More than nothing shows at least one cell, less than all leaves one.
+  /// Draws into one row.
+  ///
+  /// More than nothing shows at least one cell, less than all leaves one.
   public func draw(into buffer: inout CellBuffer, x: Int, y: Int, width: Int) {
     guard width > 0 else { return }
     let set = GlyphSet(charts: glyphs)

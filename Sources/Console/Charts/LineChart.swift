@@ -55,8 +55,9 @@ public struct LineChart: Sendable {
   /// Columns taken by the axis and its labels.
   static let axisColumns = 6
 
-  /// Draws into a rectangle. Without room for the axis it draws the lines alone; without any room,
-  /// nothing.
+  /// Draws into a rectangle.
+  ///
+  /// Without room for the axis it draws the lines alone; without any room, nothing.
   public func draw(into buffer: inout CellBuffer, rect: Rect) {
     guard rect.width > 0, rect.height > 0 else { return }
     let hasAxis = rect.width >= LineChart.axisColumns + 4 && rect.height >= 2

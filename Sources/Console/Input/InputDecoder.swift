@@ -9,8 +9,9 @@
 /// Sources: ECMA-48 (shape of sequences), xterm's "Control Sequences" (keys, mouse modes 1002, 1006,
 /// focus, bracketed paste), the kitty keyboard protocol (`CSI … u`).
 public struct InputDecoder: Sendable {
-  /// How long a bare Escape waits for the rest of a sequence, in microseconds. Links slower than
-  /// this need more.
+  /// How long a bare Escape waits for the rest of a sequence, in microseconds.
+  ///
+  /// Links slower than this need more.
   public var escapeDelayMicros: Int64
   /// The most bytes of one paste that are kept; the rest is swallowed.
   public static let pasteBytesMax = 64 * 1024
@@ -56,7 +57,9 @@ public struct InputDecoder: Sendable {
   /// A decoder at rest.
   public init(escapeDelayMicros: Int64 = 25_000) { self.escapeDelayMicros = escapeDelayMicros }
 
-  /// When ``expire(now:)`` has something to do; nil when nothing is pending. Same clock as `now`.
+  /// When ``expire(now:)`` has something to do; nil when nothing is pending.
+  ///
+  /// Same clock as `now`.
   public var deadlineMicros: Int64? {
     switch state {
     case .ground, .paste: nil

@@ -1,5 +1,7 @@
-/// What a piece of the screen means. Themes give each role a colour, attributes and, where it is a
-/// state, a glyph and a word; panes never name a colour.
+/// What a piece of the screen means.
+///
+/// Themes give each role a colour, attributes and, where it is a state, a glyph and a word; panes
+/// never name a colour.
 public enum Role: UInt8, Sendable, CaseIterable {
   case text, dim, title, border, borderFocus, header, headerProd, hint, hintKey, selection
   case ok, warn, bad, stale
@@ -24,7 +26,9 @@ public struct Emphasis: OptionSet, Sendable, Hashable {
 }
 
 /// One place of the screen: a base character with at most one combining mark, its meaning and its
-/// emphasis. The right half of a wide character is a cell whose `scalar` is 0.
+/// emphasis.
+///
+/// The right half of a wide character is a cell whose `scalar` is 0.
 public struct Cell: Sendable, Hashable {
   /// The base character's scalar value; 0 marks the right half of a wide character.
   public var scalar: UInt32

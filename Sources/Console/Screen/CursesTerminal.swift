@@ -13,11 +13,13 @@ final class CursesTerminal {
 
   /// Starts ncurses for a type of terminal; nothing is written to the device.
   /// - Throws: ``ScreenError`` when the type is unknown or cannot place its cursor.
-  init(profile: TerminalProfile, input descriptor: Int32) throws(ScreenError) {
+  init(
+    profile: TerminalProfile, size: ScreenSize, input descriptor: Int32
+  ) throws(ScreenError) {
     let streams = try CursesTerminal.openStreams(input: descriptor)
     guard
       let screen = CursesTerminal.start(
-        type: profile.type, isDirect: profile.depth == .truecolour, streams: streams)
+        type: profile.type, isDirect: profile.depth == .truecolour, size: size, streams: streams)
     else {
       fclose(streams.memory)
       fclose(streams.input)
@@ -86,20 +88,28 @@ final class CursesTerminal {
     return Streams(memory: memory, descriptor: descriptor, input: stream)
   }
 
-  /// newterm, with the description for 24-bit colour in the environment for that moment alone, so
-  /// that child processes do not see it.
-  private static func start(type: String, isDirect: Bool, streams: Streams) -> OpaquePointer? {
-    guard isDirect else { return sl_new_terminal(type, streams.memory, streams.input) }
-    let before = getenv("TERMINFO").map { String(cString: $0) }
-    setenv("TERMINFO", "b64:\(TruecolourTerminfo.base64)", 1)
+  /// newterm, with the window's size and the description for 24-bit colour in the environment.
+  ///
+  /// A file in memory has no size, and ncurses would set the scrolling margins for the 24 rows of
+  /// the description. Child processes do not see these variables: they last for this call alone.
+  private static func start(
+    type: String, isDirect: Bool, size: ScreenSize, streams: Streams
+  ) -> OpaquePointer? {
+    var variables = [("LINES", "\(size.rows)"), ("COLUMNS", "\(size.columns)")]
+    if isDirect { variables.append(("TERMINFO", "b64:\(TruecolourTerminfo.base64)")) }
+    let before = variables.map { name, _ in getenv(name).map { String(cString: $0) } }
+    for (name, value) in variables { setenv(name, value, 1) }
     defer {
-      if let before {
-        setenv("TERMINFO", before, 1)
-      } else {
-        unsetenv("TERMINFO")
+      for ((name, _), value) in zip(variables, before) {
+        if let value {
+          setenv(name, value, 1)
+        } else {
+          unsetenv(name)
+        }
       }
     }
-    return sl_new_terminal(TruecolourTerminfo.name, streams.memory, streams.input)
+    return sl_new_terminal(
+      isDirect ? TruecolourTerminfo.name : type, streams.memory, streams.input)
   }
 
   private static func makeRestoreText() -> String {

@@ -35,6 +35,8 @@ public final class NcursesScreen: Screen {
 
   private var queue: OutputQueue
   private var isUp = false
+  /// The next frame paints everything.
+  private var isWhole = true
   private var shown: SentFrame?
   private var cursor: CursorPlace?
   private var theme: Theme?
@@ -64,12 +66,13 @@ public final class NcursesScreen: Screen {
   ) throws(ScreenError) {
     self.device = device
     self.profile = profile
-    terminal = try CursesTerminal(profile: profile, input: device.inputDescriptor)
+    let size = device.size
+    terminal = try CursesTerminal(profile: profile, size: size, input: device.inputDescriptor)
     colours = Int(sl_colours())
     pairsMax = min(Int(sl_pairs()), 32_768)
     depth = profile.depth(colours: colours)
     glyphs = profile.glyphs
-    size = device.size
+    self.size = size
     queue = OutputQueue(descriptor: device.outputDescriptor)
     redirect = OutputRedirect(path: logPath)
     restoreText = terminal.restoreText
@@ -102,8 +105,9 @@ public final class NcursesScreen: Screen {
     return bytes == 0 ? .unchanged : .sent(bytes: bytes)
   }
 
-  /// Tells the screen that its window has a new size, and returns it. The next frame is painted
-  /// whole.
+  /// Tells the screen that its window has a new size, and returns it.
+  ///
+  /// The next frame is painted whole.
   @discardableResult
   public func resized() -> ScreenSize {
     assertOwner()
@@ -136,6 +140,7 @@ public final class NcursesScreen: Screen {
   }
 
   /// Hands text to the clipboard of the person's terminal, over any number of ssh hops (OSC 52).
+  ///
   /// Returns false for a text too long for terminals to take.
   public func copy(_ text: String) -> Bool {
     assertOwner()
@@ -150,7 +155,9 @@ public final class NcursesScreen: Screen {
     if isUp { writeControl([0x07]) }
   }
 
-  /// Gives the terminal back as it was found. The screen can come up again by ``resume()``.
+  /// Gives the terminal back as it was found.
+  ///
+  /// The screen can come up again by ``resume()``.
   ///
   /// Also called when the screen goes away. Never waits for a stalled terminal for more than 0.3 s.
   public func leave() {
@@ -196,6 +203,7 @@ public final class NcursesScreen: Screen {
   }
 
   private func forgetShown() {
+    isWhole = true
     shown = nil
     cursor = nil
     sl_keep_cursor_where_left(true)
@@ -241,8 +249,10 @@ public final class NcursesScreen: Screen {
     }
   }
 
-  /// Adds a cell to the run. Where the C library's width is not ours the character would shift the
-  /// rest of the row, so a mark of the same width stands for it.
+  /// Adds a cell to the run.
+  ///
+  /// Where the C library's width is not ours the character would shift the rest of the row, so a
+  /// mark of the same width stands for it.
   private func append(_ cell: SentCell) {
     let look = looks[Int(cell.style)]
     var out = cchar_t()
@@ -283,7 +293,11 @@ public final class NcursesScreen: Screen {
       statistics.framesUnchanged += 1
       return 0
     }
-    let frame = TerminalModes.frameBegin + body + TerminalModes.frameEnd
+    // Margins that a resize or another program left would make a line feed scroll.
+    let begin =
+      isWhole ? TerminalModes.frameBegin + TerminalModes.noMargins : TerminalModes.frameBegin
+    isWhole = false
+    let frame = begin + body + TerminalModes.frameEnd
     queue.write(frame)
     statistics.framesSent += 1
     statistics.bytesLastFrame = frame.count

@@ -146,7 +146,9 @@ struct SentFrame {
   }
 
   /// The stretches in which `self` differs from `old`, in reading order, widened so that no wide
-  /// character of either is cut. All rows when the sizes differ.
+  /// character of either is cut.
+  ///
+  /// All rows when the sizes differ.
   func runs(from old: SentFrame?) -> [DirtyRun] {
     guard let old, old.width == width, old.height == height else {
       return width == 0 ? [] : (0..<height).map { DirtyRun(y: $0, start: 0, end: width) }

@@ -18,7 +18,9 @@ public final class WakeUp: Sendable {
 
   deinit { close(descriptor) }
 
-  /// Wakes the waiting thread; many calls before it looks are one wake-up. Never blocks.
+  /// Wakes the waiting thread; many calls before it looks are one wake-up.
+  ///
+  /// Never blocks.
   public func signal() {
     var one: UInt64 = 1
     _ = write(descriptor, &one, 8)
@@ -66,8 +68,9 @@ public enum TerminalSignal: Sendable, Hashable {
   }
 }
 
-/// Signals as something to wait on. They must be blocked in all threads, which
-/// ``TerminalGuard/prepareProcess(crashLog:)`` does.
+/// Signals as something to wait on.
+///
+/// They must be blocked in all threads, which ``TerminalGuard/prepareProcess(crashLog:)`` does.
 public final class SignalInbox: Sendable {
   /// The descriptor to wait on; readable when a signal came.
   public let descriptor: Int32

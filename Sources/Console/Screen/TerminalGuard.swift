@@ -66,8 +66,9 @@ public enum TerminalGuard {
     return count > 0 && access(path, X_OK) == 0 ? path : link
   }
 
-  /// Where Swift's crash reporter is: it belongs to the toolchain, so most machines have none. A
-  /// program with the Swift runtime inside does not find it by itself.
+  /// Where Swift's crash reporter is: it belongs to the toolchain, so most machines have none.
+  ///
+  /// A program with the Swift runtime inside does not find it by itself.
   private static func crashReporter() -> String? {
     let roots = ["/usr", "/opt/swift/usr", "/usr/local"]
     let own = getenv("SWIFT_ROOT").map { [String(cString: $0)] } ?? []
@@ -80,6 +81,8 @@ public enum TerminalGuard {
     return nil
   }
 
-  /// Ends the process as a failed check does. For the test of the guard.
+  /// Ends the process as a failed check does.
+  ///
+  /// For the test of the guard.
   public static func crash() -> Never { sl_crash() }
 }

@@ -10,12 +10,15 @@ enum TerminalModes {
     "\u{1B}[?2026l\u{1B}[?1002l\u{1B}[?1006l\u{1B}[?1004l\u{1B}[?2004l".utf8)
   static let mouseOn = Array("\u{1B}[?1002h\u{1B}[?1006h".utf8)
   static let mouseOff = Array("\u{1B}[?1002l\u{1B}[?1006l".utf8)
+  /// DECSTBM without numbers: the whole screen; it also homes the cursor, as clearing does next.
+  static let noMargins = Array("\u{1B}[r".utf8)
   static let frameBegin = Array("\u{1B}[?2026h".utf8)
   static let frameEnd = Array("\u{1B}[?2026l".utf8)
 }
 
-/// The sequence that hands text to the terminal's clipboard (OSC 52). The text travels in base 64,
-/// so nothing in it can act as a sequence.
+/// The sequence that hands text to the terminal's clipboard (OSC 52).
+///
+/// The text travels in base 64, so nothing in it can act as a sequence.
 enum ClipboardSequence {
   /// Terminals cut or refuse more than about 74 KB of base 64.
   static let textBytesMax = 54_000

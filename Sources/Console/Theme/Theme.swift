@@ -58,8 +58,9 @@ public struct Theme: Sendable, Hashable {
   /// The roles that are states, and so carry a mark.
   public static let states: [Role] = [.ok, .warn, .bad, .stale]
 
-  /// The plainest look: the terminal's own colours, no attributes, the usual marks. Files build on
-  /// this one.
+  /// The plainest look: the terminal's own colours, no attributes, the usual marks.
+  ///
+  /// Files build on this one.
   public init(name: String) {
     self.name = name
     surface = RGB(packed: 0)

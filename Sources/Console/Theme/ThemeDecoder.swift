@@ -1,8 +1,10 @@
 import Core
 import Documents
 
-/// Makes a theme from what a file says. A mistake never costs the look: what is not understood is
-/// left as the inherited theme has it, with a warning that names the line.
+/// Makes a theme from what a file says.
+///
+/// A mistake never costs the look: what is not understood is left as the inherited theme has it,
+/// with a warning that names the line.
 public struct ThemeDecoder {
   /// What was not understood, by line.
   public private(set) var warnings: [ThemeWarning] = []

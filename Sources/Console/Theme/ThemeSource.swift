@@ -45,6 +45,6 @@ public struct ThemeWarning: Sendable, Hashable, CustomStringConvertible {
     self.message = message
   }
 
-  /// `12: unknown key "bordr"; did you mean "border"?`
+  /// The line and the message: `12: unknown key "bordr"; did you mean "border"?`.
   public var description: String { "\(line): \(message)" }
 }
