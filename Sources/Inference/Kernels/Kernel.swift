@@ -12,6 +12,17 @@ extension Kernel {
   var aliasedInput: Int? { nil }
 }
 
+/// A kernel given as a closure.
+///
+/// Kernels that are generic over a rule come in this form: a generic type's own conformance is
+/// called unspecialised, element by element through witness tables; a closure made where the rule
+/// is known is compiled for it.
+struct ClosureKernel: Kernel {
+  let body: @Sendable (NodeIO) throws(KernelFault) -> Void
+
+  func run(_ io: NodeIO) throws(KernelFault) { try body(io) }
+}
+
 /// What a kernel sees of the session while it runs: its inputs and where outputs go.
 ///
 /// Valid only during ``Kernel/run(_:)``.

@@ -8,7 +8,7 @@ import Core
 ///
 /// `@unchecked Sendable`: written only before `init` returns.
 final class TextTable: @unchecked Sendable {
-  private struct Slot {
+  struct Slot {
     var hash: UInt64
     var start: UInt32
     var count: UInt32
@@ -39,7 +39,7 @@ final class TextTable: @unchecked Sendable {
       key.withUnsafeBufferPointer { buffer in
         let text = TextRef(bytes: buffer.baseAddress, count: buffer.count)
         let hash = TextTable.hash(text, seed)
-        let at = slot(of: text, hash)
+        let at = lookup.slot(of: text, hash)
         if slots[at].value >= 0 {
           if lastWins { slots[at].value = Int32(truncatingIfNeeded: index) }
           return
@@ -60,39 +60,55 @@ final class TextTable: @unchecked Sendable {
 
   /// The text's number, or -1.
   @inline(__always)
-  func find(_ text: TextRef) -> Int {
-    Int(slots[slot(of: text, TextTable.hash(text, seed))].value)
-  }
+  func find(_ text: TextRef) -> Int { lookup.find(text) }
 
-  /// The slot that holds the text, or the free one where it would go.
-  @inline(__always)
-  private func slot(of text: TextRef, _ hash: UInt64) -> Int {
-    var at = Int(truncatingIfNeeded: hash) & mask
-    // Ends: at least half of the slots are free.
-    while slots[at].value >= 0 {
-      if slots[at].hash == hash && isEqual(slots[at], text) { return at }
-      at = (at &+ 1) & mask
-    }
-    return at
-  }
+  /// The table without its owner: what kernels keep beside a reference to the table itself, so
+  /// that a look-up counts no references.
+  var lookup: Lookup { Lookup(slots: slots, mask: mask, bytes: bytes, seed: seed) }
 
-  @inline(__always)
-  private func isEqual(_ slot: Slot, _ text: TextRef) -> Bool {
-    guard Int(slot.count) == text.count, let other = text.bytes else {
-      return Int(slot.count) == text.count
+  /// See ``lookup``.
+  struct Lookup {
+    fileprivate let slots: UnsafeMutablePointer<Slot>
+    fileprivate let mask: Int
+    fileprivate let bytes: UnsafeMutablePointer<UInt8>
+    fileprivate let seed: UInt64
+
+    /// The text's number, or -1.
+    @inline(__always)
+    func find(_ text: TextRef) -> Int {
+      Int(slots[slot(of: text, TextTable.hash(text, seed))].value)
     }
-    let key = bytes + Int(slot.start)
-    var i = 0
-    while i < text.count {
-      if key[i] != other[i] { return false }
-      i &+= 1
+
+    /// The slot that holds the text, or the free one where it would go.
+    @inline(__always)
+    fileprivate func slot(of text: TextRef, _ hash: UInt64) -> Int {
+      var at = Int(truncatingIfNeeded: hash) & mask
+      // Ends: at least half of the slots are free.
+      while slots[at].value >= 0 {
+        if slots[at].hash == hash && isEqual(slots[at], text) { return at }
+        at = (at &+ 1) & mask
+      }
+      return at
     }
-    return true
+
+    @inline(__always)
+    private func isEqual(_ slot: Slot, _ text: TextRef) -> Bool {
+      guard Int(slot.count) == text.count, let other = text.bytes else {
+        return Int(slot.count) == text.count
+      }
+      let key = bytes + Int(slot.start)
+      var i = 0
+      while i < text.count {
+        if key[i] != other[i] { return false }
+        i &+= 1
+      }
+      return true
+    }
   }
 
   /// Eight bytes at a time through SplitMix64's mixer, chained.
   @inline(__always)
-  private static func hash(_ text: TextRef, _ seed: UInt64) -> UInt64 {
+  fileprivate static func hash(_ text: TextRef, _ seed: UInt64) -> UInt64 {
     var state = seed ^ UInt64(truncatingIfNeeded: text.count)
     guard let bytes = text.bytes else { return SplitMix64.mix(state) }
     var i = 0

@@ -2,19 +2,29 @@ import Core
 
 /// Add, Sub, Mul, Div, Pow, Mod, and the element-wise folds Sum, Mean, Max, Min.
 let arithmeticOperators: OperatorTable = [
-  "Add": { _ in BinaryKernel<AddRule>() },
-  "Sub": { _ in BinaryKernel<SubtractRule>() },
-  "Mul": { _ in BinaryKernel<MultiplyRule>() },
-  "Div": { _ in BinaryKernel<DivideRule>() },
+  "Add": { _ in binary(AddRule.self) },
+  "Sub": { _ in binary(SubtractRule.self) },
+  "Mul": { _ in binary(MultiplyRule.self) },
+  "Div": { _ in binary(DivideRule.self) },
   "Pow": { _ in PowerKernel() },
   "Mod": { call throws(KernelFault) in
     ModKernel(likeC: try call.int("fmod", default: 0) != 0)
   },
-  "Sum": { _ in FoldKernel<AddRule>(divides: false) },
-  "Mean": { _ in FoldKernel<AddRule>(divides: true) },
-  "Max": { _ in FoldKernel<MaximumRule>(divides: false) },
-  "Min": { _ in FoldKernel<MinimumRule>(divides: false) },
+  "Sum": { _ in fold(AddRule.self, divides: false) },
+  "Mean": { _ in fold(AddRule.self, divides: true) },
+  "Max": { _ in fold(MaximumRule.self, divides: false) },
+  "Min": { _ in fold(MinimumRule.self, divides: false) },
 ]
+
+private func binary<Rule: BinaryRule>(_: Rule.Type) -> any Kernel {
+  let kernel = BinaryKernel<Rule>()
+  return ClosureKernel { io throws(KernelFault) in try kernel.run(io) }
+}
+
+private func fold<Rule: BinaryRule>(_: Rule.Type, divides: Bool) -> any Kernel {
+  let kernel = FoldKernel<Rule>(divides: divides)
+  return ClosureKernel { io throws(KernelFault) in try kernel.run(io) }
+}
 
 /// What a two-operand kernel does to one pair.
 protocol BinaryRule: Sendable {
@@ -53,7 +63,7 @@ enum MinimumRule: BinaryRule {
 }
 
 /// A broadcasting operator over two tensors of one numeric type.
-struct BinaryKernel<Rule: BinaryRule>: Kernel {
+struct BinaryKernel<Rule: BinaryRule>: Sendable {
   func run(_ io: NodeIO) throws(KernelFault) {
     try dispatchNumeric(
       try io.input(0).type, float: { () throws(KernelFault) in try go(io, Float.self) },
@@ -133,7 +143,7 @@ struct PowerKernel: Kernel {
 }
 
 /// Combines any number of tensors, two at a time from the left.
-struct FoldKernel<Rule: BinaryRule>: Kernel {
+struct FoldKernel<Rule: BinaryRule>: Sendable {
   /// Whether the result is divided by the number of tensors.
   let divides: Bool
 

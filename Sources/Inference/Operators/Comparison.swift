@@ -3,16 +3,21 @@ import Core
 /// Equal, Less, Greater and their kin; And, Or, Xor, Not; Where.
 let comparisonOperators: OperatorTable = [
   "Equal": { _ in EqualKernel() },
-  "Less": { _ in CompareKernel<LessRule>() },
-  "LessOrEqual": { _ in CompareKernel<LessOrEqualRule>() },
-  "Greater": { _ in CompareKernel<GreaterRule>() },
-  "GreaterOrEqual": { _ in CompareKernel<GreaterOrEqualRule>() },
+  "Less": { _ in compare(LessRule.self) },
+  "LessOrEqual": { _ in compare(LessOrEqualRule.self) },
+  "Greater": { _ in compare(GreaterRule.self) },
+  "GreaterOrEqual": { _ in compare(GreaterOrEqualRule.self) },
   "And": { _ in LogicKernel { $0 & $1 } },
   "Or": { _ in LogicKernel { $0 | $1 } },
   "Xor": { _ in LogicKernel { $0 ^ $1 } },
   "Not": { _ in NotKernel() },
   "Where": { _ in WhereKernel() },
 ]
+
+private func compare<Rule: CompareRule>(_: Rule.Type) -> any Kernel {
+  let kernel = CompareKernel<Rule>()
+  return ClosureKernel { io throws(KernelFault) in try kernel.run(io) }
+}
 
 /// What a comparison says of one pair.
 protocol CompareRule: Sendable {
@@ -36,7 +41,7 @@ enum EqualRule: CompareRule {
 }
 
 /// A broadcasting comparison of numbers.
-struct CompareKernel<Rule: CompareRule>: Kernel {
+struct CompareKernel<Rule: CompareRule>: Sendable {
   func run(_ io: NodeIO) throws(KernelFault) {
     try dispatchNumeric(
       try io.input(0).type, float: { () throws(KernelFault) in try go(io, Float.self) },

@@ -116,6 +116,8 @@ struct LinearClassifierKernel: Kernel {
   let weights: PackedWeights
   let bias: PaddedVector
   let decision: LinearDecision
+  /// When set, the input is assembled columns: hot places and numbers.
+  var assembled: AssembledRows?
 
   init(_ call: OperatorCall) throws(KernelFault) {
     let coefficients = try call.floats("coefficients")
@@ -135,6 +137,13 @@ struct LinearClassifierKernel: Kernel {
   }
 
   func run(_ io: NodeIO) throws(KernelFault) {
+    if let assembled {
+      let rows = try assembled.rows(io)
+      let raw = try io.scratch(rows * weights.columns, of: Float.self)
+      try assembled.multiply(io, rows, weights, bias, relu: false, raw)
+      try decision.write(io, raw, rows: rows)
+      return
+    }
     let shape = try io.input(0).shape
     let width = columnCount(shape)
     guard shape.rank >= 1, width == weights.depth else {
@@ -165,6 +174,8 @@ struct LinearRegressorKernel: Kernel {
   let weights: PackedWeights
   let bias: PaddedVector
   let transform: PostTransform
+  /// When set, the input is assembled columns: hot places and numbers.
+  var assembled: AssembledRows?
 
   init(_ call: OperatorCall) throws(KernelFault) {
     let coefficients = try call.floats("coefficients")
@@ -187,6 +198,13 @@ struct LinearRegressorKernel: Kernel {
   }
 
   func run(_ io: NodeIO) throws(KernelFault) {
+    if let assembled {
+      let rows = try assembled.rows(io)
+      let out = try io.output(0, .float32, Shape(rows, weights.columns), as: Float.self)
+      try assembled.multiply(io, rows, weights, bias, relu: false, out)
+      for row in 0..<rows { transform.apply(out + row * weights.columns, weights.columns) }
+      return
+    }
     let shape = try io.input(0).shape
     let width = columnCount(shape)
     guard shape.rank >= 1, width == weights.depth else {

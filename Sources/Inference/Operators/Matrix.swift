@@ -97,15 +97,33 @@ struct DenseKernel: Kernel {
   let bias: PaddedVector
   let hasBias: Bool
   let relu: Bool
+  /// When set, the input is assembled columns: hot places and numbers.
+  let assembled: AssembledRows?
 
-  init(weights: PackedWeights, bias: [Float]?, relu: Bool) {
+  init(weights: PackedWeights, bias: [Float]?, relu: Bool, assembled: AssembledRows? = nil) {
     self.weights = weights
     hasBias = bias != nil
     self.bias = PaddedVector(bias ?? Array(repeating: 0, count: weights.columns))
     self.relu = relu
+    self.assembled = assembled
+  }
+
+  /// This kernel with other parts.
+  func with(
+    bias: [Float]? = nil, relu: Bool? = nil, assembled: AssembledRows? = nil
+  ) -> DenseKernel {
+    DenseKernel(
+      weights: weights, bias: bias ?? (hasBias ? self.bias.values : nil), relu: relu ?? self.relu,
+      assembled: assembled ?? self.assembled)
   }
 
   func run(_ io: NodeIO) throws(KernelFault) {
+    if let assembled {
+      let rows = try assembled.rows(io)
+      let out = try io.output(0, .float32, Shape(rows, weights.columns), as: Float.self)
+      try assembled.multiply(io, rows, weights, bias, relu: relu, out)
+      return
+    }
     let (x, old) = try io.input(0, .float32, as: Float.self)
     guard old.rank >= 1, old[old.rank - 1] == weights.depth else {
       throw KernelFault(

@@ -2,17 +2,24 @@ import Core
 
 /// Reductions over axes.
 let reductionOperators: OperatorTable = [
-  "ReduceSum": { call throws(KernelFault) in try ReduceKernel<SumReduction>(call) },
-  "ReduceMean": { call throws(KernelFault) in try ReduceKernel<MeanReduction>(call) },
-  "ReduceMax": { call throws(KernelFault) in try ReduceKernel<MaxReduction>(call) },
-  "ReduceMin": { call throws(KernelFault) in try ReduceKernel<MinReduction>(call) },
-  "ReduceProd": { call throws(KernelFault) in try ReduceKernel<ProductReduction>(call) },
-  "ReduceL1": { call throws(KernelFault) in try ReduceKernel<L1Reduction>(call) },
-  "ReduceL2": { call throws(KernelFault) in try ReduceKernel<L2Reduction>(call) },
-  "ReduceSumSquare": { call throws(KernelFault) in try ReduceKernel<SquareReduction>(call) },
-  "ReduceLogSum": { call throws(KernelFault) in try ReduceKernel<LogSumReduction>(call) },
-  "ReduceLogSumExp": { call throws(KernelFault) in try ReduceKernel<LogSumExpReduction>(call) },
+  "ReduceSum": { call throws(KernelFault) in try reduce(SumReduction.self, call) },
+  "ReduceMean": { call throws(KernelFault) in try reduce(MeanReduction.self, call) },
+  "ReduceMax": { call throws(KernelFault) in try reduce(MaxReduction.self, call) },
+  "ReduceMin": { call throws(KernelFault) in try reduce(MinReduction.self, call) },
+  "ReduceProd": { call throws(KernelFault) in try reduce(ProductReduction.self, call) },
+  "ReduceL1": { call throws(KernelFault) in try reduce(L1Reduction.self, call) },
+  "ReduceL2": { call throws(KernelFault) in try reduce(L2Reduction.self, call) },
+  "ReduceSumSquare": { call throws(KernelFault) in try reduce(SquareReduction.self, call) },
+  "ReduceLogSum": { call throws(KernelFault) in try reduce(LogSumReduction.self, call) },
+  "ReduceLogSumExp": { call throws(KernelFault) in try reduce(LogSumExpReduction.self, call) },
 ]
+
+private func reduce<Rule: Reduction>(
+  _: Rule.Type, _ call: OperatorCall
+) throws(KernelFault) -> any Kernel {
+  let kernel = try ReduceKernel<Rule>(call)
+  return ClosureKernel { io throws(KernelFault) in try kernel.run(io) }
+}
 
 /// How a run of elements becomes one.
 protocol Reduction: Sendable {
@@ -114,7 +121,7 @@ private func extreme<T: NumericElement>(_: T.Type, isLow: Bool) -> T {
 }
 
 /// One reduction over the chosen axes.
-struct ReduceKernel<Rule: Reduction>: Kernel {
+struct ReduceKernel<Rule: Reduction>: Sendable {
   let axes: SmallIntegers?
   let keepsAxes: Bool
   let isIdentityWithoutAxes: Bool

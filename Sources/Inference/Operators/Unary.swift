@@ -2,10 +2,10 @@ import Core
 
 /// Operators on one tensor, element by element.
 let unaryOperators: OperatorTable = [
-  "Abs": { _ in NumericUnaryKernel<AbsoluteRule>() },
-  "Neg": { _ in NumericUnaryKernel<NegateRule>() },
-  "Sign": { _ in NumericUnaryKernel<SignRule>() },
-  "Relu": { _ in NumericUnaryKernel<ReluRule>() },
+  "Abs": { _ in unary(AbsoluteRule.self) },
+  "Neg": { _ in unary(NegateRule.self) },
+  "Sign": { _ in unary(SignRule.self) },
+  "Relu": { _ in unary(ReluRule.self) },
   "Sqrt": { _ in RealUnaryKernel { $0.squareRoot() } double: { $0.squareRoot() } },
   "Exp": { _ in RealUnaryKernel { Float.exp($0) } double: { Double.exp($0) } },
   "Log": { _ in RealUnaryKernel { Float.log($0) } double: { Double.log($0) } },
@@ -83,6 +83,11 @@ let unaryOperators: OperatorTable = [
   "PRelu": { _ in PReluKernel() },
 ]
 
+private func unary<Rule: UnaryRule>(_: Rule.Type) -> any Kernel {
+  let kernel = NumericUnaryKernel<Rule>()
+  return ClosureKernel { io throws(KernelFault) in try kernel.run(io) }
+}
+
 /// The logistic function, computed so that neither tail overflows.
 @inline(__always)
 func sigmoid<T: RealElement>(_ x: T) -> T {
@@ -132,7 +137,7 @@ enum ReluRule: UnaryRule {
 }
 
 /// A map over any numeric type.
-struct NumericUnaryKernel<Rule: UnaryRule>: Kernel {
+struct NumericUnaryKernel<Rule: UnaryRule>: Sendable {
   func run(_ io: NodeIO) throws(KernelFault) {
     try dispatchNumeric(
       try io.input(0).type, float: { () throws(KernelFault) in try go(io, Float.self) },

@@ -1,0 +1,10 @@
+#ifndef SLUICE_CALLOCATIONS_H
+#define SLUICE_CALLOCATIONS_H
+// Counts heap allocations in a test program. Linking this replaces malloc and its kin for the
+// whole program; each call is counted for its thread and passed on to the C library.
+#include <stddef.h>
+#include <stdint.h>
+
+/// How often this thread has allocated since it began.
+uint64_t sluice_allocations(void);
+#endif
