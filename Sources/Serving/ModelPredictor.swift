@@ -2,124 +2,160 @@ import Core
 import Inference
 import Telemetry
 
-/// Makes warm sessions of a compiled model for workers.
-public final class ModelPredictorSource: PredictorSource {
+/// Makes sessions of a compiled model for the data plane.
+public final class ModelSource: PredictorSource {
   private let model: CompiledModel
-  private let shape: AnswerShape
-  private let schema: RowSchema
+  private let outputs: ModelOutputs
 
-  /// - Throws: ``ServingError`` with the code `badSignature` when requests cannot carry the model's
-  ///   inputs, or it gives neither a class nor a number.
+  /// Takes a compiled model.
+  /// - Throws: ``ServingError`` with the code `badSignature` when none of its outputs is a score or
+  ///   a label.
   public init(_ model: CompiledModel) throws(ServingError) {
     self.model = model
-    shape = try AnswerShape(model.signature)
-    schema = try RowSchema(model.signature)
+    outputs = try ModelOutputs(model.signature)
   }
 
-  /// A session that has answered once.
+  /// A session for one row, warm as the engine makes it.
   public func makePredictor() throws(ServingError) -> any Predictor {
-    let predictor = ModelPredictor(model, shape)
-    let row = RowBuffer(schema)
-    try predictor.attach(to: row)
-    _ = predictor.predict()
-    return predictor
+    ModelPredictor(model, outputs)
   }
 }
 
-/// Which outputs of a model are its class and its score.
-struct AnswerShape: Sendable {
-  /// The class output's index and type; nil when the model gives none.
-  let label: (output: Int, type: ElementType)?
-  /// The score output's index; nil when the model gives none.
-  let score: Int?
-  /// Which number of the score output is the score: the last class of two is the positive one.
-  let element: Int
+/// Which outputs of a model are its score and its label.
+struct ModelOutputs: Sendable {
+  /// The first output of floating-point numbers.
+  var score: (index: Int, isDouble: Bool)?
+  /// The first output of whole numbers or texts.
+  var label: (index: Int, type: ElementType)?
 
   init(_ signature: Signature) throws(ServingError) {
-    let outputs = signature.outputs
-    let classes = outputs.firstIndex { $0.elementType == .int64 || $0.elementType == .text }
-    label = classes.map { ($0, outputs[$0].elementType) }
-    let numbers = outputs.firstIndex { $0.elementType == .float32 }
-    score = numbers
-    if let numbers, let width = outputs[numbers].shape.dropFirst().last ?? nil, width == 2 {
-      element = 1
-    } else {
-      element = 0
+    for (index, output) in signature.outputs.enumerated() {
+      switch output.elementType {
+      case .float32, .float64:
+        if score == nil { score = (index, output.elementType == .float64) }
+      case .int64, .int32, .bool, .text:
+        if label == nil { label = (index, output.elementType) }
+      default: break
+      }
     }
-    guard label != nil || score != nil else {
+    if score == nil, label == nil {
       throw ServingError(
         .badSignature,
-        "the model gives neither a class (int64 or text) nor a float32 number: there is nothing to "
-          + "serve")
+        "none of the model's outputs is a score (float32, float64) or a label (int64, int32, bool, "
+          + "text)")
     }
   }
 }
 
-/// One session of a compiled model, bound to one worker's row.
+/// One session of a compiled model, bound once to a worker's row.
 final class ModelPredictor: Predictor {
   private let session: Session
-  private let shape: AnswerShape
-  private var isAttached = false
-  /// Kept alive for as long as the session points into it.
+  private let outputs: ModelOutputs
+  private let signature: Signature
   private var row: RowBuffer?
+  /// The row's texts in the engine's form, copied before each run; the engine points here.
+  private var texts: UnsafeMutableBufferPointer<TextRef>
+  private var textSources: [UnsafePointer<TextValue>] = []
 
-  init(_ model: CompiledModel, _ shape: AnswerShape) {
+  init(_ model: CompiledModel, _ outputs: ModelOutputs) {
     session = model.makeSession(maxRows: 1)
-    self.shape = shape
+    signature = model.signature
+    self.outputs = outputs
+    texts = .allocate(capacity: 0)
   }
 
+  deinit { texts.deallocate() }
+
   func attach(to row: RowBuffer) throws(ServingError) {
-    for (index, input) in session.model.signature.inputs.enumerated() {
-      guard let place = row.schema.column(input.name),
-        row.schema.columns[place].elementType == input.elementType
+    var sources: [UnsafePointer<TextValue>] = []
+    var columns: [Int] = []
+    for input in signature.inputs {
+      guard let column = row.schema.column(input.name),
+        row.schema.columns[column].elementType == input.elementType
       else {
         throw ServingError(
           .badSignature,
-          "the endpoint's requests have no column \"\(printable(input.name, limit: 60))\" of type "
-            + input.elementType.rawValue)
+          "the model takes the input \"\(printable(input.name, limit: 60))\" as "
+            + "\(input.elementType.rawValue), which the endpoint's requests do not carry")
       }
-      let address = row.address(of: place)
-      let column: ColumnPointer
-      switch input.elementType {
-      case .float32: column = .float32(address.assumingMemoryBound(to: Float.self))
-      case .float64: column = .float64(address.assumingMemoryBound(to: Double.self))
-      case .int64: column = .int64(address.assumingMemoryBound(to: Int64.self))
-      case .int32: column = .int32(address.assumingMemoryBound(to: Int32.self))
-      case .bool: column = .bool(address.assumingMemoryBound(to: UInt8.self))
-      default: column = .text(address.assumingMemoryBound(to: TextRef.self))
+      columns.append(column)
+      guard input.elementType == .text else { continue }
+      let values = row.address(of: column).assumingMemoryBound(to: TextValue.self)
+      for i in 0..<row.schema.columns[column].width { sources.append(values + i) }
+    }
+    texts.deallocate()
+    texts = .allocate(capacity: sources.count)
+    texts.initialize(repeating: TextRef(bytes: nil, count: 0))
+    textSources = sources
+    // Keeps the memory that the session points to.
+    self.row = row
+    try bind(columns, row)
+  }
+
+  private func bind(_ columns: [Int], _ row: RowBuffer) throws(ServingError) {
+    var nextText = 0
+    for (input, column) in columns.enumerated() {
+      let width = row.schema.columns[column].width
+      let address = row.address(of: column)
+      let pointer: ColumnPointer
+      switch row.schema.columns[column].elementType {
+      case .float64: pointer = .float64(address.assumingMemoryBound(to: Double.self))
+      case .int64: pointer = .int64(address.assumingMemoryBound(to: Int64.self))
+      case .int32: pointer = .int32(address.assumingMemoryBound(to: Int32.self))
+      case .bool: pointer = .bool(address.assumingMemoryBound(to: UInt8.self))
+      case .text:
+        guard let base = texts.baseAddress else { continue }
+        pointer = .text(UnsafePointer(base + nextText))
+        nextText += width
+      default: pointer = .float32(address.assumingMemoryBound(to: Float.self))
       }
-      do {
-        try session.bind(input: index, to: column, elements: row.schema.columns[place].width)
+      do throws(InferenceError) {
+        try session.bind(input: input, to: pointer, elements: width)
       } catch {
         throw ServingError(.badSignature, error.message)
       }
     }
-    self.row = row
-    isAttached = true
   }
 
   func predict() -> Prediction {
-    guard isAttached else { return .failure }
-    do {
+    for i in textSources.indices {
+      let text = textSources[i].pointee
+      texts[i] = TextRef(bytes: text.bytes, count: text.count)
+    }
+    do throws(InferenceError) {
       try session.run(rows: 1)
     } catch {
       return .failure
     }
+    // A probability that is no number is a failed answer, whatever the label says.
     if session.hasNonFiniteOutput { return .failure }
-    var score = Float.nan
-    if let output = shape.score {
-      let numbers = session.floats(output: output)
-      if numbers.indices.contains(shape.element) { score = numbers[shape.element] }
-    }
-    return Prediction(succeeded: true, score: score, label: label())
+    return Prediction(succeeded: true, score: score(), label: label())
+  }
+
+  private func score() -> Float {
+    guard let output = outputs.score else { return .nan }
+    return output.isDouble
+      ? Float(positive(session.doubles(output: output.index)))
+      : positive(session.floats(output: output.index))
+  }
+
+  /// Of two numbers the second, the positive class's; of more the greatest; else the only one.
+  private func positive<T: BinaryFloatingPoint>(_ values: UnsafeBufferPointer<T>) -> T {
+    if values.count == 2 { return values[1] }
+    var greatest = T.nan
+    for value in values where !(value <= greatest) { greatest = value }
+    return greatest
   }
 
   private func label() -> Prediction.Label {
-    guard let label = shape.label else { return .none }
-    switch label.type {
-    case .int64: return session.int64s(output: label.output).first.map { .number($0) } ?? .none
+    guard let output = outputs.label else { return .none }
+    switch output.type {
+    case .int64: return session.int64s(output: output.index).first.map { .number($0) } ?? .none
+    case .int32:
+      return session.int32s(output: output.index).first.map { .number(Int64($0)) } ?? .none
+    case .bool: return session.bools(output: output.index).first.map { .number(Int64($0)) } ?? .none
     default:
-      return session.texts(output: label.output).first.map {
+      return session.texts(output: output.index).first.map {
         .text(TextValue(bytes: $0.bytes, count: $0.count))
       } ?? .none
     }

@@ -31,7 +31,8 @@ enum Fixture {
     let table = try RouteTable(split, stable: try version(stable), salt: 7)
     let ids = try table.arms + standby.map { try version($0) }
     let loaded = try ids.map {
-      try LoadedVersion($0, source: sources[$0.number] ?? FakeSource(score: Float($0.number)), warm: 2)
+      try LoadedVersion(
+        $0, source: sources[$0.number] ?? FakeSource(score: Float($0.number)), warm: 2)
     }
     try endpoint.publish(table, loaded: loaded, generation: 1)
     return (endpoint, loaded, table)
@@ -83,7 +84,8 @@ final class FakePredictor: Predictor {
   func predict() -> Prediction {
     source.answered.add(1, ordering: .relaxed)
     if source.isFailing.load(ordering: .relaxed) { return .failure }
-    return Prediction(succeeded: true, score: source.score + (speed?.pointee ?? 0), label: .number(1))
+    return Prediction(
+      succeeded: true, score: source.score + (speed?.pointee ?? 0), label: .number(1))
   }
 }
 

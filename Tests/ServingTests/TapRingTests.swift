@@ -55,7 +55,8 @@ import Testing
     while !ring.isFinished {
       ring.drain { record, row in
         let isWhole =
-          record.latencyNanoseconds == record.requestID &* 3 && record.generation == ~record.requestID
+          record.latencyNanoseconds == record.requestID &* 3
+          && record.generation == ~record.requestID
           && record.label == TextKey(decimal: Int64(record.requestID))
           && row.load(fromByteOffset: offset, as: Float.self) == Float(record.requestID)
         if !isWhole || last.map({ record.requestID <= $0 }) ?? false { faults += 1 }
@@ -69,7 +70,6 @@ import Testing
     #expect(received > 0)
   }
 }
-
 
 @Suite struct RowSchemaTests {
   @Test func columnsOfEveryTypeKeepTheirValues() throws {
@@ -89,7 +89,8 @@ import Testing
         guard let target = buffer.baseAddress else { return }
         row.copy(to: target)
         let fields = schema.layout.fields
-        #expect(target.load(fromByteOffset: fields[0].offsetBytes, as: TextKey.self) == TextKey("B6"))
+        #expect(
+          target.load(fromByteOffset: fields[0].offsetBytes, as: TextKey.self) == TextKey("B6"))
         let numbers = fields.dropFirst().map {
           target.load(fromByteOffset: $0.offsetBytes, as: Float.self)
         }
@@ -125,7 +126,9 @@ import Testing
     TensorSpec(name: "x", elementType: .float32, shape: [7, 1]),
     TensorSpec(name: "x", elementType: .float32, shape: []),
     TensorSpec(name: "x", elementType: .float32, shape: [nil, 0]),
-    TensorSpec(name: "x", elementType: .float32, shape: [nil, 1_024, 1_024, 1_024, 1_024, 1_024, 1_024, 1_024]),
+    TensorSpec(
+      name: "x", elementType: .float32,
+      shape: [nil, 1_024, 1_024, 1_024, 1_024, 1_024, 1_024, 1_024]),
   ])
   func inputsThatAreNoColumnsAreRefused(input: TensorSpec) {
     #expect(throws: ServingError.self) { try RowSchema(Signature(inputs: [input], outputs: [])) }

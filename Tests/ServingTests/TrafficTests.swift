@@ -7,7 +7,8 @@ import Testing
 /// A traffic table of `rows` rows; row i has the speed i, the label i mod 2 and a delay of i minutes.
 func trafficTable(rows: Int) throws -> TrafficTable {
   let lines = (0..<rows).map { "C\($0 % 3),\($0),\($0 % 2),\((rows - $0) * 10),\($0)" }
-  let text = "carrier,speed,late,scheduled_minute,label_delay_minutes\n"
+  let text =
+    "carrier,speed,late,scheduled_minute,label_delay_minutes\n"
     + lines.joined(separator: "\n") + "\n"
   return try TrafficTable(csv: Array(text.utf8), schema: try Fixture.schema(), name: "t.csv")
 }

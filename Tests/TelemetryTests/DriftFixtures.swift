@@ -21,7 +21,8 @@ struct DriftWorld {
   static func row(_ random: inout SplitMix64, shift: Float = 0) -> Row {
     var sum: Float = 0
     for _ in 0..<6 { sum += Float(random.nextUnit()) - 0.5 }
-    let gust: Float = random.next() % 4 != 0 ? .nan : random.next() & 1 == 0 ? 17 : 17 + sum.magnitude
+    let gust: Float =
+      random.next() % 4 != 0 ? .nan : random.next() & 1 == 0 ? 17 : 17 + sum.magnitude
     let carriers = ["UA", "UA", "UA", "B6", "B6", "DL", "EV", "a carrier with a long name"]
     let score = Float(random.nextUnit())
     return Row(
@@ -73,7 +74,8 @@ struct DriftWorld {
 extension DriftMonitor {
   /// Counts a fixture's row the way the tap brings it.
   func observe(_ row: DriftWorld.Row) {
-    withUnsafeTemporaryAllocation(byteCount: DriftWorld.layout.strideBytes, alignment: 8) { buffer in
+    withUnsafeTemporaryAllocation(byteCount: DriftWorld.layout.strideBytes, alignment: 8) {
+      buffer in
       guard let base = buffer.baseAddress else { return }
       let fields = DriftWorld.layout.fields
       base.storeBytes(of: row.speed, toByteOffset: fields[0].offsetBytes, as: Float.self)

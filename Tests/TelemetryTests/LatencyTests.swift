@@ -75,7 +75,8 @@ func randomLatency(_ random: inout SplitMix64) -> Int {
 }
 
 @Suite struct CompactHistogramTests {
-  private func roundTrip(_ histogram: LatencyHistogram, bytes: Int) -> (LatencyHistogram, Int, Int) {
+  private func roundTrip(_ histogram: LatencyHistogram, bytes: Int) -> (LatencyHistogram, Int, Int)
+  {
     var buffer = [UInt8](repeating: 0xEE, count: bytes)
     let packed = buffer.withUnsafeMutableBufferPointer {
       CompactHistogram.encode(histogram.counts, into: $0)
@@ -170,7 +171,9 @@ func randomLatency(_ random: inout SplitMix64) -> Int {
       inOrder.record(second: s.second, latencyNanoseconds: s.latency, failed: false)
     }
     let mixed = SecondSeries()
-    for s in samples { mixed.record(second: s.second, latencyNanoseconds: s.latency, failed: false) }
+    for s in samples {
+      mixed.record(second: s.second, latencyNanoseconds: s.latency, failed: false)
+    }
     for second in 0..<20 {
       #expect(
         inOrder.window(endingAt: second, seconds: 1) == mixed.window(endingAt: second, seconds: 1))

@@ -107,10 +107,18 @@ public final class Replayer: Sendable {
   /// Begins to send; does nothing when it has begun.
   /// - Throws: ``ServingError`` with the code `system` when there is no thread to be had.
   public func start() throws(ServingError) {
-    guard controls.withLock({ $0.thread == nil }) else { return }
-    stopping.store(false, ordering: .releasing)
-    let thread = try ServingThread { [self] in run() }
-    controls.withLock { $0.thread = thread }
+    let fault = controls.withLock { controls -> ServingError? in
+      guard controls.thread == nil else { return nil }
+      stopping.store(false, ordering: .releasing)
+      do throws(ServingError) {
+        // The thread keeps the replayer alive until it is stopped.
+        controls.thread = try ServingThread { [self] in run() }
+        return nil
+      } catch {
+        return error
+      }
+    }
+    if let fault { throw fault }
   }
 
   /// Ends the sending and waits for the thread, at most some 50 ms.

@@ -29,14 +29,28 @@ final class CategoryTable {
   }
 
   /// The category's number; the number of categories when it is not among them.
-  @inline(__always)
-  func number(of key: TextKey) -> Int {
-    var place = Int(truncatingIfNeeded: key.mixed) & mask
-    // Ends: the table is at most half full.
-    while numbers[place] >= 0 {
-      if keys[place] == key { return Int(numbers[place]) }
-      place = (place + 1) & mask
+  func number(of key: TextKey) -> Int { view.number(of: key) }
+
+  /// The table without its object, for the hot path; valid as long as the object lives.
+  var view: View { View(keys: keys, numbers: numbers, mask: mask, count: count) }
+
+  /// Pointers into a table: no reference counts.
+  struct View {
+    fileprivate let keys: UnsafeMutablePointer<TextKey>
+    fileprivate let numbers: UnsafeMutablePointer<Int32>
+    fileprivate let mask: Int
+    fileprivate let count: Int
+
+    /// The category's number; the number of categories when it is not among them.
+    @inline(__always)
+    func number(of key: TextKey) -> Int {
+      var place = Int(truncatingIfNeeded: key.mixed) & mask
+      // Ends: the table is at most half full.
+      while numbers[place] >= 0 {
+        if keys[place] == key { return Int(numbers[place]) }
+        place = (place + 1) & mask
+      }
+      return count
     }
-    return count
   }
 }

@@ -21,7 +21,7 @@ public final class DriftMonitor {
   private struct Category {
     let offsetBytes: Int
     let feature: Int
-    let table: CategoryTable
+    let table: CategoryTable.View
     let base: Int
     let other: Int
     let missing: Int
@@ -32,7 +32,9 @@ public final class DriftMonitor {
   /// Rows in a sub-window.
   public let rowsPerSubwindow: Int
 
+  /// Keep what the places point to.
   private let edges: [BinEdges]
+  private let tables: [CategoryTable]
   private let numbers: [Number]
   private let categories: [Category]
   private let score: Number?
@@ -71,6 +73,7 @@ public final class DriftMonitor {
     self.layout = layout
     self.rowsPerSubwindow = rowsPerSubwindow
     edges = plan.edges
+    tables = plan.tables
     numbers = plan.numbers
     categories = plan.categories
     score = plan.score
@@ -171,6 +174,7 @@ extension DriftMonitor {
   /// The features' places, found once.
   private struct Plan {
     var edges: [BinEdges] = []
+    var tables: [CategoryTable] = []
     var numbers: [Number] = []
     var categories: [Category] = []
     var score: Number?
@@ -191,9 +195,10 @@ extension DriftMonitor {
         case .categorical(let categorical):
           let field = try Plan.field(feature, .text, row)
           if feature.isOutput, label != nil { throw Plan.twice(feature, "categorical") }
+          let table = CategoryTable(categorical.names.map { TextKey($0) })
+          tables.append(table)
           let category = Category(
-            offsetBytes: field, feature: i,
-            table: CategoryTable(categorical.names.map { TextKey($0) }), base: slot.base,
+            offsetBytes: field, feature: i, table: table.view, base: slot.base,
             other: slot.base + slot.bins - 1, missing: slot.missing)
           if feature.isOutput { label = category } else { categories.append(category) }
         }
