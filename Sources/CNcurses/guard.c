@@ -87,12 +87,15 @@ static void on_fatal_signal(int number, siginfo_t *info, void *context) {
     if (p->sa_flags & SA_SIGINFO) {
       /* The former handler gets the very context of the fault. */
       p->sa_sigaction(number, info, context);
-      return;
-    }
-    if (p->sa_handler != SIG_DFL && p->sa_handler != SIG_IGN) {
+    } else if (p->sa_handler != SIG_DFL && p->sa_handler != SIG_IGN) {
       p->sa_handler(number);
-      return;
+    } else {
+      break;
     }
+    /* A fault happens again on return, now without a handler. A breakpoint and a signal that
+     * somebody sent do not: without the lines below the process would go on, its screen gone. */
+    if (info->si_code > 0 && number != SIGTRAP) return;
+    break;
   }
   /* The signal is blocked while its handler runs, so the raised one acts on return. */
   signal(number, SIG_DFL);

@@ -28,7 +28,7 @@ public final class NcursesScreen: Screen {
   private let colours: Int
   private let pairsMax: Int
   private let terminal: CursesTerminal
-  private let redirect: OutputRedirect
+  private let redirect: OutputRedirect?
   private let restoreText: String
   private let notice: String
   private let owner = pthread_self()
@@ -57,11 +57,12 @@ public final class NcursesScreen: Screen {
   /// - Parameters:
   ///   - device: the terminal.
   ///   - profile: what the environment says about it.
-  ///   - logPath: where output goes that is no frame (`/dev/null` to drop it).
+  ///   - logPath: where output goes that is no frame (`/dev/null` to drop it); nil leaves standard
+  ///     output and error alone, for a terminal that is not theirs.
   ///   - crashNotice: a line for the person when the program dies with the screen up.
   /// - Throws: ``ScreenError`` when the terminal is unknown or cannot place its cursor.
   public init(
-    device: TerminalDevice, profile: TerminalProfile, logPath: String = "/dev/null",
+    device: TerminalDevice, profile: TerminalProfile, logPath: String? = "/dev/null",
     crashNotice: String = ""
   ) throws(ScreenError) {
     self.device = device
@@ -74,7 +75,7 @@ public final class NcursesScreen: Screen {
     glyphs = profile.glyphs
     self.size = size
     queue = OutputQueue(descriptor: device.outputDescriptor)
-    redirect = OutputRedirect(path: logPath)
+    redirect = logPath.map { OutputRedirect(path: $0) }
     restoreText = terminal.restoreText
     notice = crashNotice
     enter()
@@ -169,7 +170,7 @@ public final class NcursesScreen: Screen {
     queue.drain(milliseconds: 200)
     device.restore()
     sl_guard_disarm()
-    redirect.end()
+    redirect?.end()
   }
 
   /// Puts the screen up again after ``leave()``.
@@ -188,7 +189,7 @@ public final class NcursesScreen: Screen {
     isUp = true
     device.armGuard(restoring: restoreText, notice: notice)
     device.makeRaw()
-    redirect.begin()
+    redirect?.begin()
     resizeterm(Int32(size.rows), Int32(size.columns))
     queue.write(TerminalModes.on + modes)
     forgetShown()

@@ -37,8 +37,9 @@ public enum TerminalGuard {
       }
       unsetenv(marker)
     }
+    let isOff = getenv(setting).map { String(cString: $0).contains("enable=no") } ?? false
     _ = sl_block_signals()
-    _ = reporter == nil ? sl_guard_install(crashLog) : sl_guard_install(nil)
+    _ = reporter == nil || isOff ? sl_guard_install(crashLog) : sl_guard_install(nil)
   }
 
   /// The crash reporter's settings, or nil when those there already will not ask questions.
