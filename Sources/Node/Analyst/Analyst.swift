@@ -9,6 +9,8 @@ final class Analyst: Sendable {
   private let desk: Mutex<AnalystDesk>
   private let runtimes = Mutex<[EndpointRuntime]>([])
   private let queues = Mutex<[Name: LabelQueue]>([:])
+  /// The evidence as of the last round, for those who cannot wait for the desk: a rollback.
+  private let evidence = Mutex<[Name: RolloutEvidence]>([:])
   private let shelf: ModelShelf
 
   init(shelf: ModelShelf, serves: Bool) {
@@ -19,6 +21,11 @@ final class Analyst: Sendable {
   /// Reads or changes what the analyst knows.
   func withDesk<Result>(_ body: (AnalystDesk) throws -> sending Result) rethrows -> sending Result {
     try desk.withLock { desk in try body(desk) }
+  }
+
+  /// The evidence of an endpoint's running rollout, at most a round old; never waits for a round.
+  func latestEvidence(of endpoint: Name) -> RolloutEvidence? {
+    evidence.withLock { $0[endpoint] }
   }
 
   // MARK: What the data plane tells
@@ -57,6 +64,8 @@ final class Analyst: Sendable {
         desk.book.keepEnded(RolloutViews.view(of: before, evidence), of: endpoint.name)
       }
       desk.book.follow(endpoint, route: endpoint.generation)
+      let followed = desk.book.evidence(of: endpoint.name)
+      evidence.withLock { $0[endpoint.name] = followed }
       let figures = desk.figures(endpoint.name)
       for deployment in endpoint.deployed {
         watchDrift(figures.version(deployment.version), deployment.version, runtime)
@@ -105,6 +114,10 @@ final class Analyst: Sendable {
         desk.figures(runtime.name).droppedTaps = runtime.droppedTaps
         for label in arrived[runtime.name] ?? [] { round.take(label, now: now) }
       }
+      for name in desk.grown {
+        let grown = desk.book.evidence(of: name)
+        evidence.withLock { $0[name] = grown }
+      }
       defer { desk.grown.removeAll(keepingCapacity: true) }
       return desk.grown
     }
@@ -115,6 +128,8 @@ final class Analyst: Sendable {
     withDesk { desk in
       for name in desk.telemetry.keys {
         desk.book.addTime(name, span, hadTraffic: (desk.requestsInTick[name] ?? 0) > 0)
+        let aged = desk.book.evidence(of: name)
+        evidence.withLock { $0[name] = aged }
       }
       desk.requestsInTick.removeAll(keepingCapacity: true)
     }

@@ -40,7 +40,7 @@ final class ModelShelf: Sendable {
       let id = registered.version
       guard loaded(id) == nil else { return }
       let model = try compile(registered)
-      let source = try ModelPredictorSource(model)
+      let source = try ModelSource(model)
       let version = try LoadedVersion(id, source: source, warm: ModelShelf.warmSessions)
       var reference: Reference?
       var fault: String?

@@ -30,7 +30,7 @@ extension Node {
     return DecisionContext(
       now: SystemClock.now(), actor: order.actor, expectedGeneration: order.expectedGeneration,
       prepared: isServing ? shelf.prepared : Set(state.versions.map(\.version)),
-      evidence: endpoint.flatMap { name in analyst.withDesk { $0.book.evidence(of: name) } },
+      evidence: endpoint.flatMap { analyst.latestEvidence(of: $0) },
       stableLatency: stableLatency(order.command, state))
   }
 
