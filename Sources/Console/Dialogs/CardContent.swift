@@ -49,7 +49,8 @@ enum CardView {
     draw(content, on: &canvas)
   }
 
-  private static func content(
+  /// What a dialog holds; nil for those that draw themselves.
+  static func content(
     of dialog: Dialog, _ model: ConsoleModel, _ canvas: Canvas
   ) -> CardContent? {
     switch dialog {

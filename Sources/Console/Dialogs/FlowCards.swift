@@ -160,6 +160,23 @@ extension RampCard {
 }
 
 extension ConfirmCard {
+  /// What `y` does, in a word.
+  private var verb: String {
+    switch change {
+    case .stepNext, .stepPrevious: "step"
+    case .nudge, .weight: "apply"
+    case .pause: "pause"
+    case .resume: "resume"
+    case .abort: "ABORT"
+    case .promote: "promote"
+    case .undo: "undo"
+    case .deploy: "deploy"
+    case .unload: "unload"
+    case .drain: "drain"
+    case .enable: "enable"
+    }
+  }
+
   func content(_ model: ConsoleModel, _ canvas: Canvas) -> CardContent {
     var content = CardContent(title: title)
     if case .abort = change { content.role = .danger }
@@ -176,7 +193,7 @@ extension ConfirmCard {
       content.buttons = [.init("Enter", "confirm", .key(.enter)), .init("Esc", "cancel", .key(.escape))]
     case nil:
       content.buttons = [
-        .init("y", "yes", .key(.character("y")), role: .danger),
+        .init("y", verb, .key(.character("y")), role: .danger),
         .init("Esc", "cancel", .key(.escape)),
       ]
     }

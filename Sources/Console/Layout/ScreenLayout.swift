@@ -148,8 +148,8 @@ struct ScreenLayout: Sendable, Hashable {
     switch style {
     case .overview:
       [
-        Row([(.traffic, 1)], 10, 5), Row([(.versions, 12), (.canary, 11), (.drift, 12)], 11, 4),
-        Row([(.events, 2), (.runbooks, 1)], 9, 4),
+        Row([(.traffic, 1)], 10, 6), Row([(.versions, 12), (.canary, 11), (.drift, 12)], 12, 2),
+        Row([(.events, 2), (.runbooks, 1)], 9, 3),
       ]
     case .release:
       [

@@ -23,11 +23,10 @@ enum VersionColumn: Int, Sendable, Hashable, CaseIterable {
     switch self {
     case .version: 8
     case .state: 12
-    case .weight: 5
-    case .rate: 7
-    case .p50, .p99: 6
-    case .errors, .wrong: 6
-    case .drift: 5
+    case .weight: 4
+    case .rate: 6
+    case .p50, .p99, .errors, .drift: 5
+    case .wrong: 6
     case .age: 4
     }
   }

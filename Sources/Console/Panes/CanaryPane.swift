@@ -13,7 +13,9 @@ enum CanaryPane {
       let arrow = canvas.glyphs.arrow
       title = "Canary \(model.label(rollout.fallback)) \(arrow) \(model.label(rollout.candidate))"
       right = [
-        Span("step \(min(rollout.step + 1, rollout.plan.steps.count))/\(rollout.plan.steps.count) ", .dim),
+        Span(
+          "\(rect.width < 50 ? "" : "step ")\(min(rollout.step + 1, rollout.plan.steps.count))"
+            + "/\(rollout.plan.steps.count) ", .dim),
         Span(phaseText(rollout, canvas), phaseRole(rollout), .bold),
       ]
     }
@@ -82,8 +84,12 @@ enum CanaryPane {
       y += 1
     }
     y += gap
-    for item in evidence.sorted(by: { $0.eValue > $1.eValue }).prefix(shownEvidence) {
-      drawEvidence(item, rect, y, on: &canvas)
+    // The plan's order, so that lines do not jump; where not all fit, those with most evidence.
+    let floor = evidence.map(\.eValue).sorted(by: >).prefix(shownEvidence).last ?? 0
+    let shown = evidence.filter { $0.eValue >= floor }.prefix(shownEvidence)
+    let countWidth = evidence.map { SafeText.columns(of: countText($0)) }.max() ?? 0
+    for item in shown {
+      drawEvidence(item, countWidth, rect, y, on: &canvas)
       y += 1
     }
     if hasButtons {
@@ -207,8 +213,13 @@ enum CanaryPane {
   // MARK: Evidence
 
   /// `errors   E 1.2 ███░░░│░░│ 12/4,610 : 30/13,830  ~2,300 to verdict`.
+  private static func countText(_ item: RolloutView.Evidence) -> String {
+    "\(Format.count(item.candidateBad))/\(Format.count(item.candidateTotal)) : "
+      + "\(Format.count(item.stableBad))/\(Format.count(item.stableTotal))"
+  }
+
   private static func drawEvidence(
-    _ item: RolloutView.Evidence, _ rect: Rect, _ y: Int, on canvas: inout Canvas
+    _ item: RolloutView.Evidence, _ countWidth: Int, _ rect: Rect, _ y: Int, on canvas: inout Canvas
   ) {
     let bar = EvidenceBar(
       evidence: item.eValue, holdAt: item.holdAt, rollbackAt: item.rollbackAt,
@@ -218,13 +229,10 @@ enum CanaryPane {
     canvas.putRight(
       Format.evidence(item.eValue), end: rect.x + 15, y: y, bar.role == .ok ? .text : bar.role,
       .bold, limit: 5)
-    let counts =
-      "\(Format.count(item.candidateBad))/\(Format.count(item.candidateTotal)) : "
-      + "\(Format.count(item.stableBad))/\(Format.count(item.stableTotal))"
+    let counts = countText(item)
     let verdict =
       item.requestsToVerdict.map { "~\(Format.count($0)) to verdict" } ?? ""
-    let countWidth = SafeText.columns(of: counts)
-    let verdictWidth = verdict.isEmpty ? 0 : SafeText.columns(of: verdict) + 2
+    let verdictWidth = 20
     var barWidth = rect.width - 16
     var showsCounts = false
     var showsVerdict = false
@@ -232,7 +240,7 @@ enum CanaryPane {
       showsCounts = true
       barWidth -= countWidth + 2
     }
-    if showsCounts && verdictWidth > 0 && barWidth - verdictWidth >= 10 {
+    if showsCounts && barWidth - verdictWidth >= 10 {
       showsVerdict = true
       barWidth -= verdictWidth
     }

@@ -152,7 +152,7 @@ enum DriftPane {
   private static func drawFooter(_ drift: DriftView, _ rect: Rect, on canvas: inout Canvas) {
     let text =
       drift.enough
-      ? "window \(Format.count(drift.rows)) rows   reference \(Format.count(drift.referenceRows))"
+      ? "\(Format.count(drift.rows)) rows   reference \(Format.count(drift.referenceRows))"
       : "\(Format.count(drift.rows)) of \(Format.count(drift.windowRows)) rows: no verdict before there are enough"
     canvas.put(text, x: rect.x, y: rect.y + rect.height - 1, .dim, limit: rect.width)
   }

@@ -101,7 +101,7 @@ enum RunbooksPane {
     }
     for (offset, step) in steps.prefix(footer).enumerated() {
       canvas.put(
-        "\(offset + 1). \(step)", x: inside.x + 2, y: inside.y + inside.height - footer + offset,
+        "\(offset + 1). \(step)", x: inside.x + 2, y: inside.y + lines.count + 1 + offset,
         .dim, limit: inside.width - 2)
     }
   }

@@ -36,10 +36,10 @@ enum Format {
     return fixed(value, abs(value) < 9.95 && value != 0 ? 1 : 0)
   }
 
-  /// Milliseconds: `0.42`, `4.4`, `20.6`, `340`.
+  /// Milliseconds: `0.42`, `4.40`, `20.6`, `340`.
   static func milliseconds(_ value: Double?) -> String {
     guard let value, value.isFinite else { return none }
-    return fixed(value, value < 0.995 ? 2 : value < 99.95 ? 1 : 0)
+    return fixed(value, value < 9.995 ? 2 : value < 99.95 ? 1 : 0)
   }
 
   /// A share of 0 to 1 in per cent without the sign: `0.31`, `12.5`.

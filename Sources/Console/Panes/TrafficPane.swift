@@ -59,6 +59,13 @@ enum TrafficPane {
     }
   }
 
+  /// How many points the widest chart of a screen can show, so that the node merges seconds into
+  /// just as many.
+  static func points(columns: Int) -> Int {
+    let across = max(1, min(4, (columns - 4) / 38))
+    return max(60, min(400, (columns / across - 10) * 2))
+  }
+
   /// Keeps the groups of a chart together while time goes on.
   private static func firstIndex(_ traffic: TrafficView, _ count: Int) -> Int {
     let points = Int(traffic.end.microseconds / 1_000_000) / max(1, traffic.secondsPerPoint)
@@ -101,8 +108,10 @@ enum TrafficPane {
   ) {
     let hasTotals = rect.height >= 8
     let height = rect.height - (hasTotals ? 1 : 0)
-    let across = max(1, min(4, rect.width / 38))
+    var across = max(1, min(4, rect.width / 38))
     let down = max(1, min(height / 6, across == 1 ? 3 : 2))
+    // Six charts stand in two even rows.
+    if down == 2 && across == 4 { across = 3 }
     let figures: [Figure]
     switch across * down {
     case 1: figures = [.rate]

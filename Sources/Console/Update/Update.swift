@@ -69,7 +69,7 @@ extension ConsoleModel {
     if case .feature = dialogs.last { wantsBins = true }
     return SnapshotRequest(
       endpoint: atHome ? selection.endpoint ?? endpoint : endpoint,
-      windowSeconds: look.windowSeconds, points: 150, at: time,
+      windowSeconds: look.windowSeconds, points: TrafficPane.points(columns: columns), at: time,
       driftVersion: selection.driftVersion, eventLimit: 100, driftHistograms: wantsBins)
   }
 

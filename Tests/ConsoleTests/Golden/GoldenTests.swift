@@ -1,0 +1,191 @@
+import Core
+import Glibc
+import Node
+import Testing
+
+@testable import Console
+
+/// Whole screens of the settled model, compared with files. `SLUICE_UPDATE_GOLDENS=1` writes them.
+@Suite struct GoldenTests {
+  static let sizes = [(80, 24), (120, 40), (200, 60)]
+
+  @Test(arguments: sizes, [GlyphSet.braille, .ascii])
+  func mainScreen(size: (Int, Int), glyphs: GlyphSet) {
+    let driver = Driver(
+      columns: size.0, rows: size.1, glyphs: glyphs, snapshot: Sample.snapshot())
+    check(driver, "main-\(size.0)x\(size.1)-\(glyphs.charts)")
+  }
+
+  @Test(arguments: ["rollback", "ramp", "ramp-dry-run", "abort", "help", "palette", "feature",
+    "event", "version", "diff", "deploy", "runbook", "quit"])
+  func cards(name: String) {
+    var driver = Driver(columns: 80, rows: 24, snapshot: Sample.snapshot()) { $0.inProcess = true }
+    open(name, &driver)
+    check(driver, "card-\(name)")
+  }
+
+  private func open(_ name: String, _ driver: inout Driver) {
+    switch name {
+    case "rollback": driver.press(.character("R"))
+    case "ramp", "ramp-dry-run":
+      driver.answerLive(Sample.snapshot(seconds: 1, rollout: nil))
+      driver.press(.character("c"))
+      if let ticket = driver.ticket({ $0 == .rampPreview }) {
+        driver.tell(.reply(ticket, .rampPreview(Sample.preview(Sample.version(4), Sample.standard))))
+      }
+      if name == "ramp-dry-run" { driver.press(.enter) }
+    case "abort": driver.press(.character("x"))
+    case "help": driver.press(.character("?"))
+    case "palette":
+      driver.press(.character(":"))
+      driver.type("ro")
+    case "feature": driver.press(.character("4"), .enter)
+    case "event": driver.press(.character("5"), .enter)
+    case "version":
+      driver.press(.character("2"), .enter)
+      if let ticket = driver.ticket({ $0 == .versionCard }) {
+        driver.tell(
+          .reply(
+            ticket,
+            .version(
+              VersionDetail(
+                registered: Sample.registered(2),
+                signature: Signature(
+                  inputs: [TensorSpec(name: "carrier", elementType: .text, shape: [nil, 1])],
+                  outputs: [
+                    TensorSpec(name: "probability", elementType: .float32, shape: [nil, 2])
+                  ]), card: "# Flight delay\n\nPredicts a late arrival.", hasReference: true,
+                damage: nil))))
+      }
+    case "diff": driver.press(.character("2"), .character("d"))
+    case "deploy": driver.press(.character("o"))
+    case "runbook":
+      driver.press(.character("6"), .enter)
+      if let ticket = driver.ticket({ $0 == .runbook(dryRun: true) }) {
+        driver.tell(
+          .reply(
+            ticket,
+            .runbookRun(
+              RunbookRunView(
+                name: "high-latency", endpoint: Sample.endpoint, dryRun: true,
+                steps: [
+                  .init(text: "p99 of the stable is normal", result: "pass", detail: "1.44 ms of 2.50 ms"),
+                  .init(text: "pause the rollout", result: "would do", detail: "@2 stays at 25%"),
+                ], outcome: "It would pause the rollout of flight-delay@2."))))
+      }
+    default: driver.press(.character("q"))
+    }
+  }
+
+  @Test func homeList() {
+    var snapshot = Sample.snapshot()
+    snapshot.endpoints = [
+      Sample.summary(), Sample.summary(Sample.name("fraud-score"), severity: .ok),
+      Sample.summary(Sample.name("churn"), severity: .bad),
+    ]
+    check(Driver(columns: 100, rows: 24, snapshot: snapshot), "home-100x24")
+  }
+
+  @Test func staleAndHeld() {
+    var driver = Driver(
+      columns: 120, rows: 40,
+      snapshot: Sample.snapshot(
+        rollout: Sample.rollout(phase: "held", cause: "errors: evidence 24 is over 20", worst: 24)))
+    driver.press(.character("3"))
+    driver.wait(7_000)
+    driver.tell(.tick)
+    if let ticket = driver.ticket({ $0 == .live }) {
+      driver.tell(.failed(ticket, NodeFailure(sentence: "no node answers at /run/sluice.sock")))
+    }
+    check(driver, "stale-held-120x40")
+  }
+
+  // MARK: Comparing
+
+  private func check(_ driver: Driver, _ name: String) {
+    let frame = render(driver.model)
+    let text = Golden.write(frame.buffer)
+    let path = Golden.folder + "/\(name).txt"
+    if getenv("SLUICE_UPDATE_GOLDENS") != nil {
+      Golden.save(text, to: path)
+      return
+    }
+    guard let expected = Golden.load(path) else {
+      Issue.record("no golden \(path): SLUICE_UPDATE_GOLDENS=1 swift test writes it")
+      return
+    }
+    if expected != text {
+      Issue.record("\(name) differs:\n\(Golden.difference(expected, text))")
+    }
+  }
+}
+
+/// Golden files: the characters of a screen, then the role and emphasis of every cell.
+enum Golden {
+  static let folder =
+    #filePath.split(separator: "/").dropLast(3).reduce("") { $0 + "/" + $1 }
+    + "/Fixtures/ConsoleScreens"
+
+  /// One letter for each role, in the order of the roles.
+  private static let letters = Array(".dtbBhPiksowxSTCrcaDI")
+
+  static func write(_ buffer: CellBuffer) -> String {
+    var text = buffer.text + "\n=== roles; capitals of emphasis: * bold, ~ other\n"
+    for y in 0..<buffer.height {
+      var line = ""
+      for x in 0..<buffer.width {
+        let cell = buffer[x, y]
+        line.append(cell == .blank ? " " : letters[Int(cell.role.rawValue)])
+      }
+      while line.last == " " { line.removeLast() }
+      var emphasis = ""
+      for x in 0..<buffer.width {
+        let e = buffer[x, y].emphasis
+        emphasis.append(e.isEmpty ? " " : e == .bold ? "*" : "~")
+      }
+      while emphasis.last == " " { emphasis.removeLast() }
+      text += line + "\n"
+      if !emphasis.isEmpty { text += "\u{21B3}" + emphasis + "\n" }
+    }
+    return text
+  }
+
+  static func load(_ path: String) -> String? {
+    guard let file = fopen(path, "r") else { return nil }
+    defer { fclose(file) }
+    var bytes: [UInt8] = []
+    var chunk = [UInt8](repeating: 0, count: 65_536)
+    while true {
+      let count = fread(&chunk, 1, chunk.count, file)
+      if count == 0 { break }
+      bytes += chunk[0..<count]
+    }
+    return String(decoding: bytes, as: UTF8.self)
+  }
+
+  static func save(_ text: String, to path: String) {
+    mkdir(folder, 0o755)
+    guard let file = fopen(path, "w") else {
+      Issue.record("cannot write \(path)")
+      return
+    }
+    defer { fclose(file) }
+    let bytes = Array(text.utf8)
+    fwrite(bytes, 1, bytes.count, file)
+  }
+
+  /// The lines that differ, the expected one first.
+  static func difference(_ expected: String, _ found: String) -> String {
+    let a = expected.split(separator: "\n", omittingEmptySubsequences: false)
+    let b = found.split(separator: "\n", omittingEmptySubsequences: false)
+    var lines: [String] = []
+    for index in 0..<max(a.count, b.count) where lines.count < 24 {
+      let (x, y) = (index < a.count ? a[index] : "", index < b.count ? b[index] : "")
+      if x != y {
+        lines.append("\(index + 1) expected \(x)")
+        lines.append("\(index + 1) found    \(y)")
+      }
+    }
+    return lines.joined(separator: "\n")
+  }
+}
