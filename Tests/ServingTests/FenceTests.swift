@@ -1,4 +1,5 @@
 import Core
+import Glibc
 import Synchronization
 import Testing
 
@@ -104,7 +105,7 @@ func onThread(_ body: @escaping @Sendable () -> Void) throws -> ServingThread {
         let worker = endpoint.makeWorker(seed: UInt64(number), tapCapacity: 2)
         var mine: [(ticket: UInt64, answeredBy: UInt16, outcome: Outcome)] = []
         var id: UInt64 = 0
-        while !stop.isSet, mine.count < 100_000 {
+        while !stop.isSet, mine.count < 2_000_000 {
           id += 1
           let answer = worker.send(nil, id: id)
           worker.taps.drain { record, _ in
@@ -121,12 +122,18 @@ func onThread(_ body: @escaping @Sendable () -> Void) throws -> ServingThread {
     let two = try Fixture.version(2)
     let away = try table.changed(
       to: Split(all: try Fixture.version(1)), stable: try Fixture.version(1))
-    for round in 0..<1_000 {
+    for round in 0..<600 {
       let fence = UInt64(endpoint.fence(two, target: round % 2 == 0 ? nil : try Fixture.version(3)))
       #expect(endpoint.isFenced(two))
       if round % 3 != 0 {
         try endpoint.publish(away, loaded: loaded, generation: 2 * round)
         try endpoint.publish(table, loaded: loaded, generation: 2 * round + 1)
+      }
+      // Stays closed until requests have come (publications and this test take a few tickets too).
+      var yields = 0
+      while endpoint.gate.ticketsTaken < Int(fence) + 20, yields < 10_000 {
+        sched_yield()
+        yields += 1
       }
       closed.append(fence...UInt64(endpoint.gate.enter().ticket))
       endpoint.unfence(two)
@@ -146,6 +153,19 @@ func onThread(_ body: @escaping @Sendable () -> Void) throws -> ServingThread {
       if interval < closed.count, closed[interval].contains(ticket) { late += 1 }
     }
     #expect(late == 0)
+    // The test says something only if requests came while the version was closed.
+    var filled = 0
+    interval = 0
+    var lastFilled = -1
+    for ticket in records.map(\.ticket).sorted() {
+      while interval < closed.count, closed[interval].upperBound < ticket { interval += 1 }
+      guard interval < closed.count else { break }
+      if closed[interval].contains(ticket), interval != lastFilled {
+        filled += 1
+        lastFilled = interval
+      }
+    }
+    #expect(filled > 450)
   }
 
   final class StopFlag: Sendable {
