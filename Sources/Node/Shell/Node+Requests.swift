@@ -55,7 +55,14 @@ extension Node {
     return NodeSnapshot(
       time: now, node: info(), endpoints: summaries, detail: detail, registry: registry,
       events: events, symptoms: symptoms,
-      runbooks: runbookViews(symptoms, endpoint: detail?.name, rows: rows), plans: library.plans)
+      runbooks: runbookViews(symptoms, endpoint: detail?.name, rows: rows), plans: plans())
+  }
+
+  /// The known plans, the profile's usual one first: a screen proposes that.
+  private func plans() -> [Plan] {
+    let usual = options.profile == "demo" ? "quick-ramp" : "standard-launch"
+    let all = library.plans
+    return all.filter { $0.name == usual } + all.filter { $0.name != usual }
   }
 
   private func runbookViews(
@@ -147,11 +154,11 @@ extension Node {
 
 /// What a plan will do, in sentences.
 enum RampWords {
-  /// One sentence a step, with the requests to expect at the present rate.
+  /// Each step in words, with the requests to expect at the present rate.
   static func steps(_ plan: Plan, requestsPerSecond: Double) -> [String] {
-    plan.steps.enumerated().map { index, step in
+    plan.steps.map { step in
       let expected = requestsPerSecond * step.hold.seconds * Double(step.weight) / 10_000
-      var parts = ["\(index + 1)  \(percentText(step.weight))"]
+      var parts = [percentText(step.weight)]
       if step.hold > .zero { parts.append("for \(step.hold)") }
       if expected >= 1 { parts.append("about \(decimal(expected, 0)) requests") }
       if step.minRequests > 0 { parts.append("at least \(step.minRequests)") }
