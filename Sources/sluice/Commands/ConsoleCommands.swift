@@ -1,11 +1,10 @@
-import Console
 import Core
 import Glibc
 import Node
 
 /// `sluice` itself, `attach`, `demo` and `serve`: the commands that live until they are stopped.
 enum ConsoleCommands {
-  static let all: [CommandDeclaration] = [demo, serve, attach]
+  static let all: [CommandDeclaration] = [demo, serve, attachment]
 
   static let root = CommandDeclaration(
     "", summary: "Opens the console on a state directory and serves from it",
@@ -13,46 +12,20 @@ enum ConsoleCommands {
       "When a node already runs there, the console attaches to it. When none does, the node runs "
         + "in this process; if the terminal is lost it serves on without a screen."
     ],
+    parameters: ConsoleScreen.parameters,
     examples: [
       ("sluice", "the console on the default state directory"),
-      ("sluice --state /srv/sluice", "on another one"),
+      ("sluice --state /srv/sluice --theme light", "on another one, in other colours"),
     ]
   ) { call in
-    try requireTerminal(call)
+    try ConsoleScreen.requireTerminal(call)
     let directory = call.stateDirectory
-    if NodeDoor.isNodeRunning(stateDirectory: directory) {
-      return try show(try NodeDoor.connect(stateDirectory: directory), call)
-    }
+    ConsoleScreen.prepareProcess(stateDirectory: directory)
+    if NodeDoor.isNodeRunning(stateDirectory: directory) { return try attach(call) }
     let signals = SignalWait.beforeThreads()
     let node = try Node.open(NodeOptions(stateDirectory: directory))
     defer { node.stop() }
-    return try operate(node, signals, call)
-  }
-
-  static let attach = CommandDeclaration(
-    "attach", summary: "Opens the console on a node that runs already",
-    examples: [("sluice attach --state /srv/sluice", "leaving the console leaves the node running")]
-  ) { call in
-    try requireTerminal(call)
-    return try show(try NodeDoor.connect(stateDirectory: call.stateDirectory), call)
-  }
-
-  /// A console without which nothing stops.
-  private static func show(_ client: any NodeClient, _ call: Invocation) throws -> ExitCode {
-    switch ConsoleApp(client: client, options: ConsoleOptions()).run() {
-    case .quit(stopNode: true):
-      let actor = ActorID.currentPerson()
-      guard case .ready = try client.send(.shutdown(actor: actor)) else { throw client.mismatch }
-    case .quit(stopNode: false), .detached, .terminalLost: break
-    }
-    return .done
-  }
-
-  /// A console over a node of this process, which serves on when the console has gone.
-  private static func operate(
-    _ node: Node, _ signals: SignalWait, _ call: Invocation
-  ) throws -> ExitCode {
-    switch ConsoleApp(client: node, options: ConsoleOptions()).run() {
+    switch try ConsoleScreen.show(node, inProcess: true, call) {
     case .quit: return .done
     case .detached:
       call.note(
@@ -64,14 +37,25 @@ enum ConsoleCommands {
     return .done
   }
 
-  private static func requireTerminal(_ call: Invocation) throws {
-    guard call.streams.outputIsTerminal, isatty(STDIN_FILENO) == 1 else {
-      throw NodeError(
-        .badInput, "the console needs a terminal: sluice status and sluice serve work without one")
+  static let attachment = CommandDeclaration(
+    "attach", summary: "Opens the console on a node that runs already",
+    parameters: ConsoleScreen.parameters,
+    examples: [("sluice attach --state /srv/sluice", "leaving the console leaves the node running")]
+  ) { call in
+    try ConsoleScreen.requireTerminal(call)
+    try call.requireStateDirectory()
+    ConsoleScreen.prepareProcess(stateDirectory: call.stateDirectory)
+    return try attach(call)
+  }
+
+  /// A console over a node of another process.
+  private static func attach(_ call: Invocation) throws -> ExitCode {
+    let client = try NodeDoor.connect(stateDirectory: call.stateDirectory)
+    if case .quit(stopNode: true) = try ConsoleScreen.show(client, inProcess: false, call) {
+      let request = NodeRequest.shutdown(actor: ActorID.currentPerson())
+      guard case .ready = try client.send(request) else { throw client.mismatch }
     }
-    guard !call.wantsJSON else {
-      throw InvalidValue("the console has no JSON: sluice status --json tells the same")
-    }
+    return .done
   }
 
   private static let replay = Option<String>(
@@ -148,7 +132,8 @@ enum ConsoleCommands {
         + "bad candidate that the guard takes off, rollbacks under load, a kill and a restart. "
         + "The exit code is 1 when something did not go as it should."
     ],
-    parameters: [headless, duration, speed, seed, rate, scenario, samples],
+    parameters: [headless, duration, speed, seed, rate, scenario, samples]
+      + ConsoleScreen.parameters,
     examples: [
       ("sluice demo", "to learn the console on"),
       ("sluice demo --headless --json", "the whole scenario, with its figures"),
@@ -161,15 +146,15 @@ enum ConsoleCommands {
     options.seed = call[seed]
     options.requestsPerSecond = call[rate]
     options.scenario = call[scenario]
-    options.json = call.wantsJSON
     options.stateDirectory = call[CommandSet.state]
     options.samples = call[samples]
     guard !options.headless else { return try runHeadless(options, call) }
-    try requireTerminal(call)
+    try ConsoleScreen.requireTerminal(call)
+    ConsoleScreen.prepareProcess(stateDirectory: call.stateDirectory)
     let node = try Demo.prepare(options)
-    defer { node.stop() }
+    defer { Demo.discard(node, options) }
     // The state is thrown away, so that nothing is left to serve when the console has gone.
-    _ = ConsoleApp(client: node, options: ConsoleOptions()).run()
+    _ = try ConsoleScreen.show(node, inProcess: true, call)
     return .done
   }
 
