@@ -27,14 +27,17 @@ enum ConsoleCommands {
     defer { node.stop() }
     switch try ConsoleScreen.show(node, inProcess: true, call) {
     case .quit: return .done
-    case .detached:
-      call.note(
-        "the node serves on; sluice attach opens the console again, "
-          + "Ctrl-C or kill \(getpid()) stops it")
-    case .terminalLost: break
+    case .detached, .terminalLost: serveOn(node, signals, call)
     }
-    ServeLoop.untilStopped(node, signals, call)
     return .done
+  }
+
+  /// The node of this process goes on without a screen.
+  private static func serveOn(_ node: Node, _ signals: SignalWait, _ call: Invocation) {
+    call.note(
+      "the node serves on: sluice attach --state \(printable(node.options.stateDirectory)) opens the "
+        + "console again, Ctrl-C or kill \(getpid()) stops it")
+    ServeLoop.untilStopped(node, signals, call)
   }
 
   static let attachment = CommandDeclaration(
@@ -79,8 +82,8 @@ enum ConsoleCommands {
   static let serve = CommandDeclaration(
     "serve", summary: "Runs a node without a screen until SIGTERM or Ctrl-C",
     discussion: [
-      "It finishes running requests, closes the journal and ends with 0. SIGHUP reads plans and "
-        + "runbooks again. `sluice attach` opens the console on it."
+      "It finishes running requests, closes the journal and ends with 0. SIGHUP reads the YAML files "
+        + "in plans/ and runbooks/ of the state directory again. `sluice attach` opens the console."
     ],
     parameters: [replay, endpoint, rate, speed, seed, scenario, profile],
     examples: [
@@ -151,10 +154,13 @@ enum ConsoleCommands {
     guard !options.headless else { return try runHeadless(options, call) }
     try ConsoleScreen.requireTerminal(call)
     ConsoleScreen.prepareProcess(stateDirectory: call.stateDirectory)
+    let signals = SignalWait.beforeThreads()
     let node = try Demo.prepare(options)
     defer { Demo.discard(node, options) }
-    // The state is thrown away, so that nothing is left to serve when the console has gone.
-    _ = try ConsoleScreen.show(node, inProcess: true, call)
+    // A lost terminal ends a demonstration: nobody would find its throw-away state again.
+    if case .detached = try ConsoleScreen.show(node, inProcess: true, call) {
+      serveOn(node, signals, call)
+    }
     return .done
   }
 

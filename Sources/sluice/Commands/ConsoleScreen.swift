@@ -31,8 +31,9 @@ enum ConsoleScreen {
     }
   }
 
-  /// Makes the process ready for a screen: a crash gives the terminal back and leaves its trace in
-  /// the log. Must come before any thread is started.
+  /// Makes the process ready for a screen, before any thread is started.
+  ///
+  /// A crash then gives the terminal back and leaves its trace in the log.
   static func prepareProcess(stateDirectory: String) {
     TerminalGuard.prepareProcess(crashLog: crashLog(stateDirectory))
   }

@@ -108,6 +108,30 @@ import Testing
     #expect(listed == "answers.csv\n")
   }
 
+  @Test func conformanceCasesAreCounted() throws {
+    let suite = folder.path + "/cases"
+    for path in ["", "/empty", "/empty/test_data_set_0", "/damaged", "/damaged/test_data_set_0"] {
+      mkdir(suite + path, 0o700)
+    }
+    #expect(try run("onnx", "check", suite, exits: 2).errors.contains("there is no test case"))
+    try writeBytes(
+      try readBytes("\(Self.sample)/models/flight-delay-1.onnx"), to: suite + "/empty/model.onnx")
+    try writeText("no model", to: suite + "/damaged/model.onnx")
+    let result = try run("onnx", "check", suite, exits: 1)
+    #expect(result.output.hasSuffix("\n0 passed, 2 failed, 0 skipped\n"), "\(result.output)")
+    #expect(try run("onnx", "check", suite, "--json", exits: 1).output.contains("\"failed\":2"))
+  }
+
+  @Test func themesAreCheckedByLine() throws {
+    let theme = folder.path + "/mine.yaml"
+    try writeText("name: mine\ninherits: dark\nbordr: red\n", to: theme)
+    #expect(try run("theme", "check", theme, exits: 1).output.contains("mine.yaml:3: unknown key"))
+    try writeText("name: mine\ninherits: dark\n", to: theme)
+    #expect(try run("theme", "check", theme).output == "mine: nothing is wrong\n")
+    try writeText("name: [", to: theme)
+    #expect(try run("theme", "check", theme, exits: 2).output.isEmpty)
+  }
+
   /// A node without a screen: commands go through its socket, SIGHUP reloads, SIGTERM ends it well.
   @Test func aNodeServesCommandsAndEndsOnSignals() throws {
     try importModels([1])
