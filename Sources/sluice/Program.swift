@@ -5,9 +5,6 @@ import Node
 /// The executable: reads the words, runs the command, maps every error to a sentence and a code.
 @main
 struct Program {
-  /// What `sluice version` says.
-  static let version = "0.1.0"
-
   static func main() {
     // A reader that goes away is an error of the write, not the end of the process.
     signal(SIGPIPE, SIG_IGN)

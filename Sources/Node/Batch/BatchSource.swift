@@ -18,6 +18,7 @@ extension BatchPredict {
     _ source: BatchSource, _ options: BatchOptions, to sink: ByteSink,
     tell: @escaping (BatchEvent) throws -> Void
   ) throws -> BatchReport {
-    try BatchPredict(try openBatchModel(source), options, to: sink, tell: tell).run()
+    let model = try CompiledBatchModel.open(source, maxRows: options.rowsPerBatch)
+    return try BatchPredict(model, options, to: sink, tell: tell).run()
   }
 }

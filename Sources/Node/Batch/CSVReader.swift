@@ -226,11 +226,15 @@ final class CSVReader: RowReader {
     }
     for field in fields {
       var name = ""
-      try withField(field, bytes) { (cell) throws(CellReader.Fault) in
-        guard CellReader.isUTF8(cell) else {
-          throw CellReader.Fault(message: "expected UTF-8 text, got other bytes")
+      do throws(CellReader.Fault) {
+        try withField(field, bytes) { (cell) throws(CellReader.Fault) in
+          guard CellReader.isUTF8(cell) else {
+            throw CellReader.Fault(message: "expected UTF-8 text, got other bytes")
+          }
+          name = String(decoding: cell, as: UTF8.self)
         }
-        name = String(decoding: cell, as: UTF8.self)
+      } catch {
+        throw NodeError(.badInput, "\(place): column \(names.count + 1): \(error.message)")
       }
       try add(column: name, place)
     }

@@ -18,7 +18,7 @@ struct RowLayout: Sendable {
   }
 
   let inputs: [Input]
-  /// By the names that columns and keys may have: `X`, and for wide inputs `X[0]`, `X[1]`, …
+  /// By the names that columns and keys may have: `X`, for wide inputs also `X[0]` and so on.
   let targets: [String: Target]
   /// How many rows the model takes at once when it takes a fixed number of them.
   let fixedRows: Int?

@@ -4,11 +4,11 @@ extension CommandSet {
     root: ConsoleCommands.root,
     groups: [
       ModelCommands.group, EndpointCommands.group, JournalCommands.group, RunbookCommands.group,
-
+      OnnxCommands.group, ThemeCommands.group,
     ],
     commands: ConsoleCommands.all + StatusCommands.all + ModelCommands.all + [
       PredictCommand.declaration
     ]
       + EndpointCommands.all + ControlCommands.all + JournalCommands.all + RunbookCommands.all
-      + SystemCommands.all)
+      + OnnxCommands.all + ThemeCommands.all + SystemCommands.all)
 }

@@ -20,6 +20,7 @@ struct HelpText: Sendable {
       set.commands.map { command in
         (command.path.joined(separator: " "), command.summary)
       })
+    lines += ["", "the console takes:"] + HelpText.options(set.root.options)
     lines += ["", "every command takes:"] + HelpText.options(CommandSet.everywhere)
     lines += ["", "exit codes:"]
     lines += HelpText.columns(HelpText.exitCodes.map { ("\($0.0)", $0.1) })

@@ -1,11 +1,10 @@
-import Console
 import Core
 import Glibc
 import Node
 
 /// `sluice` itself, `attach`, `demo` and `serve`: the commands that live until they are stopped.
 enum ConsoleCommands {
-  static let all: [CommandDeclaration] = [demo, serve, attach]
+  static let all: [CommandDeclaration] = [demo, serve, attachment]
 
   static let root = CommandDeclaration(
     "", summary: "Opens the console on a state directory and serves from it",
@@ -13,65 +12,53 @@ enum ConsoleCommands {
       "When a node already runs there, the console attaches to it. When none does, the node runs "
         + "in this process; if the terminal is lost it serves on without a screen."
     ],
+    parameters: ConsoleScreen.parameters,
     examples: [
       ("sluice", "the console on the default state directory"),
-      ("sluice --state /srv/sluice", "on another one"),
+      ("sluice --state /srv/sluice --theme light", "on another one, in other colours"),
     ]
   ) { call in
-    try requireTerminal(call)
+    try ConsoleScreen.requireTerminal(call)
     let directory = call.stateDirectory
-    if NodeDoor.isNodeRunning(stateDirectory: directory) {
-      return try show(try NodeDoor.connect(stateDirectory: directory), call)
-    }
+    ConsoleScreen.prepareProcess(stateDirectory: directory)
+    if NodeDoor.isNodeRunning(stateDirectory: directory) { return try attach(call) }
     let signals = SignalWait.beforeThreads()
     let node = try Node.open(NodeOptions(stateDirectory: directory))
     defer { node.stop() }
-    return try operate(node, signals, call)
+    switch try ConsoleScreen.show(node, inProcess: true, call) {
+    case .quit: return .done
+    case .detached, .terminalLost: serveOn(node, signals, call)
+    }
+    return .done
   }
 
-  static let attach = CommandDeclaration(
+  /// The node of this process goes on without a screen.
+  private static func serveOn(_ node: Node, _ signals: SignalWait, _ call: Invocation) {
+    call.note(
+      "the node serves on: sluice attach --state \(printable(node.options.stateDirectory)) opens the "
+        + "console again, Ctrl-C or kill \(getpid()) stops it")
+    ServeLoop.untilStopped(node, signals, call)
+  }
+
+  static let attachment = CommandDeclaration(
     "attach", summary: "Opens the console on a node that runs already",
+    parameters: ConsoleScreen.parameters,
     examples: [("sluice attach --state /srv/sluice", "leaving the console leaves the node running")]
   ) { call in
-    try requireTerminal(call)
-    return try show(try NodeDoor.connect(stateDirectory: call.stateDirectory), call)
+    try ConsoleScreen.requireTerminal(call)
+    try call.requireStateDirectory()
+    ConsoleScreen.prepareProcess(stateDirectory: call.stateDirectory)
+    return try attach(call)
   }
 
-  /// A console without which nothing stops.
-  private static func show(_ client: any NodeClient, _ call: Invocation) throws -> ExitCode {
-    switch ConsoleApp(client: client, options: ConsoleOptions()).run() {
-    case .quit(stopNode: true):
-      let actor = ActorID.currentPerson()
-      guard case .ready = try client.send(.shutdown(actor: actor)) else { throw client.mismatch }
-    case .quit(stopNode: false), .detached, .terminalLost: break
+  /// A console over a node of another process.
+  private static func attach(_ call: Invocation) throws -> ExitCode {
+    let client = try NodeDoor.connect(stateDirectory: call.stateDirectory)
+    if case .quit(stopNode: true) = try ConsoleScreen.show(client, inProcess: false, call) {
+      let request = NodeRequest.shutdown(actor: ActorID.currentPerson())
+      guard case .ready = try client.send(request) else { throw client.mismatch }
     }
     return .done
-  }
-
-  /// A console over a node of this process, which serves on when the console has gone.
-  private static func operate(
-    _ node: Node, _ signals: SignalWait, _ call: Invocation
-  ) throws -> ExitCode {
-    switch ConsoleApp(client: node, options: ConsoleOptions()).run() {
-    case .quit: return .done
-    case .detached:
-      call.note(
-        "the node serves on; sluice attach opens the console again, "
-          + "Ctrl-C or kill \(getpid()) stops it")
-    case .terminalLost: break
-    }
-    ServeLoop.untilStopped(node, signals, call)
-    return .done
-  }
-
-  private static func requireTerminal(_ call: Invocation) throws {
-    guard call.streams.outputIsTerminal, isatty(STDIN_FILENO) == 1 else {
-      throw NodeError(
-        .badInput, "the console needs a terminal: sluice status and sluice serve work without one")
-    }
-    guard !call.wantsJSON else {
-      throw InvalidValue("the console has no JSON: sluice status --json tells the same")
-    }
   }
 
   private static let replay = Option<String>(
@@ -95,8 +82,8 @@ enum ConsoleCommands {
   static let serve = CommandDeclaration(
     "serve", summary: "Runs a node without a screen until SIGTERM or Ctrl-C",
     discussion: [
-      "It finishes running requests, closes the journal and ends with 0. SIGHUP reads plans and "
-        + "runbooks again. `sluice attach` opens the console on it."
+      "It finishes running requests, closes the journal and ends with 0. SIGHUP reads the YAML files "
+        + "in plans/ and runbooks/ of the state directory again. `sluice attach` opens the console."
     ],
     parameters: [replay, endpoint, rate, speed, seed, scenario, profile],
     examples: [
@@ -148,7 +135,8 @@ enum ConsoleCommands {
         + "bad candidate that the guard takes off, rollbacks under load, a kill and a restart. "
         + "The exit code is 1 when something did not go as it should."
     ],
-    parameters: [headless, duration, speed, seed, rate, scenario, samples],
+    parameters: [headless, duration, speed, seed, rate, scenario, samples]
+      + ConsoleScreen.parameters,
     examples: [
       ("sluice demo", "to learn the console on"),
       ("sluice demo --headless --json", "the whole scenario, with its figures"),
@@ -161,15 +149,18 @@ enum ConsoleCommands {
     options.seed = call[seed]
     options.requestsPerSecond = call[rate]
     options.scenario = call[scenario]
-    options.json = call.wantsJSON
     options.stateDirectory = call[CommandSet.state]
     options.samples = call[samples]
     guard !options.headless else { return try runHeadless(options, call) }
-    try requireTerminal(call)
+    try ConsoleScreen.requireTerminal(call)
+    ConsoleScreen.prepareProcess(stateDirectory: call.stateDirectory)
+    let signals = SignalWait.beforeThreads()
     let node = try Demo.prepare(options)
-    defer { node.stop() }
-    // The state is thrown away, so that nothing is left to serve when the console has gone.
-    _ = ConsoleApp(client: node, options: ConsoleOptions()).run()
+    defer { Demo.discard(node, options) }
+    // A lost terminal ends a demonstration: nobody would find its throw-away state again.
+    if case .detached = try ConsoleScreen.show(node, inProcess: true, call) {
+      serveOn(node, signals, call)
+    }
     return .done
   }
 

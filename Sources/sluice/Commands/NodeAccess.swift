@@ -52,10 +52,12 @@ extension Invocation {
 
   /// Tells what was changed.
   func tell(_ outcome: Outcome) throws {
+    // A registration is about no endpoint and has no generation.
+    let generation = outcome.generation > 0 ? "generation \(outcome.generation), " : ""
     try tell(
       outcome,
-      text: "\(printable(outcome.summary, limit: 400)) "
-        + "(generation \(outcome.generation), journal \(outcome.sequence))\n")
+      text: "\(printable(outcome.summary, limit: 400)) (\(generation)journal \(outcome.sequence))\n"
+    )
   }
 }
 

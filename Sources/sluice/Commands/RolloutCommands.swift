@@ -43,7 +43,7 @@ extension ControlCommands {
   ) throws -> ExitCode {
     let request = NodeRequest.previewRamp(endpoint: name, version: candidate, plan: plan)
     guard case .rampPreview(let preview) = try client.send(request) else { throw client.mismatch }
-    var lines = [preview.summary] + preview.steps.enumerated().map { "  \($0 + 1). \($1)" }
+    var lines = [preview.summary] + preview.steps.map { "  \($0)" }
     if let refusal = preview.refusal { lines.append("it would be refused: \(refusal)") }
     try call.tell(
       preview, text: lines.map { printable($0, limit: 400) }.joined(separator: "\n") + "\n")

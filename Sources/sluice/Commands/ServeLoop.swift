@@ -17,12 +17,16 @@ struct SignalWait: Sendable {
     return SignalWait()
   }
 
-  /// Sleeps until one of them comes.
-  func next() -> Wish {
+  /// Sleeps until one of them comes, or for `milliseconds`; nil when none came.
+  func next(within milliseconds: Int) -> Wish? {
     var set = SignalWait.waited
-    var number: Int32 = 0
-    while sigwait(&set, &number) != 0 {}
-    return number == SIGHUP ? .reload : .stop
+    var limit = timespec(
+      tv_sec: milliseconds / 1_000, tv_nsec: milliseconds % 1_000 * 1_000_000)
+    switch sigtimedwait(&set, nil, &limit) {
+    case SIGHUP: return .reload
+    case let number where number > 0: return .stop
+    default: return nil
+    }
   }
 
   private static var waited: sigset_t {
@@ -35,16 +39,30 @@ struct SignalWait: Sendable {
 
 /// A node of this process that runs without a screen.
 enum ServeLoop {
-  /// Returns when the process is asked to stop; reloads when it is asked for that.
+  /// How often it is looked whether somebody asked the node itself to stop.
+  private static let lookMilliseconds = 200
+
+  /// Returns when the process or the node is asked to stop; reloads when it is asked for that.
   static func untilStopped(_ node: Node, _ signals: SignalWait, _ call: Invocation) {
-    while signals.next() == .reload {
-      do {
-        call.note("reloaded: \(try node.reload())")
-      } catch {
-        // A reload is all or nothing; the node serves on with what it had.
-        call.note("not reloaded: \(ErrorReport.message(of: error))")
+    while !node.shouldStop {
+      switch signals.next(within: lookMilliseconds) {
+      case nil: continue
+      case .stop:
+        call.note("stopping")
+        return
+      case .reload: reload(node, call)
       }
     }
-    call.note("stopping")
+    call.note("stopping: somebody asked the node to")
+  }
+
+  private static func reload(_ node: Node, _ call: Invocation) {
+    do {
+      try node.reload()
+      call.note("plans and runbooks were read again")
+    } catch {
+      // A reload is all or nothing; the node serves on with what it had.
+      call.note("nothing was reloaded: \(ErrorReport.message(of: error))")
+    }
   }
 }

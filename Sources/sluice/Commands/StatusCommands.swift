@@ -1,6 +1,5 @@
 import Console
 import Core
-import Glibc
 import Node
 
 /// `sluice status` and `sluice top --once`.
@@ -73,14 +72,11 @@ enum StatusCommands {
   private static let once = Flag("once", help: "prints one picture and ends")
   private static let shown = Option<Name>(
     "endpoint", .name.named("ENDPOINT"), help: "the endpoint shown in detail")
-  private static let width = Option<Int>(
-    "width", .integer(40...500), help: "columns (default: the terminal's, else 100)")
-
   static let top = CommandDeclaration(
     "top", summary: "Prints one picture of the live screen as text",
     discussion: ["It needs --once; the live screen is `sluice` itself, or `sluice attach`."],
-    parameters: [once, shown, width],
-    examples: [("sluice top --once --width 120", "for a log or a chat message")]
+    parameters: [once, shown],
+    examples: [("sluice top --once --endpoint flight-delay", "for a log or a chat message")]
   ) { call in
     guard call[once] else {
       throw InvalidValue("top needs --once; the live screen is sluice attach")
@@ -88,15 +84,7 @@ enum StatusCommands {
     let snapshot = try call.withNode {
       try $0.snapshot(SnapshotRequest(endpoint: call[shown], eventLimit: 10))
     }
-    let columns = call[width] ?? terminalColumns(call.streams.output.descriptor) ?? 100
-    try call.tell(snapshot, text: TopView.text(snapshot, width: columns))
+    try call.tell(snapshot, text: TopView.lines(snapshot).joined(separator: "\n") + "\n")
     return .done
-  }
-
-  /// How wide the terminal behind a descriptor is, nil when it is none.
-  private static func terminalColumns(_ descriptor: Int32) -> Int? {
-    var size = winsize()
-    guard ioctl(descriptor, UInt(TIOCGWINSZ), &size) == 0, size.ws_col >= 40 else { return nil }
-    return min(500, Int(size.ws_col))
   }
 }

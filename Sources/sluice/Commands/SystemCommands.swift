@@ -76,7 +76,7 @@ enum SystemCommands {
     "version", summary: "Shows the program's version",
     examples: [("sluice version --json", "for a script")]
   ) { call in
-    try call.tell(["version": Program.version], text: "sluice \(Program.version)\n")
+    try call.tell(["version": Product.version], text: "sluice \(Product.version)\n")
     return .done
   }
 }

@@ -1,0 +1,82 @@
+import Core
+import Inference
+import Storage
+
+/// A compiled model answering batches.
+final class CompiledBatchModel: BatchModel {
+  let signature: Signature
+
+  private let session: Session
+  /// Elements a row of each input.
+  private let widths: [Int]
+
+  /// Takes the memory for `maxRows` rows.
+  init(_ model: CompiledModel, maxRows: Int) throws {
+    signature = model.signature
+    widths = try RowLayout(model.signature).inputs.map(\.width)
+    session = model.makeSession(maxRows: maxRows)
+  }
+
+  /// Reads and compiles the model's file.
+  /// - Throws: a ``Failure``: no such file or artifact, damaged, or no model that can be run.
+  static func open(_ source: BatchSource, maxRows: Int) throws -> CompiledBatchModel {
+    let bytes: [UInt8]
+    let limitBytes = ModelLimits.standard.fileBytesMax
+    switch source {
+    case .file(let path): bytes = try TextFile.read(path, limitBytes: limitBytes)
+    case .stored(let digest, let directory):
+      let state = try StateDirectory(directory, create: false)
+      bytes = try ArtifactStore(state).read(digest, limitBytes: limitBytes)
+    }
+    let model: CompiledModel
+    do throws(InferenceError) {
+      model = try CompiledModel.compile(onnx: bytes)
+    } catch {
+      guard case .file(let path) = source else { throw error }
+      throw NodeError(.badInput, "\(printable(path)): \(error.message)")
+    }
+    return try CompiledBatchModel(model, maxRows: maxRows)
+  }
+
+  func answer(_ columns: [ColumnPointer], rows: Int) throws -> [BatchOutput] {
+    for (index, column) in columns.enumerated() {
+      try session.bind(input: index, to: column, elements: rows * widths[index])
+    }
+    try session.run(rows: rows)
+    return try signature.outputs.indices.map { try output($0, rows: rows) }
+  }
+
+  private func output(_ index: Int, rows: Int) throws -> BatchOutput {
+    let shape = session.shape(output: index)
+    guard shape.first == rows else {
+      throw NodeError(
+        .badInput,
+        "the model's output \"\(printable(signature.outputs[index].name))\" has the shape \(shape) "
+          + "for \(rows) rows: it is not one answer a row")
+    }
+    let width = shape.dropFirst().reduce(1, *)
+    return BatchOutput(values: try values(index), width: width)
+  }
+
+  private func values(_ index: Int) throws -> ColumnPointer {
+    func pointer<T>(_ values: UnsafeBufferPointer<T>) throws -> UnsafePointer<T> {
+      guard let base = values.baseAddress else {
+        throw NodeError(.system, "the model's output \(index) has no memory")
+      }
+      return base
+    }
+    switch session.elementType(output: index) {
+    case .float32: return .float32(try pointer(session.floats(output: index)))
+    case .float64: return .float64(try pointer(session.doubles(output: index)))
+    case .int64: return .int64(try pointer(session.int64s(output: index)))
+    case .int32: return .int32(try pointer(session.int32s(output: index)))
+    case .bool: return .bool(try pointer(session.bools(output: index)))
+    case .text: return .text(try pointer(session.texts(output: index)))
+    case let other:
+      throw NodeError(
+        .badInput,
+        "the model's output \"\(printable(signature.outputs[index].name))\" is \(other.rawValue), "
+          + "which cannot be written as text")
+    }
+  }
+}

@@ -1,0 +1,83 @@
+import Core
+import Inference
+import Node
+
+/// `sluice onnx …`.
+enum OnnxCommands {
+  static let group = CommandGroup(
+    name: "onnx", summary: "The inference engine against the ONNX standard")
+  static let all = [check]
+
+  private static let folders = Positional(
+    "folders", .folder, count: .oneOrMore, help: "folders with ONNX test cases, at any depth")
+  private static let listsAll = Flag("all", help: "lists the passed cases too")
+
+  /// What `onnx check --json` tells scripts.
+  private struct Report: Encodable {
+    struct Case: Encodable {
+      let name: String
+      /// `passed`, `failed` or `skipped`.
+      let outcome: String
+      let detail: String?
+      let `operator`: String?
+    }
+    var cases: [Case] = []
+    var passed = 0
+    var failed = 0
+    var skipped = 0
+  }
+
+  static let check = CommandDeclaration(
+    "onnx check", summary: "Runs ONNX test cases and compares the outputs",
+    discussion: [
+      "A case is a folder with model.onnx and test_data_set_*/input_*.pb and output_*.pb, as ONNX's "
+        + "own backend tests are. A case is skipped when the engine lacks an operator that it needs. "
+        + "The exit code is 1 when one failed."
+    ],
+    parameters: [folders, listsAll],
+    examples: [("sluice onnx check onnx/backend/test/data/node", "ends with the counts")]
+  ) { call in
+    var report = Report()
+    for folder in call[all: folders] {
+      let results = try OnnxConformance.run(directory: folder)
+      guard !results.isEmpty else {
+        throw NodeError(
+          .badInput,
+          "there is no test case in \(printable(folder)): a case is a folder with "
+            + "model.onnx and test_data_set_0")
+      }
+      for result in results {
+        let entry = add(result, of: folder, to: &report)
+        if call.wantsJSON || entry.outcome == "passed" && !call[listsAll] { continue }
+        let detail = entry.detail.map { ": \(printable($0, limit: 400))" } ?? ""
+        try call.streams.output.write("\(entry.outcome) \(printable(entry.name))\(detail)\n")
+      }
+    }
+    try call.tell(
+      report,
+      text: "\(report.passed) passed, \(report.failed) failed, \(report.skipped) skipped\n")
+    return report.failed == 0 ? .done : .notSo
+  }
+
+  private static func add(
+    _ result: OnnxConformance.CaseResult, of folder: String, to report: inout Report
+  ) -> Report.Case {
+    let name = result.name.isEmpty ? folder : "\(folder)/\(result.name)"
+    let entry: Report.Case
+    switch result.outcome {
+    case .passed:
+      report.passed += 1
+      entry = .init(name: name, outcome: "passed", detail: nil, operator: nil)
+    case .failed(let sentence):
+      report.failed += 1
+      entry = .init(name: name, outcome: "failed", detail: sentence, operator: nil)
+    case .skipped(let operatorName, let reason):
+      report.skipped += 1
+      entry = .init(
+        name: name, outcome: "skipped", detail: reason,
+        operator: operatorName.isEmpty ? nil : operatorName)
+    }
+    report.cases.append(entry)
+    return entry
+  }
+}
