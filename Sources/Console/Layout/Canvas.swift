@@ -173,6 +173,36 @@ struct Canvas {
     }
   }
 
+  /// Makes a blank of each wide character that something else was drawn over half of.
+  mutating func mendWideCharacters() {
+    let width = frame.buffer.width
+    let cells = frame.buffer.cells
+    var isHalfExpected = false
+    for (index, cell) in cells.enumerated() {
+      let x = index % width
+      let y = index / width
+      if x == 0 { isHalfExpected = false }
+      if isHalfExpected {
+        isHalfExpected = false
+        if cell.scalar == 0 { continue }
+        blank(x - 1, y)
+      } else if cell.scalar == 0 {
+        blank(x, y)
+        continue
+      }
+      // No character below is two cells wide.
+      guard cell.scalar >= 0x1100, let scalar = Unicode.Scalar(cell.scalar),
+        CellWidth.columns(of: scalar) == 2
+      else { continue }
+      if x + 1 < width { isHalfExpected = true } else { blank(x, y) }
+    }
+  }
+
+  private mutating func blank(_ x: Int, _ y: Int) {
+    frame.buffer[x, y].scalar = 0x20
+    frame.buffer[x, y].combining = 0
+  }
+
   /// Which lines of a list of `count` are shown in `rows` rows, so that `selected` is in view, near
   /// the middle where there is room on both sides.
   static func window(count: Int, rows: Int, selected: Int) -> Range<Int> {

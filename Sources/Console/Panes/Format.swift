@@ -74,7 +74,8 @@ enum Format {
 
   /// A span as a clock: `02:14`, `1:00:00`.
   static func countdown(_ span: TimeSpan) -> String {
-    let seconds = Int(max(0, (span.microseconds + 999_999) / 1_000_000))
+    let whole = max(0, span.microseconds) / 1_000_000
+    let seconds = Int(whole) + (max(0, span.microseconds) % 1_000_000 > 0 ? 1 : 0)
     let (minutes, rest) = (seconds / 60, seconds % 60)
     if minutes < 60 { return "\(padded(minutes, 2)):\(padded(rest, 2))" }
     return "\(minutes / 60):\(padded(minutes % 60, 2)):\(padded(rest, 2))"

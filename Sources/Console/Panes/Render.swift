@@ -20,6 +20,7 @@ public func render(_ model: ConsoleModel) -> Frame {
   for dialog in model.dialogs where !dialog.isLine {
     CardView.draw(dialog, model, on: &canvas)
   }
+  canvas.mendWideCharacters()
   return canvas.frame
 }
 
