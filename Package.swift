@@ -49,7 +49,8 @@ let package = Package(
       ]),
     module("Console", ["Core", "Control", "Documents", "Node", "CNcurses"]),
     .executableTarget(
-      name: "sluice", dependencies: ["Console", "Node"], swiftSettings: strict),
+      name: "sluice", dependencies: ["Core", "Control", "Inference", "Node", "Console"],
+      swiftSettings: strict),
 
     // Helpers of tests: a file system that fails and forgets on purpose, and a process to kill.
     .target(name: "CFaultVFS", dependencies: ["CSQLite"], path: "Tests/Support/CFaultVFS"),
@@ -68,6 +69,6 @@ let package = Package(
     tests("Documents", ["Documents"]),
     tests("Node", ["Node", "Control"]),
     tests("Console", ["Console", "Control"]),
-    tests("EndToEnd", ["Core"]),
+    tests("EndToEnd", ["Core", "Control", "Inference", "Node", "sluice", "CKernels"]),
   ]
 )
