@@ -24,7 +24,9 @@ protocol TerminalInput: AnyObject {
 extension InputSource: TerminalInput {}
 
 /// Runs a model: takes input, signals and answers, hands them to the reducer, carries out what it
-/// asks, draws. The only thread that touches the screen is the one that calls ``run()``.
+/// asks, draws.
+///
+/// The only thread that touches the screen is the one that calls ``run()``.
 final class ConsoleLoop {
   private(set) var model: ConsoleModel
   private let screen: any TerminalScreen

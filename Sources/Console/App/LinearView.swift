@@ -2,6 +2,7 @@ import Core
 import Node
 
 /// The console as lines that are only ever added to: for screen readers, simple terminals and logs.
+///
 /// It says what changed since it last spoke, and reads one command a line.
 struct LinearView: Sendable {
   private var flash: ConsoleModel.Flash?

@@ -2,8 +2,10 @@ import Control
 import Core
 import Node
 
-/// Everything the console knows and shows, as a value. ``update(_:_:at:)`` makes the next one,
-/// ``render(_:)`` draws it; neither looks at a clock, a file or a terminal.
+/// Everything the console knows and shows, as a value.
+///
+/// ``update(_:_:at:)`` makes the next one, ``render(_:)`` draws it; neither looks at a clock, a
+/// file or a terminal.
 public struct ConsoleModel: Sendable {
   /// What was settled at the start.
   public internal(set) var settings: ConsoleSettings

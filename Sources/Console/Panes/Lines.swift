@@ -9,7 +9,9 @@ enum HeaderLine {
     let isProd = model.isProduction
     var spans = [
       Span(" sluice ", .header, .bold),
-      Span(" \(printable(model.profile, limit: 12).uppercased()) ", isProd ? .headerProd : .header, .bold),
+      Span(
+        " \(printable(model.profile, limit: 12).uppercased()) ", isProd ? .headerProd : .header,
+        .bold),
     ]
     let place =
       model.atHome
@@ -73,7 +75,7 @@ enum HeaderLine {
     parts.append(Format.bytes(node.residentBytes))
     while !parts.isEmpty {
       let text = parts.joined(separator: "   ")
-      let width = SafeText.columns(of: text)
+      let width = Canvas.columns(of: text)
       if left + 3 + width + 2 <= right {
         canvas.put(text, x: left + 3, y: y, node.durable ? .header : .bad, limit: width)
         return
@@ -93,7 +95,9 @@ enum TabLine {
       let used = canvas.put(
         text, x: x, y: rect.y, isOn ? .selection : .hint, isOn ? .bold : [],
         limit: rect.x + rect.width - x)
-      canvas.frame.hits.add(Rect(x: x, y: rect.y, width: used, height: 1), .key(.character(Character("\(pane.rawValue)"))))
+      canvas.frame.hits.add(
+        Rect(x: x, y: rect.y, width: used, height: 1),
+        .key(.character(Character("\(pane.rawValue)"))))
       x += used
     }
   }
@@ -106,7 +110,7 @@ enum MessageLine {
       let label = " /"
       canvas.put(label, x: rect.x, y: rect.y, .hintKey, .bold)
       canvas.put(line.field.text, x: rect.x + 2, y: rect.y, .input, limit: rect.width - 3)
-      let ahead = SafeText.columns(of: String(line.field.text.prefix(line.field.cursor)))
+      let ahead = Canvas.columns(of: String(line.field.text.prefix(line.field.cursor)))
       canvas.frame.cursor = CursorPlace(
         x: min(rect.x + rect.width - 1, rect.x + 2 + ahead), y: rect.y)
       return
@@ -183,7 +187,9 @@ enum HintLine {
   private static func spans(_ action: Action, _ model: ConsoleModel) -> [Span] {
     let spec = action.spec
     let key = spec.keys.first.map(KeyText.of) ?? ":"
-    guard model.obstacle(to: action) == nil else { return [Span("\(key) \(name(action, model))", .dim)] }
+    guard model.obstacle(to: action) == nil else {
+      return [Span("\(key) \(name(action, model))", .dim)]
+    }
     if action == .rollBack {
       return [Span("R", .danger, .bold), Span(" ROLLBACK", .danger)]
     }
@@ -268,7 +274,10 @@ enum SmallScreen {
     }
     if model.rows > 1 {
       canvas.put(
-        [Span("R", .danger, .bold), Span(" ROLLBACK  ", .danger), Span("q", .hintKey), Span(" quit")],
+        [
+          Span("R", .danger, .bold), Span(" ROLLBACK  ", .danger), Span("q", .hintKey),
+          Span(" quit"),
+        ],
         x: 0, y: model.rows - 1, limit: model.columns)
       canvas.frame.hits.add(
         Rect(x: 0, y: model.rows - 1, width: 10, height: 1), .action(.rollBack))

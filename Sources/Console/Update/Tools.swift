@@ -21,7 +21,8 @@ extension ConsoleModel {
       look.hasMouse.toggle()
       say(
         look.hasMouse
-          ? "The mouse works in the console" : "The mouse is the terminal's: it selects text; m turns back",
+          ? "The mouse works in the console"
+          : "The mouse is the terminal's: it selects text; m turns back",
         .dim)
       return [.setMouse(look.hasMouse)]
     case .readOnly:

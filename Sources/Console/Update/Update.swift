@@ -2,8 +2,9 @@ import Control
 import Core
 import Node
 
-/// The console after a message, and what its surroundings are asked to do. Pure: equal arguments
-/// give equal results.
+/// The console after a message, and what its surroundings are asked to do.
+///
+/// Pure: equal arguments give equal results.
 public func update(
   _ model: ConsoleModel, _ message: Message, at moment: Moment
 ) -> (ConsoleModel, [Effect]) {

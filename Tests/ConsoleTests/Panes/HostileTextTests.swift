@@ -38,7 +38,8 @@ import Testing
         name: text, title: text, symptom: text, proposed: true, steps: [text, text], lastRun: text)
     ]
     s.plans = [
-      Plan(name: text, summary: text, steps: Sample.standard.steps, metrics: Sample.standard.metrics)
+      Plan(
+        name: text, summary: text, steps: Sample.standard.steps, metrics: Sample.standard.metrics)
     ]
     s.detail?.versions = Sample.rows.map { row in
       var row = row
