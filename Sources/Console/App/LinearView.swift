@@ -34,7 +34,7 @@ struct LinearView: Sendable {
     }
     if model.flash != flash {
       flash = model.flash
-      if let flash, !(flash.sentence.hasSuffix("…")) { lines.append(flash.sentence) }
+      if let flash, !(flash.sentence.hasSuffix("...")) { lines.append(flash.sentence) }
     }
     let card = LinearView.cardLines(model)
     if card != self.card {

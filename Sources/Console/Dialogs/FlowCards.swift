@@ -140,7 +140,7 @@ extension RampCard {
     if let failure {
       return [CardLine("The node could not say what it would do: \(failure)", .bad)]
     }
-    guard let preview else { return [CardLine("Working out what it would do …", .dim)] }
+    guard let preview else { return [CardLine("Working out what it would do...", .dim)] }
     var lines: [CardLine] = []
     if let refusal = preview.refusal {
       lines.append(CardLine("\(canvas.glyph(.bad)) It would be refused: \(refusal)", .bad, .bold))
@@ -239,7 +239,7 @@ extension RunbookCard {
       return content
     }
     guard let run, !isRunning else {
-      content.lines = [CardLine(isRunning ? "Running …" : "Working out what it would do …", .dim)]
+      content.lines = [CardLine(isRunning ? "Running …" : "Working out what it would do...", .dim)]
       content.buttons = [.init("Esc", "close", .key(.escape))]
       return content
     }

@@ -18,7 +18,9 @@ extension VersionPicker {
         CardLine(
           [
             Span(isOn ? "> " : "  ", .title, .bold),
-            Span(SafeText.fitted(version.description, to: width), .text, isOn ? .bold : []),
+            Span(
+              SafeText.fitted(version.description, to: width, ellipsis: canvas.glyphs.ellipsis),
+              .text, isOn ? .bold : []),
             Span("  \(SafeText.fitted(age, to: 5))", .dim), Span(known?.summary ?? "", .dim),
           ], hit: .entry(index), isSelected: isOn))
     }
@@ -80,7 +82,7 @@ extension HelpSheet {
       content.lines.append(
         CardLine(
           [
-            Span(SafeText.fitted("  " + spec.keyText, to: 14), .hintKey, .bold),
+            Span(SafeText.fitted("  " + spec.keyText, to: 16), .hintKey, .bold),
             Span(SafeText.fitted(spec.name, to: 16, ellipsis: canvas.glyphs.ellipsis), .text),
             Span(spec.explanation, .dim),
           ], hit: .entry(index), isSelected: index == selected))
@@ -122,8 +124,14 @@ enum FeatureCard {
   /// Draws it; false when there is no such feature in the picture.
   static func draw(_ name: String, _ model: ConsoleModel, on canvas: inout Canvas) -> Bool {
     guard let drift = model.detail?.drift,
-      let feature = drift.features.first(where: { $0.name == name })
+      var feature = drift.features.first(where: { $0.name == name })
     else { return false }
+    // A frozen picture has no histograms; the live one, asked for with them, does.
+    if feature.bins.isEmpty, let live = model.liveDetail?.drift, live.version == drift.version,
+      let newest = live.features.first(where: { $0.name == name })
+    {
+      feature.bins = newest.bins
+    }
     let columns = canvas.frame.buffer.width
     let rows = canvas.frame.buffer.height
     let width = min(columns - (columns > 70 ? 4 : 0), 110)
@@ -186,7 +194,7 @@ enum FeatureCard {
   ) {
     guard rect.height > 0 else { return }
     guard !feature.bins.isEmpty else {
-      canvas.put("Fetching the histogram …", x: rect.x, y: rect.y, .dim, limit: rect.width)
+      canvas.put("Fetching the histogram...", x: rect.x, y: rect.y, .dim, limit: rect.width)
       return
     }
     OverlayHistogram(

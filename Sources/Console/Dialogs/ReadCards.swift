@@ -23,7 +23,7 @@ extension VersionCard {
     } else if let detail {
       content.lines += lines(detail, model, canvas)
     } else {
-      content.lines.append(CardLine("Reading the card …", .dim))
+      content.lines.append(CardLine("Reading the card...", .dim))
     }
     content.buttons = [
       .init("Up/Down", "scroll", .key(.down)), .init("y", "copy name", .key(.character("y"))),

@@ -113,8 +113,13 @@ extension ConsoleModel {
 
   /// What the panes draw.
   var shown: NodeSnapshot? { feed.shown }
-  /// The shown endpoint, as it is drawn.
-  var detail: EndpointDetail? { shown?.detail }
+  /// The shown endpoint, as it is drawn; nil while its picture is on its way.
+  var detail: EndpointDetail? {
+    guard let detail = shown?.detail, endpoint == nil || detail.name == endpoint else {
+      return nil
+    }
+    return detail
+  }
   /// The shown endpoint, as it is now; what actions look at.
   var liveDetail: EndpointDetail? {
     guard let detail = feed.live?.detail, endpoint == nil || detail.name == endpoint else {

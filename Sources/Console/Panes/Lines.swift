@@ -10,12 +10,12 @@ enum HeaderLine {
     var spans = [
       Span(" sluice ", .header, .bold),
       Span(
-        " \(printable(model.profile, limit: 12).uppercased()) ", isProd ? .headerProd : .header,
+        " \(printable(model.profile).prefix(12).uppercased()) ", isProd ? .headerProd : .header,
         .bold),
     ]
     let place =
       model.atHome
-      ? "\(model.shown?.endpoints.count ?? 0) endpoints" : model.endpoint?.text ?? "…"
+      ? "\(model.shown?.endpoints.count ?? 0) endpoints" : model.endpoint?.text ?? "..."
     spans.append(Span(" \(place)  ", .header, .bold))
     spans.append(stateSpan(model, canvas))
     spans.append(Span("  \(model.look.isReadOnly ? "READ-ONLY" : "RW")", .header))

@@ -33,7 +33,7 @@ extension ConsoleModel {
     case .theme: changeTheme(argument)
     case .verifyJournal:
       let ticket = ticket(.journalCheck)
-      say("Checking the journal …", .dim)
+      say("Checking the journal...", .dim)
       return [.send(ticket, .verifyJournal, .orders)]
     case .quit: return startQuit()
     case .suspend: return suspend()

@@ -79,7 +79,7 @@ extension ConsoleModel {
     let ticket = ticket(.order(what: what))
     asked[ticket.number] = card
     pending.append(ticket)
-    say("\(what) …", .dim)
+    say("\(what)...", .dim)
     return [.send(ticket, .perform(order), order.command.isUrgent ? .urgent : .orders)]
   }
 
