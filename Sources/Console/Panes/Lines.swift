@@ -23,6 +23,9 @@ enum HeaderLine {
     let right = rightSpans(model, rect.width, canvas)
     let rightWidth = Canvas.columns(of: right)
     let left = canvas.put(spans, x: rect.x, y: rect.y, limit: max(0, rect.width - rightWidth - 1))
+    let clockWidth = right.last.map { Canvas.columns(of: $0.text) } ?? 0
+    canvas.frame.buffer.fill(
+      Rect(x: rect.x + rect.width - clockWidth, y: rect.y, width: clockWidth, height: 1))
     canvas.put(right, x: rect.x + rect.width - rightWidth, y: rect.y, limit: rightWidth)
     drawNode(model, from: rect.x + left, to: rect.x + rect.width - rightWidth, rect.y, on: &canvas)
   }
@@ -59,7 +62,8 @@ enum HeaderLine {
     // A view that stands still has a clock that stands still.
     let time = model.isFrozen ? model.feed.frozen?.time ?? model.moment.wall : model.moment.wall
     let text = width >= 110 ? model.dayAndClock(time) : model.clock(time)
-    spans.append(Span(" \(text) ", .header))
+    // Outside the band's background: a second's change costs half the bytes then.
+    spans.append(Span(" \(text) ", .dim))
     return spans
   }
 
@@ -228,11 +232,18 @@ enum HintLine {
 
 /// The bar of time: where in it one is, and what happened when.
 enum TimeLine {
+  /// Where the bar begins: it moves by whole columns, so that it stands still in between.
+  private static func start(before end: Timestamp, span: Int, columns: Int) -> Timestamp {
+    let column = Int64(span) * 1_000_000 / Int64(max(1, columns))
+    let snapped = (end.microseconds / column + 1) * column
+    return Timestamp(microseconds: snapped) + .seconds(-span)
+  }
+
   static func draw(_ model: ConsoleModel, in rect: Rect, on canvas: inout Canvas) {
     guard let shown = model.shown, let live = model.feed.live else { return }
     let end = model.isFrozen ? shown.time : live.time
     let span = max(3 * model.look.windowSeconds, 900)
-    let start = end + .seconds(-span)
+    let start = TimeLine.start(before: end, span: span, columns: rect.width)
     let left = " \(String(model.clock(start).prefix(5))) "
     let right = model.feed.pastAt == nil ? " now " : " \(String(model.clock(end).prefix(5))) "
     let used = canvas.put(left, x: rect.x, y: rect.y, .dim)
