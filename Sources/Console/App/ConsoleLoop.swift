@@ -24,7 +24,9 @@ protocol TerminalInput: AnyObject {
 extension InputSource: TerminalInput {}
 
 /// Runs a model: takes input, signals and answers, hands them to the reducer, carries out what it
-/// asks, draws. The only thread that touches the screen is the one that calls ``run()``.
+/// asks, draws.
+///
+/// The only thread that touches the screen is the one that calls ``run()``.
 final class ConsoleLoop {
   private(set) var model: ConsoleModel
   private let screen: any TerminalScreen
@@ -35,6 +37,7 @@ final class ConsoleLoop {
   private var exit: ConsoleExit?
   private var lastTick: Int64
   private var isSkipped = false
+  private var drawn: Passing?
 
   init(
     model: ConsoleModel, screen: any TerminalScreen, input: any TerminalInput,
@@ -57,23 +60,39 @@ final class ConsoleLoop {
     while true {
       let deadline = lastTick + Int64(model.tickMilliseconds) * 1000
       let batch = input.next(deadlineMicros: deadline, untilWritable: isSkipped)
-      take(batch)
+      let isMoved = take(batch)
       if let exit { return exit }
-      draw()
+      if isMoved || isSkipped || passing != drawn { draw() }
     }
   }
 
-  private func take(_ batch: InputBatch) {
+  /// What a tick alone can change on the screen.
+  private struct Passing: Equatable {
+    let second: Int64
+    let staleSeconds: Int?
+    let hasFlash: Bool
+  }
+
+  private var passing: Passing {
+    Passing(
+      second: model.moment.wall.microseconds / 1_000_000,
+      staleSeconds: model.staleMilliseconds.map { $0 / 1000 }, hasFlash: model.flash != nil)
+  }
+
+  /// Hands on what came; false when it was nothing but time going by.
+  private func take(_ batch: InputBatch) -> Bool {
     if batch.isWritable { screen.flush() }
     for event in batch.events { take(event) }
     for signal in batch.signals { take(signal) }
-    for message in requests.mailbox.take() { deliver(message) }
+    let messages = requests.mailbox.take()
+    for message in messages { deliver(message) }
     let now = clock()
     if now >= lastTick + Int64(model.tickMilliseconds) * 1000 {
       lastTick = now
       deliver(.tick)
     }
     if batch.isHungUp && exit == nil { exit = .terminalLost }
+    return !messages.isEmpty || !batch.events.isEmpty || !batch.signals.isEmpty
   }
 
   private func take(_ event: InputEvent) {
@@ -122,6 +141,7 @@ final class ConsoleLoop {
 
   private func draw() {
     let frame = render(model)
+    drawn = passing
     isSkipped = screen.draw(frame.buffer, theme: model.theme, cursor: frame.cursor) == .skipped
   }
 }

@@ -2,6 +2,7 @@ import Core
 import Node
 
 /// The console as lines that are only ever added to: for screen readers, simple terminals and logs.
+///
 /// It says what changed since it last spoke, and reads one command a line.
 struct LinearView: Sendable {
   private var flash: ConsoleModel.Flash?
@@ -33,7 +34,7 @@ struct LinearView: Sendable {
     }
     if model.flash != flash {
       flash = model.flash
-      if let flash, !(flash.sentence.hasSuffix("…")) { lines.append(flash.sentence) }
+      if let flash, !(flash.sentence.hasSuffix("...")) { lines.append(flash.sentence) }
     }
     let card = LinearView.cardLines(model)
     if card != self.card {

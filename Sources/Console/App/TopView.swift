@@ -45,7 +45,10 @@ public enum TopView {
 
   private static func endpoints(_ snapshot: NodeSnapshot) -> [[String]] {
     var rows = [
-      ["ENDPOINT", "STATUS", "STABLE", "CANDIDATE", "WT%", "REQ/S", "P99 MS", "ERR%", "STATE", "ROLLOUT"]
+      [
+        "ENDPOINT", "STATUS", "STABLE", "CANDIDATE", "WT%", "REQ/S", "P99 MS", "ERR%", "STATE",
+        "ROLLOUT",
+      ]
     ]
     for line in snapshot.endpoints {
       rows.append([
@@ -61,7 +64,9 @@ public enum TopView {
   }
 
   private static func detail(_ detail: EndpointDetail) -> [String] {
-    var lines = ["", "\(detail.name)  \(printable(detail.status))  generation \(detail.generation)"]
+    var lines = [
+      "", "\(detail.name)  \(printable(detail.status))  generation \(detail.generation)",
+    ]
     var rows = [
       ["VERSION", "STATE", "WT%", "REQ/S", "P50 MS", "P99 MS", "ERR%", "WRONG%", "PSI", "SUMMARY"]
     ]
@@ -118,7 +123,9 @@ public enum TopView {
       rows.map { SafeText.columns(of: $0[column]) }.max() ?? 0
     }
     let isNumber = (0..<count).map { column in
-      rows.dropFirst().allSatisfy { $0[column] == Format.none || $0[column].first?.isNumber == true }
+      rows.dropFirst().allSatisfy {
+        $0[column] == Format.none || $0[column].first?.isNumber == true
+      }
         && rows.count > 1
     }
     return rows.map { row in

@@ -126,7 +126,9 @@ enum CardView {
       let row = y + offset
       canvas.put(line.spans, x: x, y: row, limit: width)
       if line.isSelected { canvas.highlight(x: x, y: row, width: width) }
-      if let hit = line.hit { canvas.frame.hits.add(Rect(x: x, y: row, width: width, height: 1), hit) }
+      if let hit = line.hit {
+        canvas.frame.hits.add(Rect(x: x, y: row, width: width, height: 1), hit)
+      }
     }
     if window.lowerBound > 0 {
       canvas.putRight(String(canvas.glyphs.sortUp), end: x + width + 1, y: y, .dim)
@@ -146,9 +148,9 @@ enum CardView {
     canvas.frame.buffer.fill(Rect(x: x + used, y: y, width: room, height: 1), Cell(role: .input))
     // The end of a long text is what is being typed.
     let before = String(field.text.prefix(field.cursor))
-    let skip = max(0, SafeText.columns(of: before) - room + 1)
+    let skip = max(0, Canvas.columns(of: before) - room + 1)
     canvas.put(String(field.text.dropFirst(skip)), x: x + used, y: y, .input, limit: room)
-    let ahead = SafeText.columns(of: String(before.dropFirst(skip)))
+    let ahead = Canvas.columns(of: String(before.dropFirst(skip)))
     canvas.frame.cursor = CursorPlace(x: x + used + min(ahead, room - 1), y: y)
   }
 
@@ -156,13 +158,13 @@ enum CardView {
   /// columns.
   static func wrapped(_ line: CardLine, _ width: Int) -> [CardLine] {
     guard line.spans.count == 1, let span = line.spans.first, width > 0,
-      SafeText.columns(of: span.text) > width
+      Canvas.columns(of: span.text) > width
     else { return [line] }
     var result: [CardLine] = []
     var current = ""
     for word in printable(span.text, limit: 4000).split(separator: " ") {
       let joined = current.isEmpty ? String(word) : "\(current) \(word)"
-      if SafeText.columns(of: joined) <= width || current.isEmpty {
+      if Canvas.columns(of: joined) <= width || current.isEmpty {
         current = joined
       } else {
         result.append(CardLine(current, span.role, span.emphasis))

@@ -10,14 +10,15 @@ extension RollbackCard {
     let arrow = canvas.glyphs.arrow
     let new = Split(all: target)
     let versions = Set(preview.from.versions + [target]).sorted(by: >)
-    let nameWidth = versions.map { SafeText.columns(of: $0.description) }.max() ?? 0
+    let nameWidth = versions.map { Canvas.columns(of: $0.description) }.max() ?? 0
     for version in versions {
       let before = percentText(preview.from.weight(of: version))
       let after = percentText(new.weight(of: version))
       let isTarget = version == target
       content.lines.append(
         CardLine([
-          Span(SafeText.fitted(version.description, to: nameWidth), isTarget ? .stable : .bad, .bold),
+          Span(
+            SafeText.fitted(version.description, to: nameWidth), isTarget ? .stable : .bad, .bold),
           Span("  \(SafeText.fitted(before, to: 6))", .dim),
           Span("\(arrow) ", .dim),
           Span(SafeText.fitted(after, to: 6), .text, .bold),
@@ -37,7 +38,9 @@ extension RollbackCard {
           CardLine(
             [
               Span("[\(index + 1)] ", .hintKey, .bold),
-              Span(version.description, index == chosen ? .stable : .text, index == chosen ? .bold : []),
+              Span(
+                version.description, index == chosen ? .stable : .text, index == chosen ? .bold : []
+              ),
               Span(index == chosen ? "  chosen" : "", .dim),
             ], hit: .entry(index)))
       }
@@ -137,7 +140,7 @@ extension RampCard {
     if let failure {
       return [CardLine("The node could not say what it would do: \(failure)", .bad)]
     }
-    guard let preview else { return [CardLine("Working out what it would do …", .dim)] }
+    guard let preview else { return [CardLine("Working out what it would do...", .dim)] }
     var lines: [CardLine] = []
     if let refusal = preview.refusal {
       lines.append(CardLine("\(canvas.glyph(.bad)) It would be refused: \(refusal)", .bad, .bold))
@@ -186,11 +189,15 @@ extension ConfirmCard {
     case .typed(let expected):
       content.lines += [.blank, CardLine("Type \(expected) to confirm.", .warn)]
       content.field = (">", field)
-      content.buttons = [.init("Enter", "confirm", .key(.enter)), .init("Esc", "cancel", .key(.escape))]
+      content.buttons = [
+        .init("Enter", "confirm", .key(.enter)), .init("Esc", "cancel", .key(.escape)),
+      ]
     case .reason:
       content.lines += [.blank, CardLine("Give a reason; it is recorded in the journal.", .warn)]
       content.field = ("reason", field)
-      content.buttons = [.init("Enter", "confirm", .key(.enter)), .init("Esc", "cancel", .key(.escape))]
+      content.buttons = [
+        .init("Enter", "confirm", .key(.enter)), .init("Esc", "cancel", .key(.escape)),
+      ]
     case nil:
       content.buttons = [
         .init("y", verb, .key(.character("y")), role: .danger),
@@ -232,7 +239,7 @@ extension RunbookCard {
       return content
     }
     guard let run, !isRunning else {
-      content.lines = [CardLine(isRunning ? "Running …" : "Working out what it would do …", .dim)]
+      content.lines = [CardLine(isRunning ? "Running …" : "Working out what it would do...", .dim)]
       content.buttons = [.init("Esc", "close", .key(.escape))]
       return content
     }

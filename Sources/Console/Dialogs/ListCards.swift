@@ -8,7 +8,7 @@ extension VersionPicker {
       title: purpose == .deploy ? "Deploy on \(endpoint)" : "Unload from \(endpoint)")
     content.width = 76
     let versions = model.pickable(for: purpose)
-    let width = min(32, versions.map { SafeText.columns(of: $0.description) }.max() ?? 8)
+    let width = min(32, versions.map { Canvas.columns(of: $0.description) }.max() ?? 8)
     for (index, version) in versions.enumerated() {
       let isOn = version == selected || (index == 0 && !versions.contains { $0 == selected })
       let known = model.feed.live?.registry.first { $0.version == version }
@@ -18,7 +18,9 @@ extension VersionPicker {
         CardLine(
           [
             Span(isOn ? "> " : "  ", .title, .bold),
-            Span(SafeText.fitted(version.description, to: width), .text, isOn ? .bold : []),
+            Span(
+              SafeText.fitted(version.description, to: width, ellipsis: canvas.glyphs.ellipsis),
+              .text, isOn ? .bold : []),
             Span("  \(SafeText.fitted(age, to: 5))", .dim), Span(known?.summary ?? "", .dim),
           ], hit: .entry(index), isSelected: isOn))
     }
@@ -40,12 +42,14 @@ extension Palette {
       let spec = entry.action.spec
       let isOn = index == selected
       let obstacle = model.obstacle(to: entry.action)
-      let text = entry.argument == nil && !spec.argument.placeholder.isEmpty
+      let text =
+        entry.argument == nil && !spec.argument.placeholder.isEmpty
         ? "\(spec.word) \(spec.argument.placeholder)" : entry.text
       content.lines.append(
         CardLine(
           [
-            Span(SafeText.fitted(text, to: 26, ellipsis: canvas.glyphs.ellipsis),
+            Span(
+              SafeText.fitted(text, to: 26, ellipsis: canvas.glyphs.ellipsis),
               obstacle == nil ? .text : .dim, isOn ? .bold : []),
             Span(SafeText.fitted(spec.keys.first.map(KeyText.of) ?? "", to: 7), .hintKey),
             Span(obstacle ?? spec.explanation, .dim),
@@ -78,7 +82,7 @@ extension HelpSheet {
       content.lines.append(
         CardLine(
           [
-            Span(SafeText.fitted("  " + spec.keyText, to: 14), .hintKey, .bold),
+            Span(SafeText.fitted("  " + spec.keyText, to: 16), .hintKey, .bold),
             Span(SafeText.fitted(spec.name, to: 16, ellipsis: canvas.glyphs.ellipsis), .text),
             Span(spec.explanation, .dim),
           ], hit: .entry(index), isSelected: index == selected))
@@ -120,8 +124,14 @@ enum FeatureCard {
   /// Draws it; false when there is no such feature in the picture.
   static func draw(_ name: String, _ model: ConsoleModel, on canvas: inout Canvas) -> Bool {
     guard let drift = model.detail?.drift,
-      let feature = drift.features.first(where: { $0.name == name })
+      var feature = drift.features.first(where: { $0.name == name })
     else { return false }
+    // A frozen picture has no histograms; the live one, asked for with them, does.
+    if feature.bins.isEmpty, let live = model.liveDetail?.drift, live.version == drift.version,
+      let newest = live.features.first(where: { $0.name == name })
+    {
+      feature.bins = newest.bins
+    }
     let columns = canvas.frame.buffer.width
     let rows = canvas.frame.buffer.height
     let width = min(columns - (columns > 70 ? 4 : 0), 110)
@@ -162,10 +172,14 @@ enum FeatureCard {
     canvas.put(
       [
         Span("missing ", .dim),
-        Span("\(Format.share(feature.missingReference)) % \(canvas.glyphs.arrow) \(Format.share(feature.missingCurrent)) %"),
+        Span(
+          "\(Format.share(feature.missingReference)) % \(canvas.glyphs.arrow) \(Format.share(feature.missingCurrent)) %"
+        ),
         Span(feature.kind == "categorical" ? "   unseen " : "", .dim),
         Span(feature.kind == "categorical" ? "\(Format.share(feature.unseen)) %" : ""),
-        Span("   \(Format.count(drift.rows)) rows now, \(Format.count(drift.referenceRows)) in the reference", .dim),
+        Span(
+          "   \(Format.count(drift.rows)) rows now, \(Format.count(drift.referenceRows)) in the reference",
+          .dim),
       ], x: rect.x, y: rect.y + 1, limit: rect.width)
     canvas.put(
       [
@@ -180,7 +194,7 @@ enum FeatureCard {
   ) {
     guard rect.height > 0 else { return }
     guard !feature.bins.isEmpty else {
-      canvas.put("Fetching the histogram …", x: rect.x, y: rect.y, .dim, limit: rect.width)
+      canvas.put("Fetching the histogram...", x: rect.x, y: rect.y, .dim, limit: rect.width)
       return
     }
     OverlayHistogram(
@@ -196,11 +210,15 @@ enum FeatureCard {
         ? rect.width / feature.bins.count * feature.bins.count : rect.width
       canvas.putRight(last.label, end: rect.x + used, y: y, .axis, limit: rect.width / 2 - 1)
     }
-    if let worst = feature.bins.max(by: { $0.contribution < $1.contribution }), worst.contribution > 0 {
+    if let worst = feature.bins.max(by: { $0.contribution < $1.contribution }),
+      worst.contribution > 0
+    {
       canvas.put(
         [
           Span("most from ", .dim), Span(worst.label, .text, .bold),
-          Span("  \(Format.share(worst.reference)) % \(canvas.glyphs.arrow) \(Format.share(worst.current)) %", .text),
+          Span(
+            "  \(Format.share(worst.reference)) % \(canvas.glyphs.arrow) \(Format.share(worst.current)) %",
+            .text),
         ], x: rect.x, y: y + 1, limit: rect.width)
     }
   }

@@ -23,7 +23,7 @@ extension VersionCard {
     } else if let detail {
       content.lines += lines(detail, model, canvas)
     } else {
-      content.lines.append(CardLine("Reading the card …", .dim))
+      content.lines.append(CardLine("Reading the card...", .dim))
     }
     content.buttons = [
       .init("Up/Down", "scroll", .key(.down)), .init("y", "copy name", .key(.character("y"))),
@@ -48,7 +48,9 @@ extension VersionCard {
     }
     lines.append(
       CardLine(
-        detail.hasReference ? "It has a training reference for drift." : "It has no training reference: no drift is shown for it.",
+        detail.hasReference
+          ? "It has a training reference for drift."
+          : "It has no training reference: no drift is shown for it.",
         .dim))
     if !known.metrics.isEmpty {
       lines.append(.blank)
@@ -115,7 +117,8 @@ enum DiffCard {
       add(name, Format.fixed(x, 3), Format.fixed(y, 3), delta: ratio(x, y))
     }
     content.lines.append(.blank)
-    add("size", known[0].map { Format.bytes($0.bytes) } ?? Format.none,
+    add(
+      "size", known[0].map { Format.bytes($0.bytes) } ?? Format.none,
       known[1].map { Format.bytes($0.bytes) } ?? Format.none)
     add("digest", rows[0]?.digest.short ?? Format.none, rows[1]?.digest.short ?? Format.none)
     content.buttons = [.init("Esc", "close", .key(.escape))]
@@ -123,7 +126,7 @@ enum DiffCard {
   }
 
   private static func right(_ text: String) -> String {
-    let width = SafeText.columns(of: text)
+    let width = Canvas.columns(of: text)
     return String(repeating: " ", count: max(1, 15 - width)) + text
   }
 
@@ -146,7 +149,8 @@ enum EventCard {
     guard let line = model.eventLines.first(where: { $0.key == key }) else { return nil }
     var content = CardContent(title: "\(line.kind)  \(model.dayAndClock(line.time))")
     content.width = 76
-    content.lines.append(CardLine(line.summary, line.severity == .ok ? .text : line.severity.role, .bold))
+    content.lines.append(
+      CardLine(line.summary, line.severity == .ok ? .text : line.severity.role, .bold))
     content.lines.append(.blank)
     func add(_ label: String, _ text: String?) {
       guard let text, !text.isEmpty else { return }
@@ -158,7 +162,9 @@ enum EventCard {
     add("generation", line.generation.map(String.init))
     add("reason", line.reason)
     if let command = line.commandLine {
-      content.lines += [.blank, CardLine("The same from a command line:", .dim), CardLine(command, .title)]
+      content.lines += [
+        .blank, CardLine("The same from a command line:", .dim), CardLine(command, .title),
+      ]
     }
     content.buttons = [
       .init("y", line.commandLine == nil ? "copy" : "copy command", .key(.character("y"))),
@@ -177,7 +183,8 @@ enum JournalCard {
       content.lines = [CardLine("\(canvas.glyph(.bad)) The chain is broken: \(fault)", .bad, .bold)]
     } else {
       content.lines = [
-        CardLine("\(canvas.glyph(.ok)) The chain of \(Format.count(check.events)) events holds.", .ok)
+        CardLine(
+          "\(canvas.glyph(.ok)) The chain of \(Format.count(check.events)) events holds.", .ok)
       ]
     }
     if let head = check.head { content.lines.append(CardLine("head \(head)", .dim)) }

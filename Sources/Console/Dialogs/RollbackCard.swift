@@ -2,8 +2,9 @@ import Control
 import Core
 import Node
 
-/// What `R` would do, bound to one endpoint in one generation. `y` executes it, digits choose an
-/// older target.
+/// What `R` would do, bound to one endpoint in one generation.
+///
+/// `y` executes it, digits choose an older target.
 struct RollbackCard: Sendable {
   let endpoint: Name
   /// What the node says a rollback would do now.
@@ -49,7 +50,8 @@ struct RollbackCard: Sendable {
     let old = preview.generation
     preview = newest
     chosen = targets.firstIndex(of: kept) ?? 0
-    askAgain("The endpoint changed (generation \(old) to \(newest.generation)): look again", at: moment)
+    askAgain(
+      "The endpoint changed (generation \(old) to \(newest.generation)): look again", at: moment)
   }
 
   /// Begins the guard anew and says why.

@@ -33,12 +33,34 @@ struct Canvas {
   ) -> Int {
     let room = min(limit, frame.buffer.width - x)
     guard room > 0 else { return 0 }
-    guard SafeText.columns(of: text) > room else {
-      return frame.buffer.put(text, x: x, y: y, role: role, emphasis: emphasis, limit: room)
-    }
+    if let used = putASCII(text, x: x, y: y, role, emphasis, room: room) { return used }
+    // Text from outside may be very long: no more of it is looked at than can be shown.
+    let harmless = String(SafeText.scalars(of: text, columns: room + 1))
+    let isCut = SafeText.columns(of: harmless) > room
     return frame.buffer.put(
-      SafeText.fitted(text, to: room, ellipsis: glyphs.ellipsis), x: x, y: y, role: role,
-      emphasis: emphasis, limit: room)
+      isCut ? SafeText.fitted(harmless, to: room, ellipsis: glyphs.ellipsis) : harmless, x: x, y: y,
+      role: role, emphasis: emphasis, limit: room)
+  }
+
+  /// The quick way for text of printable ASCII that fits, which most is; nil for any other.
+  private mutating func putASCII(
+    _ text: String, x: Int, y: Int, _ role: Role, _ emphasis: Emphasis, room: Int
+  ) -> Int? {
+    let bytes = text.utf8
+    guard bytes.count <= room, bytes.allSatisfy({ $0 >= 0x20 && $0 < 0x7F }) else { return nil }
+    var column = x
+    for byte in bytes {
+      frame.buffer[column, y] = Cell(scalar: UInt32(byte), role: role, emphasis: emphasis)
+      column += 1
+    }
+    return bytes.count
+  }
+
+  /// Columns of a text, the quick way where it is ASCII.
+  static func columns(of text: String) -> Int {
+    let bytes = text.utf8
+    return bytes.allSatisfy { $0 >= 0x20 && $0 < 0x7F }
+      ? min(bytes.count, SafeText.columnsMax) : SafeText.columns(of: text)
   }
 
   /// Writes text so that it ends before column `end`.
@@ -46,7 +68,7 @@ struct Canvas {
     _ text: String, end: Int, y: Int, _ role: Role = .text, _ emphasis: Emphasis = [],
     limit: Int = .max
   ) {
-    let width = min(limit, SafeText.columns(of: text))
+    let width = min(limit, Canvas.columns(of: text))
     put(text, x: end - width, y: y, role, emphasis, limit: width)
   }
 
@@ -62,7 +84,7 @@ struct Canvas {
   }
 
   static func columns(of spans: [Span]) -> Int {
-    spans.reduce(0) { $0 + SafeText.columns(of: $1.text) }
+    spans.reduce(0) { $0 + columns(of: $1.text) }
   }
 
   /// A run of the horizontal line.
@@ -111,7 +133,7 @@ struct Canvas {
   mutating func buttons(_ list: [Button], x: Int, y: Int, limit: Int) -> Int {
     var used = 0
     for button in list {
-      let width = SafeText.columns(of: button.key) + SafeText.columns(of: button.label) + 3
+      let width = Canvas.columns(of: button.key) + Canvas.columns(of: button.label) + 3
       guard used + width <= limit else { break }
       let start = x + used
       put(

@@ -184,7 +184,9 @@ struct ScreenLayout: Sendable, Hashable {
   }
 
   /// Parts of `total` with their least sizes, what is left over given out by growth; when there is
-  /// not even room for the least, the last parts lose it. The sum is `total`.
+  /// not even room for the least, the last parts lose it.
+  ///
+  /// The sum is `total`.
   static func distribute(_ total: Int, least: [Int], growth: [Int]) -> [Int] {
     var parts: [Int] = []
     var left = max(0, total)

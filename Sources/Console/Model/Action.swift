@@ -1,5 +1,7 @@
-/// Everything a person can do in the console. Keys, mouse, hints, the palette, the help and the key
-/// reference all come from this one list (see ``ActionSpec/all``).
+/// Everything a person can do in the console.
+///
+/// Keys, mouse, hints, the palette, the help and the key reference all come from this one list (see
+/// ``ActionSpec/all``).
 public enum Action: String, Sendable, Hashable, CaseIterable {
   // Move.
   case paneTraffic, paneVersions, paneCanary, paneDrift, paneEvents, paneRunbooks

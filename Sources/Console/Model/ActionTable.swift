@@ -62,7 +62,8 @@ extension ActionSpec {
       "Versions: turns the order round."),
     ActionSpec(
       .freeze, .look, [.character(" ")], "freeze", "Freeze",
-      "Stands the view still while the node goes on, and lets it go again.", synonyms: ["pause view"]),
+      "Stands the view still while the node goes on, and lets it go again.",
+      synonyms: ["pause view"]),
     ActionSpec(
       .scrubBack, .look, [.character("[")], "back-in-time", "Earlier",
       "Shows the charts as they stood half a window earlier."),
@@ -115,7 +116,8 @@ extension ActionSpec {
       synonyms: ["split"]),
     ActionSpec(
       .pauseResume, .act, [.character("p")], "pause", "Pause/resume",
-      "Holds the rollout at its weight, or lets it go on.", risk: .safe, synonyms: ["resume", "hold"]),
+      "Holds the rollout at its weight, or lets it go on.", risk: .safe,
+      synonyms: ["resume", "hold"]),
     ActionSpec(
       .abort, .act, [.character("x")], "abort", "Abort",
       "Ends the rollout and gives all traffic back.", risk: .safe, synonyms: ["cancel", "stop"]),

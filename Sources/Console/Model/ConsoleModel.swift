@@ -2,8 +2,10 @@ import Control
 import Core
 import Node
 
-/// Everything the console knows and shows, as a value. ``update(_:_:at:)`` makes the next one,
-/// ``render(_:)`` draws it; neither looks at a clock, a file or a terminal.
+/// Everything the console knows and shows, as a value.
+///
+/// ``update(_:_:at:)`` makes the next one, ``render(_:)`` draws it; neither looks at a clock, a
+/// file or a terminal.
 public struct ConsoleModel: Sendable {
   /// What was settled at the start.
   public internal(set) var settings: ConsoleSettings
@@ -111,8 +113,13 @@ extension ConsoleModel {
 
   /// What the panes draw.
   var shown: NodeSnapshot? { feed.shown }
-  /// The shown endpoint, as it is drawn.
-  var detail: EndpointDetail? { shown?.detail }
+  /// The shown endpoint, as it is drawn; nil while its picture is on its way.
+  var detail: EndpointDetail? {
+    guard let detail = shown?.detail, endpoint == nil || detail.name == endpoint else {
+      return nil
+    }
+    return detail
+  }
   /// The shown endpoint, as it is now; what actions look at.
   var liveDetail: EndpointDetail? {
     guard let detail = feed.live?.detail, endpoint == nil || detail.name == endpoint else {

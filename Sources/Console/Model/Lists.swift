@@ -6,8 +6,8 @@ extension ConsoleModel {
   func filter(for pane: PaneID) -> String { look.filters[pane] ?? "" }
 
   /// Whether `text` contains `filter`, letter case aside.
-  static func matches(_ text: String, _ filter: String) -> Bool {
-    filter.isEmpty || text.lowercased().contains(filter.lowercased())
+  static func matches(_ text: @autoclosure () -> String, _ filter: String) -> Bool {
+    filter.isEmpty || text().lowercased().contains(filter.lowercased())
   }
 
   /// The home list.
@@ -55,15 +55,18 @@ extension ConsoleModel {
     return (detail?.drift?.features ?? []).filter { Self.matches($0.name, filter) }
   }
 
-  /// The events, newest first; this console's own notes stand among the journal's rows. While the
-  /// view stands still, its notes do too.
+  /// The events, newest first; this console's own notes stand among the journal's rows.
+  ///
+  /// While the view stands still, its notes do too.
   var eventLines: [EventLine] {
     let filter = filter(for: .events)
     let end = feed.frozen?.time ?? feed.pastAt
     var lines = (shown?.events ?? []).map(EventLine.init)
     lines += notes.filter { note in end.map { note.time <= $0 } ?? true }.map(EventLine.init)
-    return lines.filter { Self.matches($0.searchText, filter) }
-      .enumerated()
+    lines = lines.filter { Self.matches($0.searchText, filter) }
+    let isOrdered = zip(lines, lines.dropFirst()).allSatisfy { $0.time >= $1.time }
+    guard !isOrdered else { return lines }
+    return lines.enumerated()
       .sorted { a, b in
         a.element.time != b.element.time
           ? a.element.time > b.element.time : a.offset < b.offset

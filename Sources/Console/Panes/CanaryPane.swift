@@ -87,7 +87,7 @@ enum CanaryPane {
     // The plan's order, so that lines do not jump; where not all fit, those with most evidence.
     let floor = evidence.map(\.eValue).sorted(by: >).prefix(shownEvidence).last ?? 0
     let shown = evidence.filter { $0.eValue >= floor }.prefix(shownEvidence)
-    let countWidth = evidence.map { SafeText.columns(of: countText($0)) }.max() ?? 0
+    let countWidth = evidence.map { Canvas.columns(of: countText($0)) }.max() ?? 0
     for item in shown {
       drawEvidence(item, countWidth, rect, y, on: &canvas)
       y += 1
@@ -104,7 +104,7 @@ enum CanaryPane {
     let dragged = model.draggedWeight
     let weight = dragged ?? rollout.candidateWeight
     let names = [rollout.candidate, rollout.fallback].map(model.label)
-    let nameWidth = min(20, names.map { SafeText.columns(of: $0) }.max() ?? 2)
+    let nameWidth = min(20, names.map { Canvas.columns(of: $0) }.max() ?? 2)
     let emphasis: Emphasis = dragged == nil ? .bold : [.bold, .reverse]
     if twoBars {
       let width = rect.width - nameWidth - 8
@@ -127,10 +127,12 @@ enum CanaryPane {
     let left = "\(names[0]) \(percentText(weight)) "
     let right = " \(percentText(Split.whole - weight)) \(names[1])"
     let used = canvas.put(left, x: rect.x, y: y, .candidate, emphasis, limit: rect.width)
-    let width = rect.width - used - SafeText.columns(of: right)
+    let width = rect.width - used - Canvas.columns(of: right)
     guard width > 3 else { return }
     SplitBar(
-      parts: [.init(role: .candidate, weight: weight), .init(role: .stable, weight: Split.whole - weight)],
+      parts: [
+        .init(role: .candidate, weight: weight), .init(role: .stable, weight: Split.whole - weight),
+      ],
       glyphs: canvas.glyphs.charts
     ).draw(into: &canvas.frame.buffer, x: rect.x + used, y: y, width: width)
     canvas.put(right, x: rect.x + used + width, y: y, .stable, .bold)
@@ -167,7 +169,9 @@ enum CanaryPane {
     var spans: [Span] = []
     for (index, item) in plan.steps.enumerated() where index >= from {
       let text = Format.weight(item.weight)
-      if index > from { spans.append(Span(index == step || index == step + 1 ? line : " \(line) ", .dim)) }
+      if index > from {
+        spans.append(Span(index == step || index == step + 1 ? line : " \(line) ", .dim))
+      }
       if index == step {
         spans.append(Span(index > from ? "[\(text)]" : "[\(text)]", .candidate, .bold))
       } else {
@@ -280,10 +284,11 @@ enum CanaryPane {
     var y = rect.y
     let shares = (detail.split?.shares ?? []).sorted { $0.weight > $1.weight }
     if shares.isEmpty {
-      canvas.put("Nothing is deployed: o deploys a version", x: rect.x, y: y, .dim, limit: rect.width)
+      canvas.put(
+        "Nothing is deployed: o deploys a version", x: rect.x, y: y, .dim, limit: rect.width)
       y += 1
     }
-    let nameWidth = min(24, shares.map { SafeText.columns(of: model.label($0.version)) }.max() ?? 2)
+    let nameWidth = min(24, shares.map { Canvas.columns(of: model.label($0.version)) }.max() ?? 2)
     for share in shares.prefix(max(1, rect.height - 2)) where y < rect.y + rect.height {
       let role = model.role(of: share.version)
       let width = rect.width - nameWidth - 8

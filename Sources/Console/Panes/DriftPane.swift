@@ -2,7 +2,9 @@ import Core
 import Node
 
 /// Pane 4: how far each feature and output of a version is from its training reference, worst
-/// first. Quiet when nothing drifts.
+/// first.
+///
+/// Quiet when nothing drifts.
 enum DriftPane {
   /// What PSI fills a bar; beyond it the bar stays full.
   static let barTop = 0.5
@@ -32,14 +34,17 @@ enum DriftPane {
     let rows = inside.height - top - (footer ? 1 : 0)
     let selected = model.selectedFeature?.name
     let index = lines.firstIndex { $0.name == selected } ?? 0
-    for (offset, line) in Canvas.window(count: lines.count, rows: rows, selected: index).enumerated() {
+    for (offset, line) in Canvas.window(count: lines.count, rows: rows, selected: index)
+      .enumerated()
+    {
       let feature = lines[line]
       drawRow(
         feature, columns, isSelected: model.focus == .drift && feature.name == selected,
         isEnough: drift.enough, inside, inside.y + top + offset, on: &canvas)
     }
     if lines.isEmpty && !filter.isEmpty {
-      canvas.put("Nothing matches /\(filter)", x: inside.x, y: inside.y + top, .dim, limit: inside.width)
+      canvas.put(
+        "Nothing matches /\(filter)", x: inside.x, y: inside.y + top, .dim, limit: inside.width)
     }
     if footer { drawFooter(drift, inside, on: &canvas) }
   }
@@ -49,7 +54,9 @@ enum DriftPane {
     let worst = drift.features.map(\.severity).max() ?? .ok
     guard worst != .ok else { return [Span("quiet", .dim)] }
     let count = drift.features.count { $0.severity == worst }
-    return [Span("\(canvas.glyph(worst.role)) \(count) of \(drift.features.count)", worst.role, .bold)]
+    return [
+      Span("\(canvas.glyph(worst.role)) \(count) of \(drift.features.count)", worst.role, .bold)
+    ]
   }
 
   /// What there is room for beside name and PSI.
@@ -61,7 +68,7 @@ enum DriftPane {
     let hasNumbers: Bool
 
     init(_ width: Int, _ lines: [DriftView.Feature]) {
-      let longest = lines.map { SafeText.columns(of: DriftPane.title($0)) }.max() ?? 8
+      let longest = lines.map { Canvas.columns(of: DriftPane.title($0)) }.max() ?? 8
       name = max(8, min(longest, width / 3))
       // name, blank, PSI (5), blank, bar, blank, mark and word (7)
       var left = width - name - 1 - 5 - 1 - 1 - 7
@@ -106,7 +113,8 @@ enum DriftPane {
       isQuiet ? [] : .bold, limit: columns.name)
     if isSelected { canvas.highlight(x: rect.x, y: y, width: columns.name) }
     var x = rect.x + columns.name + 1
-    canvas.putRight(Format.distance(feature.psi), end: x + 5, y: y, isQuiet ? .text : role, limit: 5)
+    canvas.putRight(
+      Format.distance(feature.psi), end: x + 5, y: y, isQuiet ? .text : role, limit: 5)
     x += 6
     if columns.bar > 0 {
       Gauge(
@@ -132,7 +140,8 @@ enum DriftPane {
     canvas.put(
       isEnough ? canvas.mark(role) : "", x: min(x, rect.x + rect.width - 7), y: y,
       isQuiet ? .dim : role, isQuiet ? [] : .bold, limit: 7)
-    canvas.frame.hits.add(Rect(x: rect.x, y: y, width: rect.width, height: 1), .feature(feature.name))
+    canvas.frame.hits.add(
+      Rect(x: rect.x, y: y, width: rect.width, height: 1), .feature(feature.name))
   }
 
   /// The Kolmogorov-Smirnov distance as `0.04-0.06`.

@@ -38,8 +38,10 @@ enum EventsPane {
     let tail: Int
 
     init(_ width: Int, _ lines: [EventLine]) {
-      actor = max(5, min(10, lines.prefix(50).map { SafeText.columns(of: $0.actor) }.max() ?? 5))
-      kind = width >= 70 ? max(5, min(12, lines.prefix(50).map { SafeText.columns(of: $0.kind) }.max() ?? 5)) : 0
+      actor = max(5, min(10, lines.prefix(50).map { Canvas.columns(of: $0.actor) }.max() ?? 5))
+      kind =
+        width >= 70
+        ? max(5, min(12, lines.prefix(50).map { Canvas.columns(of: $0.kind) }.max() ?? 5)) : 0
       tail = width >= 70 ? 9 : 0
     }
   }
@@ -65,7 +67,8 @@ enum EventsPane {
     if let reason = line.reason, !reason.isEmpty { spans.append(Span("  \"\(reason)\"", .dim)) }
     canvas.put(spans, x: x, y: y, limit: end - x - (columns.tail > 0 ? 1 : 0))
     if columns.tail > 0, let generation = line.generation {
-      canvas.putRight("gen \(generation)", end: rect.x + rect.width, y: y, .dim, limit: columns.tail)
+      canvas.putRight(
+        "gen \(generation)", end: rect.x + rect.width, y: y, .dim, limit: columns.tail)
     }
     if isSelected { canvas.highlight(x: rect.x, y: y, width: rect.width) }
     canvas.frame.hits.add(Rect(x: rect.x, y: y, width: rect.width, height: 1), .event(line.key))
@@ -79,7 +82,8 @@ enum RunbooksPane {
     let proposed = lines.count(where: \.proposed)
     let right =
       proposed > 0
-      ? [Span("\(canvas.glyph(.warn)) \(proposed) proposed", .warn, .bold)] : [Span("\(lines.count)", .dim)]
+      ? [Span("\(canvas.glyph(.warn)) \(proposed) proposed", .warn, .bold)]
+      : [Span("\(lines.count)", .dim)]
     let inside = canvas.pane(.runbooks, rect, right: right, isFocused: model.focus == .runbooks)
     guard inside.height > 0 else { return }
     guard !lines.isEmpty else {
@@ -91,9 +95,12 @@ enum RunbooksPane {
     let selected = model.selectedRunbook
     let index = lines.firstIndex { $0.name == selected?.name } ?? 0
     let steps = selected?.steps ?? []
-    let footer = inside.height - lines.count >= 3 ? min(steps.count, inside.height - lines.count - 1) : 0
+    let footer =
+      inside.height - lines.count >= 3 ? min(steps.count, inside.height - lines.count - 1) : 0
     let rows = inside.height - (footer > 0 ? footer + 1 : 0)
-    for (offset, number) in Canvas.window(count: lines.count, rows: rows, selected: index).enumerated() {
+    for (offset, number) in Canvas.window(count: lines.count, rows: rows, selected: index)
+      .enumerated()
+    {
       let line = lines[number]
       drawLine(
         line, model, isSelected: model.focus == .runbooks && line.name == selected?.name, inside,
@@ -113,7 +120,7 @@ enum RunbooksPane {
     canvas.put(
       line.proposed ? canvas.glyph(.warn) : " ", x: rect.x, y: y, .warn, .bold, limit: 1)
     let last = line.lastRun ?? ""
-    let lastWidth = last.isEmpty ? 0 : min(SafeText.columns(of: last), rect.width / 2)
+    let lastWidth = last.isEmpty ? 0 : min(Canvas.columns(of: last), rect.width / 2)
     let used = canvas.put(
       line.title, x: rect.x + 2, y: y, line.proposed ? .text : .dim, line.proposed ? .bold : [],
       limit: rect.width - 2)

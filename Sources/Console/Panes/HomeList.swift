@@ -7,7 +7,9 @@ enum HomeList {
     canvas.frame.buffer.box(rect, glyphs: canvas.glyphs, role: .borderFocus)
     let total = model.shown?.endpoints.count ?? 0
     let filter = model.look.homeFilter
-    let title = filter.isEmpty ? " Endpoints \(total) " : " Endpoints \(model.endpointLines.count) of \(total)  /\(filter) "
+    let title =
+      filter.isEmpty
+      ? " Endpoints \(total) " : " Endpoints \(model.endpointLines.count) of \(total)  /\(filter) "
     canvas.put(title, x: rect.x + 2, y: rect.y, .title, .bold, limit: rect.width - 4)
     let inside = Rect(
       x: rect.x + 2, y: rect.y + 1, width: rect.width - 4, height: rect.height - 2)
@@ -43,7 +45,7 @@ enum HomeList {
     let hasVersions: Bool
 
     init(_ width: Int, _ lines: [EndpointSummary]) {
-      let longest = lines.map { SafeText.columns(of: $0.name.text) }.max() ?? 8
+      let longest = lines.map { Canvas.columns(of: $0.name.text) }.max() ?? 8
       hasVersions = width >= 74
       hasRollout = width >= 92
       let others = 2 + 9 + 9 + 8 + 7 + 6 + (hasVersions ? 22 : 0) + (hasRollout ? 18 : 0)
@@ -87,7 +89,8 @@ enum HomeList {
       texts.append((candidate ?? Format.none, candidate == nil ? .dim : .candidate))
     }
     texts += [
-      (Format.rate(line.requestsPerSecond), .text), (Format.milliseconds(line.p99Milliseconds), .text),
+      (Format.rate(line.requestsPerSecond), .text),
+      (Format.milliseconds(line.p99Milliseconds), .text),
       (Format.share(line.errorRate), .text), (canvas.mark(role), role),
     ]
     if columns.hasRollout { texts.append((line.rollout ?? Format.none, .dim)) }

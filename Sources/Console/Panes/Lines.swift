@@ -9,11 +9,13 @@ enum HeaderLine {
     let isProd = model.isProduction
     var spans = [
       Span(" sluice ", .header, .bold),
-      Span(" \(printable(model.profile, limit: 12).uppercased()) ", isProd ? .headerProd : .header, .bold),
+      Span(
+        " \(printable(model.profile).prefix(12).uppercased()) ", isProd ? .headerProd : .header,
+        .bold),
     ]
     let place =
       model.atHome
-      ? "\(model.shown?.endpoints.count ?? 0) endpoints" : model.endpoint?.text ?? "…"
+      ? "\(model.shown?.endpoints.count ?? 0) endpoints" : model.endpoint?.text ?? "..."
     spans.append(Span(" \(place)  ", .header, .bold))
     spans.append(stateSpan(model, canvas))
     spans.append(Span("  \(model.look.isReadOnly ? "READ-ONLY" : "RW")", .header))
@@ -21,6 +23,9 @@ enum HeaderLine {
     let right = rightSpans(model, rect.width, canvas)
     let rightWidth = Canvas.columns(of: right)
     let left = canvas.put(spans, x: rect.x, y: rect.y, limit: max(0, rect.width - rightWidth - 1))
+    let clockWidth = right.last.map { Canvas.columns(of: $0.text) } ?? 0
+    canvas.frame.buffer.fill(
+      Rect(x: rect.x + rect.width - clockWidth, y: rect.y, width: clockWidth, height: 1))
     canvas.put(right, x: rect.x + rect.width - rightWidth, y: rect.y, limit: rightWidth)
     drawNode(model, from: rect.x + left, to: rect.x + rect.width - rightWidth, rect.y, on: &canvas)
   }
@@ -57,7 +62,8 @@ enum HeaderLine {
     // A view that stands still has a clock that stands still.
     let time = model.isFrozen ? model.feed.frozen?.time ?? model.moment.wall : model.moment.wall
     let text = width >= 110 ? model.dayAndClock(time) : model.clock(time)
-    spans.append(Span(" \(text) ", .header))
+    // Outside the band's background: a second's change costs half the bytes then.
+    spans.append(Span(" \(text) ", .dim))
     return spans
   }
 
@@ -73,7 +79,7 @@ enum HeaderLine {
     parts.append(Format.bytes(node.residentBytes))
     while !parts.isEmpty {
       let text = parts.joined(separator: "   ")
-      let width = SafeText.columns(of: text)
+      let width = Canvas.columns(of: text)
       if left + 3 + width + 2 <= right {
         canvas.put(text, x: left + 3, y: y, node.durable ? .header : .bad, limit: width)
         return
@@ -93,7 +99,9 @@ enum TabLine {
       let used = canvas.put(
         text, x: x, y: rect.y, isOn ? .selection : .hint, isOn ? .bold : [],
         limit: rect.x + rect.width - x)
-      canvas.frame.hits.add(Rect(x: x, y: rect.y, width: used, height: 1), .key(.character(Character("\(pane.rawValue)"))))
+      canvas.frame.hits.add(
+        Rect(x: x, y: rect.y, width: used, height: 1),
+        .key(.character(Character("\(pane.rawValue)"))))
       x += used
     }
   }
@@ -106,7 +114,7 @@ enum MessageLine {
       let label = " /"
       canvas.put(label, x: rect.x, y: rect.y, .hintKey, .bold)
       canvas.put(line.field.text, x: rect.x + 2, y: rect.y, .input, limit: rect.width - 3)
-      let ahead = SafeText.columns(of: String(line.field.text.prefix(line.field.cursor)))
+      let ahead = Canvas.columns(of: String(line.field.text.prefix(line.field.cursor)))
       canvas.frame.cursor = CursorPlace(
         x: min(rect.x + rect.width - 1, rect.x + 2 + ahead), y: rect.y)
       return
@@ -183,7 +191,9 @@ enum HintLine {
   private static func spans(_ action: Action, _ model: ConsoleModel) -> [Span] {
     let spec = action.spec
     let key = spec.keys.first.map(KeyText.of) ?? ":"
-    guard model.obstacle(to: action) == nil else { return [Span("\(key) \(name(action, model))", .dim)] }
+    guard model.obstacle(to: action) == nil else {
+      return [Span("\(key) \(name(action, model))", .dim)]
+    }
     if action == .rollBack {
       return [Span("R", .danger, .bold), Span(" ROLLBACK", .danger)]
     }
@@ -222,11 +232,18 @@ enum HintLine {
 
 /// The bar of time: where in it one is, and what happened when.
 enum TimeLine {
+  /// Where the bar begins: it moves by whole columns, so that it stands still in between.
+  private static func start(before end: Timestamp, span: Int, columns: Int) -> Timestamp {
+    let column = Int64(span) * 1_000_000 / Int64(max(1, columns))
+    let snapped = (end.microseconds / column + 1) * column
+    return Timestamp(microseconds: snapped) + .seconds(-span)
+  }
+
   static func draw(_ model: ConsoleModel, in rect: Rect, on canvas: inout Canvas) {
     guard let shown = model.shown, let live = model.feed.live else { return }
     let end = model.isFrozen ? shown.time : live.time
     let span = max(3 * model.look.windowSeconds, 900)
-    let start = end + .seconds(-span)
+    let start = TimeLine.start(before: end, span: span, columns: rect.width)
     let left = " \(String(model.clock(start).prefix(5))) "
     let right = model.feed.pastAt == nil ? " now " : " \(String(model.clock(end).prefix(5))) "
     let used = canvas.put(left, x: rect.x, y: rect.y, .dim)
@@ -268,7 +285,10 @@ enum SmallScreen {
     }
     if model.rows > 1 {
       canvas.put(
-        [Span("R", .danger, .bold), Span(" ROLLBACK  ", .danger), Span("q", .hintKey), Span(" quit")],
+        [
+          Span("R", .danger, .bold), Span(" ROLLBACK  ", .danger), Span("q", .hintKey),
+          Span(" quit"),
+        ],
         x: 0, y: model.rows - 1, limit: model.columns)
       canvas.frame.hits.add(
         Rect(x: 0, y: model.rows - 1, width: 10, height: 1), .action(.rollBack))

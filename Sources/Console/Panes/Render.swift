@@ -27,7 +27,7 @@ public func render(_ model: ConsoleModel) -> Frame {
 private func drawBody(_ model: ConsoleModel, _ layout: ScreenLayout, on canvas: inout Canvas) {
   guard model.shown != nil else {
     let sentence =
-      model.feed.failure.map { "The node does not answer: \($0)" } ?? "Waiting for the node …"
+      model.feed.failure.map { "The node does not answer: \($0)" } ?? "Waiting for the node..."
     canvas.put(
       sentence, x: 2, y: layout.body.y + layout.body.height / 2, .dim,
       limit: layout.body.width - 4)

@@ -164,7 +164,8 @@ enum TrafficPane {
     let count = figure.values(whole).count
     var lines: [ChartSeries] = []
     if figure == .rate || versions.count < 2 {
-      lines.append(ChartSeries(role: .current, values: figure.values(whole), isArea: figure == .rate))
+      lines.append(
+        ChartSeries(role: .current, values: figure.values(whole), isArea: figure == .rate))
     }
     if versions.count > 1 {
       // The candidate is drawn last and so stays visible where the lines meet.
@@ -189,7 +190,8 @@ enum TrafficPane {
       [
         Span("since start  ", .dim),
         Span("\(Format.count(traffic.totalRequests)) requests  ", .dim),
-        Span("\(Format.count(traffic.totalFailed)) failed  ", traffic.totalFailed > 0 ? .warn : .dim),
+        Span(
+          "\(Format.count(traffic.totalFailed)) failed  ", traffic.totalFailed > 0 ? .warn : .dim),
         Span("\(Format.count(traffic.totalLabels)) labels", .dim),
         Span(dropped > 0 ? "  \(Format.count(dropped)) not measured" : "", .warn),
       ], x: rect.x, y: rect.y + rect.height - 1, limit: rect.width)

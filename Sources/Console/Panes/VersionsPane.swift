@@ -23,7 +23,9 @@ enum VersionsPane {
     let hasFooter = inside.height >= 8 && inside.height > min(lines.count, 4) + 2
     let rows = inside.height - 1 - (hasFooter ? 2 : 0)
     let index = lines.firstIndex { $0.version == selected } ?? 0
-    for (offset, line) in Canvas.window(count: lines.count, rows: rows, selected: index).enumerated() {
+    for (offset, line) in Canvas.window(count: lines.count, rows: rows, selected: index)
+      .enumerated()
+    {
       let row = lines[line]
       drawRow(
         row, table, model, isSelected: row.version == selected, inside, inside.y + 1 + offset,
@@ -41,9 +43,9 @@ enum VersionsPane {
       var widths: [VersionColumn: Int] = [:]
       for column in VersionColumn.allCases { widths[column] = column.width }
       widths[.version] = max(
-        3, lines.map { SafeText.columns(of: model.label($0.version)) }.max() ?? 3)
+        3, lines.map { Canvas.columns(of: model.label($0.version)) }.max() ?? 3)
       widths[.state] = max(
-        5, lines.map { SafeText.columns(of: VersionsPane.stateText($0.state, canvas)) }.max() ?? 5)
+        5, lines.map { Canvas.columns(of: VersionsPane.stateText($0.state, canvas)) }.max() ?? 5)
       var columns = VersionColumn.allCases
       func needed() -> Int { columns.reduce(1) { $0 + (widths[$1] ?? 0) + 1 } }
       for column in VersionColumn.dropOrder where needed() > width {

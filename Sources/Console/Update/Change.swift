@@ -282,7 +282,8 @@ extension ConsoleModel {
       row.state != "registered"
     else { return .refuse("\(version) is not loaded on \(detail.name)") }
     guard row.weight == 0 else {
-      return .refuse("\(version) has \(percentText(row.weight)) of the traffic: take that away first")
+      return .refuse(
+        "\(version) has \(percentText(row.weight)) of the traffic: take that away first")
     }
     return ask(
       .unload(version), "Unload \(version)",

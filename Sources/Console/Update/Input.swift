@@ -22,8 +22,9 @@ extension ConsoleModel {
     }
   }
 
-  /// Pasted text is only ever text: it goes into a field that is open, and nowhere else. A text
-  /// that must be typed to confirm something cannot be pasted.
+  /// Pasted text is only ever text: it goes into a field that is open, and nowhere else.
+  ///
+  /// A text that must be typed to confirm something cannot be pasted.
   private mutating func paste(_ text: String) {
     switch dialogs.last {
     case .palette(var palette):

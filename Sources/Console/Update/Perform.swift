@@ -3,8 +3,9 @@ import Core
 import Node
 
 extension ConsoleModel {
-  /// Why an action cannot be started now, in a sentence; nil when it can. Hints, menus, palette and
-  /// help show what this says.
+  /// Why an action cannot be started now, in a sentence; nil when it can.
+  ///
+  /// Hints, menus, palette and help show what this says.
   func obstacle(to action: Action) -> String? {
     let risk = action.spec.risk
     if risk != .look && look.isReadOnly && action != .acknowledge {
@@ -25,7 +26,8 @@ extension ConsoleModel {
       guard let detail = liveDetail else { return "No endpoint is shown yet" }
       return detail.rollback == nil ? "There is nothing to roll back to on \(detail.name)" : nil
     case .undo: return liveDetail?.undo == nil ? "There is no change to undo" : nil
-    case .acknowledge: return openSymptoms.isEmpty ? "Nothing is wrong: there is nothing to acknowledge" : nil
+    case .acknowledge:
+      return openSymptoms.isEmpty ? "Nothing is wrong: there is nothing to acknowledge" : nil
     case .scrubForward, .nextEvent, .live:
       return feed.pastAt == nil && !isFrozen ? "This is the present" : nil
     default: return nil

@@ -21,7 +21,8 @@ extension ConsoleModel {
       look.hasMouse.toggle()
       say(
         look.hasMouse
-          ? "The mouse works in the console" : "The mouse is the terminal's: it selects text; m turns back",
+          ? "The mouse works in the console"
+          : "The mouse is the terminal's: it selects text; m turns back",
         .dim)
       return [.setMouse(look.hasMouse)]
     case .readOnly:
@@ -32,7 +33,7 @@ extension ConsoleModel {
     case .theme: changeTheme(argument)
     case .verifyJournal:
       let ticket = ticket(.journalCheck)
-      say("Checking the journal …", .dim)
+      say("Checking the journal...", .dim)
       return [.send(ticket, .verifyJournal, .orders)]
     case .quit: return startQuit()
     case .suspend: return suspend()

@@ -2,8 +2,9 @@ import Control
 import Core
 import Node
 
-/// The console after a message, and what its surroundings are asked to do. Pure: equal arguments
-/// give equal results.
+/// The console after a message, and what its surroundings are asked to do.
+///
+/// Pure: equal arguments give equal results.
 public func update(
   _ model: ConsoleModel, _ message: Message, at moment: Moment
 ) -> (ConsoleModel, [Effect]) {
@@ -78,7 +79,7 @@ extension ConsoleModel {
     let ticket = ticket(.order(what: what))
     asked[ticket.number] = card
     pending.append(ticket)
-    say("\(what) …", .dim)
+    say("\(what)...", .dim)
     return [.send(ticket, .perform(order), order.command.isUrgent ? .urgent : .orders)]
   }
 

@@ -5,7 +5,9 @@ import Testing
 
 @testable import Console
 
-/// Whole screens of the settled model, compared with files. `SLUICE_UPDATE_GOLDENS=1` writes them.
+/// Whole screens of the settled model, compared with files.
+///
+/// `SLUICE_UPDATE_GOLDENS=1` writes them.
 @Suite struct GoldenTests {
   static let sizes = [(80, 24), (120, 40), (200, 60)]
 
@@ -16,8 +18,10 @@ import Testing
     check(driver, "main-\(size.0)x\(size.1)-\(glyphs.charts)")
   }
 
-  @Test(arguments: ["rollback", "ramp", "ramp-dry-run", "abort", "help", "palette", "feature",
-    "event", "version", "diff", "deploy", "runbook", "quit"])
+  @Test(arguments: [
+    "rollback", "ramp", "ramp-dry-run", "abort", "help", "palette", "feature",
+    "event", "version", "diff", "deploy", "runbook", "quit",
+  ])
   func cards(name: String) {
     var driver = Driver(columns: 80, rows: 24, snapshot: Sample.snapshot()) { $0.inProcess = true }
     open(name, &driver)
@@ -31,7 +35,8 @@ import Testing
       driver.answerLive(Sample.snapshot(seconds: 1, rollout: nil))
       driver.press(.character("c"))
       if let ticket = driver.ticket({ $0 == .rampPreview }) {
-        driver.tell(.reply(ticket, .rampPreview(Sample.preview(Sample.version(4), Sample.standard))))
+        driver.tell(
+          .reply(ticket, .rampPreview(Sample.preview(Sample.version(4), Sample.standard))))
       }
       if name == "ramp-dry-run" { driver.press(.enter) }
     case "abort": driver.press(.character("x"))
@@ -69,7 +74,9 @@ import Testing
               RunbookRunView(
                 name: "high-latency", endpoint: Sample.endpoint, dryRun: true,
                 steps: [
-                  .init(text: "p99 of the stable is normal", result: "pass", detail: "1.44 ms of 2.50 ms"),
+                  .init(
+                    text: "p99 of the stable is normal", result: "pass",
+                    detail: "1.44 ms of 2.50 ms"),
                   .init(text: "pause the rollout", result: "would do", detail: "@2 stays at 25%"),
                 ], outcome: "It would pause the rollout of flight-delay@2."))))
       }

@@ -24,7 +24,6 @@ import Testing
   }
 
   private func check(_ layout: ScreenLayout, _ columns: Int, _ rows: Int) {
-    var cover = [Int](repeating: 0, count: columns * rows)
     var rects = layout.panes.map(\.rect) + [layout.header, layout.message, layout.hints]
     rects += [layout.tabs, layout.timeline].compactMap(\.self)
     for rect in rects {
@@ -34,15 +33,20 @@ import Testing
         Issue.record("\(rect) leaves \(columns)x\(rows)")
         return
       }
-      for y in rect.y..<rect.y + rect.height {
-        for x in rect.x..<rect.x + rect.width { cover[y * columns + x] += 1 }
+    }
+    for (index, a) in rects.enumerated() {
+      for b in rects[(index + 1)...] {
+        let both = a.intersection(b)
+        if both.width > 0 && both.height > 0 {
+          Issue.record("\(a) and \(b) overlap in \(columns)x\(rows)")
+        }
       }
     }
-    if cover.contains(where: { $0 > 1 }) {
-      Issue.record("something overlaps in \(columns)x\(rows)")
-    }
     // Panes fill the body without a gap.
-    if !layout.panes.isEmpty && cover.contains(0) { Issue.record("a gap in \(columns)x\(rows)") }
+    let covered = rects.reduce(0) { $0 + $1.width * $1.height }
+    if !layout.panes.isEmpty && covered != columns * rows {
+      Issue.record("a gap in \(columns)x\(rows)")
+    }
     let least = layout.panes.map(\.rect.height).min() ?? 6
     if least < 5 { Issue.record("a pane of \(least) rows in \(columns)x\(rows)") }
     #expect(Set(layout.panes.map(\.pane)).count == layout.panes.count)

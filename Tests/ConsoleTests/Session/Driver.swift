@@ -104,7 +104,7 @@ struct Driver {
     switch request {
     case .ping: "ping"
     case .snapshot(let asked): asked.at == nil ? "live" : "past"
-    case .perform(let order): "order"+(order.expectedGeneration.map { "@\($0)" } ?? "")
+    case .perform(let order): "order" + (order.expectedGeneration.map { "@\($0)" } ?? "")
     case .previewRamp(_, let version, let plan): "preview \(version) \(plan.name)"
     case .runbook(let name, _, let dryRun, _): "runbook \(name) dry:\(dryRun)"
     case .journal: "journal"

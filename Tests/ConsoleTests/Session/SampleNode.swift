@@ -80,7 +80,9 @@ enum Sample {
     }
   }
 
-  static func series(_ version: VersionID?, _ seed: UInt64, rate: Double, p99: Double, wrong: Double)
+  static func series(
+    _ version: VersionID?, _ seed: UInt64, rate: Double, p99: Double, wrong: Double
+  )
     -> TrafficView.Series
   {
     let n = 150
@@ -169,7 +171,8 @@ enum Sample {
   {
     EndpointDetail(
       name: endpoint, status: "serving", generation: generation,
-      split: Split(stable: version(1), candidate: version(2), weight: rollout?.candidateWeight ?? 2500),
+      split: Split(
+        stable: version(1), candidate: version(2), weight: rollout?.candidateWeight ?? 2500),
       versions: rows, traffic: traffic, rollout: rollout, drift: drift(),
       rollback: rollback(generation: generation),
       undo: UndoView(

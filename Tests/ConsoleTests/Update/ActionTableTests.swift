@@ -70,7 +70,8 @@ import Testing
       ("rollback flight-delay@9", "cannot"), ("ramp nonsense", "MODEL@NUMBER"),
       ("theme pink", "no theme"),
     ] {
-      var driver = Driver(snapshot: Sample.snapshot(rollout: line.hasPrefix("ramp") ? nil : Sample.rollout()))
+      var driver = Driver(
+        snapshot: Sample.snapshot(rollout: line.hasPrefix("ramp") ? nil : Sample.rollout()))
       driver.press(.character(":"))
       driver.type(line)
       driver.press(.enter)
