@@ -131,7 +131,7 @@ def first_paint(program: str, runs: int) -> float:
 
 
 def rate(program: str, hz: int, seconds: float) -> dict[str, float]:
-    recorder = demo(program, "--hz", str(hz))
+    recorder = demo(program, "--refresh", str(hz))
     recorder.pump(6)
     drawing0, other0 = recorder.cpu()
     begin = time.monotonic()
