@@ -53,7 +53,11 @@ let package = Package(
 
     tests("Core", ["Core"]),
     tests("Statistics", ["Statistics"]),
-    tests("Inference", ["Inference"]),
+    .testTarget(
+      name: "InferenceTests", dependencies: ["Inference", "Core", "CAllocations"],
+      exclude: ["CAllocations", "Fixtures"], swiftSettings: strict),
+    // Counts heap allocations in the test program.
+    .target(name: "CAllocations", path: "Tests/InferenceTests/CAllocations"),
     tests("Telemetry", ["Telemetry"]),
     tests("Serving", ["Serving", "Inference"]),
     tests("Control", ["Control"]),

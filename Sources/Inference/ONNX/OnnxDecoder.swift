@@ -51,7 +51,8 @@ struct OnnxDecoder {
       case 8: try readOpset(try reader.message(field, depthMax: limits.nestingDepthMax))
       case 25:
         throw InferenceError(
-          .unsupported, "the model defines functions of its own, which are not supported; "
+          .unsupported,
+          "the model defines functions of its own, which are not supported; "
             + "export it with functions inlined", operatorName: "FunctionProto")
       default: try reader.skip(field)
       }
