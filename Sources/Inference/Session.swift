@@ -241,7 +241,7 @@ extension Session {
   /// The element type an output had in the last run.
   public func elementType(output: Int) -> ElementType { frame.views[plan.outputs[output]].type }
 
-  /// The shape of an output of the last run. Allocates; for the cold side.
+  /// The shape of an output of the last run; allocates, so for the cold side.
   public func shape(output: Int) -> [Int] { frame.views[plan.outputs[output]].shape.list }
 
   /// Whether any float output of the last run holds a NaN or an infinity.
@@ -264,7 +264,8 @@ extension Session {
   /// The bytes of scratch memory held now.
   public var scratchBytes: Int { frame.bytesHeld }
 
-  /// Runs on whole tensors of any shape: the path for test cases and tools. Allocates.
+  /// Runs on whole tensors of any shape: the path for test cases and tools, which allocates.
+  ///
   /// - Throws: ``InferenceError``.
   public func run(tensors: [Tensor]) throws(InferenceError) -> [Tensor] {
     guard tensors.count == plan.inputs.count else {

@@ -1,6 +1,8 @@
 import Core
 
-/// Decodes an ONNX file. Field numbers are those of `onnx.proto` (github.com/onnx/onnx).
+/// Decodes an ONNX file.
+///
+/// Field numbers are those of `onnx.proto` (github.com/onnx/onnx).
 struct OnnxDecoder {
   private let limits: ModelLimits
   private var budget: AllocationBudget

@@ -18,7 +18,7 @@ struct ProtobufReader {
   /// How many messages enclose this one.
   let depth: Int
 
-  /// Reads all of `bytes`. The caller keeps them alive.
+  /// Reads all of `bytes`, which the caller keeps alive.
   init(_ bytes: UnsafeRawBufferPointer) {
     self.bytes = bytes
     offset = 0

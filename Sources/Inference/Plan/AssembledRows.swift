@@ -170,7 +170,7 @@ final class AssemblyKernel: Kernel, @unchecked Sendable {
     }
   }
 
-  /// One row. Numbers and codes share output 2 in the order of their columns.
+  /// Fills one row; numbers and codes share output 2 in the order of their columns.
   @inline(__always)
   private func fill(
     _ io: NodeIO, _ row: Int, _ table: UnsafeMutablePointer<Float>?,
