@@ -52,15 +52,21 @@ let package = Package(
       name: "sluice", dependencies: ["Core", "Control", "Inference", "Node", "Console"],
       swiftSettings: strict),
 
-    // Helpers of tests: a file system that fails and forgets on purpose, and a process to kill.
+    // Helpers of tests: a file system that fails and forgets on purpose, a process to kill, and a
+    // count of heap allocations.
+    .target(name: "CAllocations", path: "Tests/Support/CAllocations"),
     .target(name: "CFaultVFS", dependencies: ["CSQLite"], path: "Tests/Support/CFaultVFS"),
     .executableTarget(
       name: "storage-crash-child", dependencies: ["Core", "Storage"],
       path: "Tests/Support/StorageCrashChild", swiftSettings: strict),
 
     tests("Core", ["Core"]),
-    tests("Statistics", ["Statistics"]),
-    tests("Inference", ["Inference"]),
+    .testTarget(
+      name: "StatisticsTests", dependencies: ["Statistics"], exclude: ["Fixtures"],
+      swiftSettings: strict),
+    .testTarget(
+      name: "InferenceTests", dependencies: ["Inference", "Core", "CAllocations"],
+      exclude: ["Fixtures"], swiftSettings: strict),
     tests("Telemetry", ["Telemetry", "Core"]),
     tests("Serving", ["Serving", "Inference", "Telemetry"]),
     tests("Control", ["Control"]),

@@ -1,4 +1,6 @@
-/// How large a model from outside may be. Everything is checked before memory is taken.
+/// How large a model from outside may be.
+///
+/// Everything is checked before memory is taken.
 public struct ModelLimits: Sendable, Equatable {
   /// The most bytes of a model file.
   public var fileBytesMax: Int

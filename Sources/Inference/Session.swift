@@ -19,7 +19,8 @@ public final class Session {
 
   private let plan: Plan
   private let frame: Frame
-  private let inputs: [Input]
+  private let inputs: UnsafeMutablePointer<Input>
+  private let inputCount: Int
   private let bound: UnsafeMutablePointer<Binding>
   private let isRunnable: Bool
 
@@ -56,14 +57,19 @@ public final class Session {
         isRunnable = false
       }
     }
-    inputs = list
+    inputs = .allocate(capacity: max(list.count, 1))
+    inputs.initialize(from: list, count: list.count)
+    inputCount = list.count
     self.isRunnable = isRunnable
     bound = .allocate(capacity: max(list.count, 1))
     bound.initialize(repeating: Binding(data: nil, elements: 0), count: max(list.count, 1))
     if isRunnable { warmUp() }
   }
 
-  deinit { bound.deallocate() }
+  deinit {
+    inputs.deallocate()
+    bound.deallocate()
+  }
 
   private static func describe(
     _ value: Int, _ type: ElementType, _ shape: [Int?]?
@@ -91,12 +97,16 @@ public final class Session {
   ///
   /// A complaint is left for the first real run to repeat: it may come from the zeros.
   private func warmUp() {
-    guard inputs.allSatisfy({ $0.freeAxis < 0 }) else { return }
+    let list = Array(UnsafeBufferPointer(start: inputs, count: inputCount))
+    guard list.allSatisfy({ $0.freeAxis < 0 }) else { return }
     let probe = ProbeInputs(
-      inputs.map { input in
-        (input.type, (0..<input.declared.rank).map { $0 == 0 && input.followsRows ? nil : input.declared[$0] })
+      list.map { input in
+        (
+          input.type,
+          (0..<input.declared.rank).map { $0 == 0 && input.followsRows ? nil : input.declared[$0] }
+        )
       }, rows: maxRows)
-    for (input, view) in zip(inputs, probe.views) { frame.views[input.value] = view }
+    for (input, view) in zip(list, probe.views) { frame.views[input.value] = view }
     frame.isProbe = true
     defer { frame.isProbe = false }
     try? plan.run(frame)
@@ -113,7 +123,7 @@ public final class Session {
   public func bind(
     input: Int, to column: ColumnPointer, elements: Int
   ) throws(InferenceError) {
-    guard inputs.indices.contains(input), elements >= 0 else { throw noInput(input) }
+    guard input >= 0, input < inputCount, elements >= 0 else { throw noInput(input) }
     let type: ElementType
     let data: UnsafeRawPointer
     switch column {
@@ -143,7 +153,8 @@ public final class Session {
     guard rows >= 1, rows <= maxRows else {
       throw InferenceError(.input, "\(rows) rows for a session of 1 to \(maxRows)")
     }
-    for index in inputs.indices {
+    var index = 0
+    while index < inputCount {
       let input = inputs[index]
       let binding = bound[index]
       guard let data = binding.data else {
@@ -162,16 +173,18 @@ public final class Session {
       }
       guard binding.elements == expected else {
         throw InferenceError(
-          .input, "\(inputLabel(index)) has \(binding.elements) elements, \(rows) rows need "
+          .input,
+          "\(inputLabel(index)) has \(binding.elements) elements, \(rows) rows need "
             + "\(expected)")
       }
       frame.views[input.value] = TensorView(data: data, type: input.type, shape: shape)
+      index += 1
     }
     try plan.run(frame)
   }
 
   private func noInput(_ index: Int) -> InferenceError {
-    InferenceError(.input, "there is no input \(index); the model has \(inputs.count)")
+    InferenceError(.input, "there is no input \(index); the model has \(inputCount)")
   }
 
   private func inputLabel(_ index: Int) -> String {
@@ -228,7 +241,7 @@ extension Session {
   /// The element type an output had in the last run.
   public func elementType(output: Int) -> ElementType { frame.views[plan.outputs[output]].type }
 
-  /// The shape of an output of the last run. Allocates; for the cold side.
+  /// The shape of an output of the last run; allocates, so for the cold side.
   public func shape(output: Int) -> [Int] { frame.views[plan.outputs[output]].shape.list }
 
   /// Whether any float output of the last run holds a NaN or an infinity.
@@ -251,7 +264,8 @@ extension Session {
   /// The bytes of scratch memory held now.
   public var scratchBytes: Int { frame.bytesHeld }
 
-  /// Runs on whole tensors of any shape: the path for test cases and tools. Allocates.
+  /// Runs on whole tensors of any shape: the path for test cases and tools, which allocates.
+  ///
   /// - Throws: ``InferenceError``.
   public func run(tensors: [Tensor]) throws(InferenceError) -> [Tensor] {
     guard tensors.count == plan.inputs.count else {
@@ -262,7 +276,8 @@ extension Session {
       let spec = model.signature.inputs[index]
       guard tensor.elementType == spec.elementType else {
         throw InferenceError(
-          .input, "the input \"\(printable(spec.name))\" is \(spec.elementType.rawValue), got "
+          .input,
+          "the input \"\(printable(spec.name))\" is \(spec.elementType.rawValue), got "
             + tensor.elementType.rawValue)
       }
       if let declared = model.inputShapes[index] {
@@ -271,7 +286,8 @@ extension Session {
           && zip(declared, tensor.shape).allSatisfy { $0 == nil || $0 == $1 }
         guard fits else {
           throw InferenceError(
-            .input, "the input \"\(printable(spec.name))\" has the shape \(shapeText(declared)), "
+            .input,
+            "the input \"\(printable(spec.name))\" has the shape \(shapeText(declared)), "
               + "got \(tensor.shape)")
         }
       }

@@ -72,7 +72,8 @@ struct GraphBuilder {
     let opset = model.opsets[first.domain].map(String.init) ?? "none"
     let others = missing.dropFirst().joined(separator: ", ")
     throw InferenceError(
-      .unsupported, "the operator \(printable(first.operatorType)) (domain \(domain), opset "
+      .unsupported,
+      "the operator \(printable(first.operatorType)) (domain \(domain), opset "
         + "\(opset)) of node \"\(printable(first.name, limit: 80))\" is not supported"
         + (others.isEmpty ? "" : "; nor are \(others)"), operatorName: qualifiedName(first))
   }
@@ -112,7 +113,8 @@ struct GraphBuilder {
       for output in node.outputs where !output.isEmpty {
         guard numbers[output] == nil, producer.updateValue(index, forKey: output) == nil else {
           throw InferenceError(
-            .graph, "two nodes or inputs give the value \"\(printable(output))\"; "
+            .graph,
+            "two nodes or inputs give the value \"\(printable(output))\"; "
               + "export the model again")
         }
       }
@@ -126,7 +128,8 @@ struct GraphBuilder {
           readers[from].append(index)
         } else if numbers[input] == nil {
           throw InferenceError(
-            .graph, "\(qualifiedName(node)) \"\(printable(node.name, limit: 80))\" reads "
+            .graph,
+            "\(qualifiedName(node)) \"\(printable(node.name, limit: 80))\" reads "
               + "\"\(printable(input))\", which nothing gives")
         }
       }
@@ -143,7 +146,8 @@ struct GraphBuilder {
     guard ready.count == model.nodes.count else {
       let stuck = waiting.firstIndex { $0 > 0 } ?? 0
       throw InferenceError(
-        .graph, "the graph has a cycle through \(qualifiedName(model.nodes[stuck])) "
+        .graph,
+        "the graph has a cycle through \(qualifiedName(model.nodes[stuck])) "
           + "\"\(printable(model.nodes[stuck].name, limit: 80))\"")
     }
     return ready
@@ -152,7 +156,8 @@ struct GraphBuilder {
   private mutating func add(_ node: OnnxNode) throws(InferenceError) {
     guard let opset = model.opsets[node.domain] else {
       throw InferenceError(
-        .malformed, "\(qualifiedName(node)) belongs to an operator set whose version the model "
+        .malformed,
+        "\(qualifiedName(node)) belongs to an operator set whose version the model "
           + "does not name")
     }
     let inputs = node.inputs.map { $0.isEmpty ? -1 : numbers[$0] ?? -1 }

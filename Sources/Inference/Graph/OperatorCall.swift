@@ -123,7 +123,7 @@ typealias OperatorFactory = @Sendable (OperatorCall) throws(KernelFault) -> any 
 /// An operator set family's entries: name and factory.
 typealias OperatorTable = [String: OperatorFactory]
 
-/// All operators, by domain and name. Each family has a file of its own.
+/// All operators, by domain and name; each family has a file of its own.
 enum OperatorRegistry {
   static let main: OperatorTable = merge([
     arithmeticOperators, comparisonOperators, unaryOperators, castOperators, shapeOperators,

@@ -1,6 +1,6 @@
 import Core
 
-/// One operator with its constants, ready to compute. Immutable, shared by all sessions.
+/// One operator with its constants, ready to compute: immutable, shared by all sessions.
 protocol Kernel: Sendable {
   /// The input that output 0 may be a mere view of, so that its memory must live as long.
   var aliasedInput: Int? { get }

@@ -1,6 +1,8 @@
 import Core
 
-/// Decodes an ONNX file. Field numbers are those of `onnx.proto` (github.com/onnx/onnx).
+/// Decodes an ONNX file.
+///
+/// Field numbers are those of `onnx.proto` (github.com/onnx/onnx).
 struct OnnxDecoder {
   private let limits: ModelLimits
   private var budget: AllocationBudget
@@ -51,7 +53,8 @@ struct OnnxDecoder {
       case 8: try readOpset(try reader.message(field, depthMax: limits.nestingDepthMax))
       case 25:
         throw InferenceError(
-          .unsupported, "the model defines functions of its own, which are not supported; "
+          .unsupported,
+          "the model defines functions of its own, which are not supported; "
             + "export it with functions inlined", operatorName: "FunctionProto")
       default: try reader.skip(field)
       }

@@ -18,7 +18,7 @@ struct ProtobufReader {
   /// How many messages enclose this one.
   let depth: Int
 
-  /// Reads all of `bytes`. The caller keeps them alive.
+  /// Reads all of `bytes`, which the caller keeps alive.
   init(_ bytes: UnsafeRawBufferPointer) {
     self.bytes = bytes
     offset = 0
@@ -106,7 +106,8 @@ struct ProtobufReader {
     let range = try content(field)
     guard depth < depthMax else {
       throw InferenceError(
-        .limit, "the model file nests messages more than \(depthMax) deep; export it without "
+        .limit,
+        "the model file nests messages more than \(depthMax) deep; export it without "
           + "nested subgraphs")
     }
     return ProtobufReader(bytes, range: range, depth: depth + 1)
@@ -176,7 +177,8 @@ struct AllocationBudget {
     let (bytes, overflow) = count.multipliedReportingOverflow(by: stride)
     guard !overflow, count >= 0, bytes <= leftBytes else {
       throw InferenceError(
-        .limit, "decoding this model file of \(fileBytes) bytes would take more than four times "
+        .limit,
+        "decoding this model file of \(fileBytes) bytes would take more than four times "
           + "its size; it is damaged or made to exhaust memory")
     }
     leftBytes -= bytes

@@ -73,7 +73,8 @@ struct TensorProtoReader {
 
   private func externalData() -> InferenceError {
     InferenceError(
-      .externalData, "the constant \"\(printable(name))\" keeps its data in another file; "
+      .externalData,
+      "the constant \"\(printable(name))\" keeps its data in another file; "
         + "save the model as one file (onnx.save with save_as_external_data=False)")
   }
 
@@ -103,7 +104,8 @@ struct TensorProtoReader {
     let label = "the constant \"\(printable(name))\""
     guard let type = ElementType(onnx: typeNumber) else {
       throw InferenceError(
-        .unsupported, "\(label) has the element type \(onnxTypeName(typeNumber)), "
+        .unsupported,
+        "\(label) has the element type \(onnxTypeName(typeNumber)), "
           + "which is not supported; export the model in float32",
         operatorName: "tensor(\(onnxTypeName(typeNumber)))")
     }
@@ -135,7 +137,8 @@ struct TensorProtoReader {
   ) throws(InferenceError) -> Tensor {
     guard type != .text, bytes.count == shape.count * type.strideBytes else {
       throw InferenceError(
-        .malformed, "\(label) has the shape \(dims) of \(type.rawValue), but \(bytes.count) bytes "
+        .malformed,
+        "\(label) has the shape \(dims) of \(type.rawValue), but \(bytes.count) bytes "
           + "of raw data")
     }
     try budget.charge(bytes.count, stride: 1)

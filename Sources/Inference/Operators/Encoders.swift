@@ -112,7 +112,9 @@ private func labelEncoder(_ call: OperatorCall) throws(KernelFault) -> any Kerne
     throw KernelFault(.malformed, "keys and values are missing or differ in number")
   }
   let fallback = try labelDefault(call, values.elementType)
-  return try makeLabelEncoder(keys: keys, values: try joined(values, fallback))
+  // Until version 4 a NaN key was equal to nothing.
+  return try makeLabelEncoder(
+    keys: keys, values: try joined(values, fallback), findsNaN: call.opset >= 4)
 }
 
 /// Version 1: the classes' positions, from text to integer or back.
@@ -186,13 +188,17 @@ private func labelDefault(
   }
 }
 
-private func makeLabelEncoder(keys: Tensor, values: Tensor) throws(KernelFault) -> any Kernel {
+private func makeLabelEncoder(
+  keys: Tensor, values: Tensor, findsNaN: Bool = false
+) throws(KernelFault) -> any Kernel {
   let found: LabelEncoderKernel.Keys
   switch keys.elementType {
   case .text:
     found = .texts(
       TextTable(
-        keys.elements(TextRef.self).map { Array(UnsafeBufferPointer(start: $0.bytes, count: $0.count)) }))
+        keys.elements(TextRef.self).map {
+          Array(UnsafeBufferPointer(start: $0.bytes, count: $0.count))
+        }))
   case .int64, .int32:
     let view = keys.view
     found = .integers(
@@ -208,7 +214,7 @@ private func makeLabelEncoder(keys: Tensor, values: Tensor) throws(KernelFault) 
     var notANumber = -1
     for (i, key) in list.enumerated() {
       if key.isNaN {
-        if notANumber < 0 { notANumber = i }
+        if findsNaN && notANumber < 0 { notANumber = i }
       } else if table[key] == nil {
         table[key] = i
       }

@@ -40,8 +40,9 @@ struct ClassLabels: Sendable {
       let value = index < count ? values.view.pointer(Int64.self)[index] : Int64(index)
       out.assumingMemoryBound(to: Int64.self)[row] = value
     } else {
-      out.assumingMemoryBound(to: TextRef.self)[row] = values.view.pointer(TextRef.self)[
-        min(index, count - 1)]
+      out.assumingMemoryBound(to: TextRef.self)[row] =
+        values.view.pointer(TextRef.self)[
+          min(index, count - 1)]
     }
   }
 }
@@ -185,7 +186,8 @@ struct LinearRegressorKernel: Kernel {
       intercepts.isEmpty || intercepts.count == targets
     else {
       throw KernelFault(
-        .malformed, "\(coefficients.count) coefficients and \(intercepts.count) intercepts for "
+        .malformed,
+        "\(coefficients.count) coefficients and \(intercepts.count) intercepts for "
           + "\(targets) targets")
     }
     guard

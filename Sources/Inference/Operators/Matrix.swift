@@ -127,7 +127,8 @@ struct DenseKernel: Kernel {
     let (x, old) = try io.input(0, .float32, as: Float.self)
     guard old.rank >= 1, old[old.rank - 1] == weights.depth else {
       throw KernelFault(
-        .shape, "the input \(old.list) does not fit the weights "
+        .shape,
+        "the input \(old.list) does not fit the weights "
           + "[\(weights.depth), \(weights.columns)]")
     }
     var shape = old

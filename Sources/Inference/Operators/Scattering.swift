@@ -6,7 +6,7 @@ let scatterOperators: OperatorTable = [
     CumulativeSumKernel(
       isExclusive: try call.int("exclusive", default: 0) != 0,
       isReversed: try call.int("reverse", default: 0) != 0)
-  },
+  }
 ]
 
 /// Running sums along an axis.

@@ -313,7 +313,8 @@ struct ConcatKernel: Kernel {
       let view = try io.input(i)
       guard view.type == first.type, view.shape.rank == shape.rank else {
         throw KernelFault(
-          .shape, "input \(i) is \(view.type.rawValue)\(view.shape.list), input 0 is "
+          .shape,
+          "input \(i) is \(view.type.rawValue)\(view.shape.list), input 0 is "
             + "\(first.type.rawValue)\(first.shape.list)")
       }
       for d in 0..<shape.rank where d != axis && view.shape[d] != shape[d] {

@@ -6,68 +6,190 @@ let unaryOperators: OperatorTable = [
   "Neg": { _ in unary(NegateRule.self) },
   "Sign": { _ in unary(SignRule.self) },
   "Relu": { _ in unary(ReluRule.self) },
-  "Sqrt": { _ in RealUnaryKernel { $0.squareRoot() } double: { $0.squareRoot() } },
-  "Exp": { _ in RealUnaryKernel { Float.exp($0) } double: { Double.exp($0) } },
-  "Log": { _ in RealUnaryKernel { Float.log($0) } double: { Double.log($0) } },
-  "Sigmoid": { _ in RealUnaryKernel { sigmoid($0) } double: { sigmoid($0) } },
-  "Tanh": { _ in RealUnaryKernel { Float.tanh($0) } double: { Double.tanh($0) } },
-  "Erf": { _ in RealUnaryKernel { Float.erf($0) } double: { Double.erf($0) } },
-  "Sin": { _ in RealUnaryKernel { Float.sin($0) } double: { Double.sin($0) } },
-  "Cos": { _ in RealUnaryKernel { Float.cos($0) } double: { Double.cos($0) } },
-  "Tan": { _ in RealUnaryKernel { Float.tan($0) } double: { Double.tan($0) } },
-  "Floor": { _ in RealUnaryKernel { $0.rounded(.down) } double: { $0.rounded(.down) } },
-  "Ceil": { _ in RealUnaryKernel { $0.rounded(.up) } double: { $0.rounded(.up) } },
-  "Round": { _ in
-    RealUnaryKernel { $0.rounded(.toNearestOrEven) } double: { $0.rounded(.toNearestOrEven) }
+  "Sqrt": { _ in
+    RealUnaryKernel {
+      $0.squareRoot()
+    } double: {
+      $0.squareRoot()
+    }
   },
-  "Reciprocal": { _ in RealUnaryKernel { 1 / $0 } double: { 1 / $0 } },
-  "Softplus": { _ in RealUnaryKernel { softplus($0) } double: { softplus($0) } },
-  "Softsign": { _ in RealUnaryKernel { $0 / (1 + abs($0)) } double: { $0 / (1 + abs($0)) } },
-  "HardSwish": { _ in RealUnaryKernel { hardSwish($0) } double: { hardSwish($0) } },
+  "Exp": { _ in
+    RealUnaryKernel {
+      Float.exp($0)
+    } double: {
+      Double.exp($0)
+    }
+  },
+  "Log": { _ in
+    RealUnaryKernel {
+      Float.log($0)
+    } double: {
+      Double.log($0)
+    }
+  },
+  "Sigmoid": { _ in
+    RealUnaryKernel {
+      sigmoid($0)
+    } double: {
+      sigmoid($0)
+    }
+  },
+  "Tanh": { _ in
+    RealUnaryKernel {
+      Float.tanh($0)
+    } double: {
+      Double.tanh($0)
+    }
+  },
+  "Erf": { _ in
+    RealUnaryKernel {
+      Float.erf($0)
+    } double: {
+      Double.erf($0)
+    }
+  },
+  "Sin": { _ in
+    RealUnaryKernel {
+      Float.sin($0)
+    } double: {
+      Double.sin($0)
+    }
+  },
+  "Cos": { _ in
+    RealUnaryKernel {
+      Float.cos($0)
+    } double: {
+      Double.cos($0)
+    }
+  },
+  "Tan": { _ in
+    RealUnaryKernel {
+      Float.tan($0)
+    } double: {
+      Double.tan($0)
+    }
+  },
+  "Floor": { _ in
+    RealUnaryKernel {
+      $0.rounded(.down)
+    } double: {
+      $0.rounded(.down)
+    }
+  },
+  "Ceil": { _ in
+    RealUnaryKernel {
+      $0.rounded(.up)
+    } double: {
+      $0.rounded(.up)
+    }
+  },
+  "Round": { _ in
+    RealUnaryKernel {
+      $0.rounded(.toNearestOrEven)
+    } double: {
+      $0.rounded(.toNearestOrEven)
+    }
+  },
+  "Reciprocal": { _ in
+    RealUnaryKernel {
+      1 / $0
+    } double: {
+      1 / $0
+    }
+  },
+  "Softplus": { _ in
+    RealUnaryKernel {
+      softplus($0)
+    } double: {
+      softplus($0)
+    }
+  },
+  "Softsign": { _ in
+    RealUnaryKernel {
+      $0 / (1 + abs($0))
+    } double: {
+      $0 / (1 + abs($0))
+    }
+  },
+  "HardSwish": { _ in
+    RealUnaryKernel {
+      hardSwish($0)
+    } double: {
+      hardSwish($0)
+    }
+  },
   "Mish": { _ in
-    RealUnaryKernel { $0 * Float.tanh(softplus($0)) } double: { $0 * Double.tanh(softplus($0)) }
+    RealUnaryKernel {
+      $0 * Float.tanh(softplus($0))
+    } double: {
+      $0 * Double.tanh(softplus($0))
+    }
   },
   "Elu": { call throws(KernelFault) in
     let alpha = try call.float("alpha", default: 1)
-    return RealUnaryKernel { elu($0, alpha) } double: { elu($0, Double(alpha)) }
+    return RealUnaryKernel {
+      elu($0, alpha)
+    } double: {
+      elu($0, Double(alpha))
+    }
   },
   "Celu": { call throws(KernelFault) in
     let alpha = try call.float("alpha", default: 1)
-    return RealUnaryKernel { max(0, $0) + min(0, alpha * (Float.exp($0 / alpha) - 1)) } double: {
+    return RealUnaryKernel {
+      max(0, $0) + min(0, alpha * (Float.exp($0 / alpha) - 1))
+    } double: {
       max(0, $0) + min(0, Double(alpha) * (Double.exp($0 / Double(alpha)) - 1))
     }
   },
   "LeakyRelu": { call throws(KernelFault) in
     let alpha = try call.float("alpha", default: 0.01)
-    return RealUnaryKernel { $0 < 0 ? $0 * alpha : $0 } double: { $0 < 0 ? $0 * Double(alpha) : $0 }
+    return RealUnaryKernel {
+      $0 < 0 ? $0 * alpha : $0
+    } double: {
+      $0 < 0 ? $0 * Double(alpha) : $0
+    }
   },
   "Selu": { call throws(KernelFault) in
     let alpha = try call.float("alpha", default: 1.67326319217681884765625)
     let gamma = try call.float("gamma", default: 1.05070102214813232421875)
-    return RealUnaryKernel { gamma * elu($0, alpha) } double: {
+    return RealUnaryKernel {
+      gamma * elu($0, alpha)
+    } double: {
       Double(gamma) * elu($0, Double(alpha))
     }
   },
   "HardSigmoid": { call throws(KernelFault) in
     let alpha = try call.float("alpha", default: 0.2)
     let beta = try call.float("beta", default: 0.5)
-    return RealUnaryKernel { max(0, min(1, alpha * $0 + beta)) } double: {
+    return RealUnaryKernel {
+      max(0, min(1, alpha * $0 + beta))
+    } double: {
       max(0, min(1, Double(alpha) * $0 + Double(beta)))
     }
   },
   "ThresholdedRelu": { call throws(KernelFault) in
     let alpha = try call.float("alpha", default: 1)
-    return RealUnaryKernel { $0 > alpha ? $0 : 0 } double: { $0 > Double(alpha) ? $0 : 0 }
+    return RealUnaryKernel {
+      $0 > alpha ? $0 : 0
+    } double: {
+      $0 > Double(alpha) ? $0 : 0
+    }
   },
   "Swish": { call throws(KernelFault) in
     let alpha = try call.float("alpha", default: 1)
-    return RealUnaryKernel { $0 * sigmoid(alpha * $0) } double: {
+    return RealUnaryKernel {
+      $0 * sigmoid(alpha * $0)
+    } double: {
       $0 * sigmoid(Double(alpha) * $0)
     }
   },
   "Gelu": { call throws(KernelFault) in
     let isApproximate = try call.string("approximate") == "tanh"
-    return RealUnaryKernel { gelu($0, isApproximate) } double: { gelu($0, isApproximate) }
+    return RealUnaryKernel {
+      gelu($0, isApproximate)
+    } double: {
+      gelu($0, isApproximate)
+    }
   },
   "IsNaN": { _ in IsNaNKernel() },
   "IsInf": { call throws(KernelFault) in

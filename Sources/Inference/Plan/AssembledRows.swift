@@ -64,7 +64,8 @@ final class AssemblyKernel: Kernel, @unchecked Sendable {
     var keyCount: Int32
   }
 
-  let columns: Columns
+  /// The number of columns of the whole table.
+  let width: Int
   /// The columns that are numbers, in the order of output 2.
   let places: [Int]
   let hotCount: Int
@@ -74,15 +75,18 @@ final class AssemblyKernel: Kernel, @unchecked Sendable {
   private let textCount: Int
   private let values: UnsafeMutablePointer<Float>
   private let inputWidths: [Int]
+  /// Owners of the memory that ``TextStep/lookup`` points into.
+  private let tables: [TextTable]
 
   /// - Parameter inputs: the values the node reads, in order; each segment's source is one.
   init(_ columns: Columns, inputs: [Int]) {
-    self.columns = columns
+    width = columns.width
     var numberSteps: [NumberStep] = []
     var textSteps: [TextStep] = []
     var values: [Float] = []
     var places: [Int] = []
     var hotCount = 0
+    var tables: [TextTable] = []
     var widths = [Int](repeating: 1, count: inputs.count)
     var place = 0
     for segment in columns.segments {
@@ -101,12 +105,14 @@ final class AssemblyKernel: Kernel, @unchecked Sendable {
           places.append(place + i)
         }
       case .oneHot(let table, _):
+        tables.append(table)
         textSteps.append(
           TextStep(
             input: Int32(input), place: Int32(place), values: -1, lookup: table.lookup,
             keyCount: 0))
         hotCount += 1
       case .codes(let table, let list):
+        tables.append(table)
         textSteps.append(
           TextStep(
             input: Int32(input), place: Int32(place), values: Int32(values.count),
@@ -118,6 +124,7 @@ final class AssemblyKernel: Kernel, @unchecked Sendable {
     }
     self.places = places
     self.hotCount = hotCount
+    self.tables = tables
     inputWidths = widths
     numberCount = numberSteps.count
     numbers = AssemblyKernel.copy(numberSteps)
@@ -150,7 +157,6 @@ final class AssemblyKernel: Kernel, @unchecked Sendable {
       rows = count
     }
     rows = max(rows, 0)
-    let width = columns.width
     let table =
       io.wants(0) ? try io.output(0, .float32, Shape(rows, width), as: Float.self) : nil
     let hot = io.wants(1) ? try io.output(1, .int32, Shape(rows, hotCount), as: Int32.self) : nil
@@ -164,7 +170,7 @@ final class AssemblyKernel: Kernel, @unchecked Sendable {
     }
   }
 
-  /// One row. Numbers and codes share output 2 in the order of their columns.
+  /// Fills one row; numbers and codes share output 2 in the order of their columns.
   @inline(__always)
   private func fill(
     _ io: NodeIO, _ row: Int, _ table: UnsafeMutablePointer<Float>?,

@@ -36,18 +36,21 @@ enum Compiler {
     for case let info? in infos {
       guard case .tensor(let number, let shape) = info.kind else {
         throw InferenceError(
-          .unsupported, "the input \"\(printable(info.name))\" is a sequence, map or optional, "
+          .unsupported,
+          "the input \"\(printable(info.name))\" is a sequence, map or optional, "
             + "only tensors are supported", operatorName: "input type")
       }
       guard let type = ElementType(onnx: number) else {
         throw InferenceError(
-          .unsupported, "the input \"\(printable(info.name))\" has the element type "
+          .unsupported,
+          "the input \"\(printable(info.name))\" has the element type "
             + "\(onnxTypeName(number)), which is not supported",
           operatorName: "tensor(\(onnxTypeName(number)))")
       }
       guard (shape?.count ?? 0) <= Shape.rankMax else {
         throw InferenceError(
-          .unsupported, "the input \"\(printable(info.name))\" has more than \(Shape.rankMax) "
+          .unsupported,
+          "the input \"\(printable(info.name))\" has more than \(Shape.rankMax) "
             + "dimensions", operatorName: "input rank")
       }
       specs.append(InputSpec(name: info.name, type: type, shape: shape))
@@ -66,13 +69,15 @@ enum Compiler {
       if case .tensor(let number, let declared) = info.kind {
         guard let wanted = ElementType(onnx: number) ?? known?.type else {
           throw InferenceError(
-            .unsupported, "the output \"\(printable(info.name))\" has the element type "
+            .unsupported,
+            "the output \"\(printable(info.name))\" has the element type "
               + "\(onnxTypeName(number)), which is not supported",
             operatorName: "tensor(\(onnxTypeName(number)))")
         }
         if let known, number != 0, wanted != known.type {
           throw InferenceError(
-            .shape, "the output \"\(printable(info.name))\" is declared as \(wanted.rawValue), "
+            .shape,
+            "the output \"\(printable(info.name))\" is declared as \(wanted.rawValue), "
               + "but the graph gives \(known.type.rawValue); export the model again")
         }
         type = wanted
@@ -142,7 +147,16 @@ struct Facts {
       let probe = ProbeInputs(inputs.map { ($0.type, $0.shape ?? []) }, rows: rows)
       for (value, view) in zip(graph.inputs, probe.views) { frame.views[value] = view }
       frame.isProbe = true
-      try plan.run(frame)
+      do throws(InferenceError) {
+        try plan.run(frame)
+      } catch {
+        // Integers of a fixed shape may be sizes or positions, which zeros are not.
+        let mayBeSizes = inputs.contains { spec in
+          (spec.type == .int64 || spec.type == .int32) && spec.shape?.first != .some(nil)
+        }
+        if mayBeSizes { return nil }
+        throw error
+      }
       runs.append((0..<plan.valueCount).map { frame.views[$0] })
     }
     var computed = Set(graph.inputs)

@@ -75,7 +75,8 @@ final class Frame {
   }
 
   @inline(__always)
-  private func reserve(_ register: Int, _ bytes: Int) throws(KernelFault) -> UnsafeMutableRawPointer {
+  private func reserve(_ register: Int, _ bytes: Int) throws(KernelFault) -> UnsafeMutableRawPointer
+  {
     let block = registers[register]
     if let base = block.base, bytes <= block.capacity { return base }
     return try grow(register, bytes)

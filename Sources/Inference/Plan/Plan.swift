@@ -1,6 +1,6 @@
 import Core
 
-/// A compiled graph: kernels in order, and which register each value lives in. Immutable.
+/// A compiled graph: kernels in order, and which register each value lives in.
 ///
 /// `@unchecked Sendable`: the tables are written only before `init` returns.
 final class Plan: @unchecked Sendable {
@@ -23,7 +23,9 @@ final class Plan: @unchecked Sendable {
   let scratchBytesMax: Int
   private let table: UnsafeMutablePointer<Int32>
 
-  /// Lays out a graph. Nodes nobody needs are dropped; registers are given out by lifetime
+  /// Lays out a graph.
+  ///
+  /// Nodes nobody needs are dropped; registers are given out by lifetime
   /// (linear scan, Poletto & Sarkar 1999), outputs keep theirs to the end.
   /// - Parameter keepsAll: every value keeps its register, for a run that looks at all of them.
   init(_ source: Graph, keepsAll: Bool = false) {

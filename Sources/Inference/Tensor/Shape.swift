@@ -32,7 +32,8 @@ struct Shape: Equatable, Sendable {
     self.init()
     guard list.count <= Shape.rankMax else {
       throw KernelFault(
-        .unsupported, "a tensor has \(list.count) dimensions, at most \(Shape.rankMax) are supported")
+        .unsupported,
+        "a tensor has \(list.count) dimensions, at most \(Shape.rankMax) are supported")
     }
     for dim in list {
       guard dim >= 0 else { throw KernelFault(.shape, "a dimension is negative: \(list)") }

@@ -1,6 +1,6 @@
 import Core
 
-/// A tensor in somebody's memory: pointer, type and shape. Plain bits, copied freely.
+/// A tensor in somebody's memory: pointer, type and shape, plain bits that are copied freely.
 struct TensorView {
   var data: UnsafeMutableRawPointer
   var type: ElementType

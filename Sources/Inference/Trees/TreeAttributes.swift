@@ -88,7 +88,8 @@ struct TreeAttributes {
           yes != no
         else {
           throw KernelFault(
-            .malformed, "tree \(trees[i]) has a node whose children \(whenTrue[i]) and "
+            .malformed,
+            "tree \(trees[i]) has a node whose children \(whenTrue[i]) and "
               + "\(whenFalse[i]) are not two of its nodes")
         }
         node.whenTrue = yes

@@ -46,7 +46,8 @@ final class TreeWeights: @unchecked Sendable {
     let isOneEach = source.nodes.indices.allSatisfy {
       source.nodes[$0].mode != .leaf || treeOfNode[$0] < 0 || countOf[$0] == 1
     }
-    form = !isOneEach || !isPerTree ? .lists : onlyTarget >= 0 ? .single(target: onlyTarget) : .perTree
+    form =
+      !isOneEach || !isPerTree ? .lists : onlyTarget >= 0 ? .single(target: onlyTarget) : .perTree
     self.targetOfTree = targetOfTree
     values = .allocate(capacity: nodeCount)
     values.initialize(repeating: 0, count: nodeCount)

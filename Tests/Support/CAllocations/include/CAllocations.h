@@ -5,6 +5,9 @@
 #include <stddef.h>
 #include <stdint.h>
 
+/// Whether allocations are counted: not under a sanitizer.
+int sluice_counts_allocations(void);
+
 /// How often this thread has allocated since it began.
 uint64_t sluice_allocations(void);
 #endif

@@ -2,6 +2,18 @@
 
 #include <errno.h>
 
+#if defined(__has_feature)
+#if __has_feature(address_sanitizer) || __has_feature(thread_sanitizer)
+#define SANITIZED 1
+#endif
+#endif
+
+#ifdef SANITIZED
+// A sanitizer has an allocator of its own, which must not be replaced.
+int sluice_counts_allocations(void) { return 0; }
+uint64_t sluice_allocations(void) { return 0; }
+#else
+
 extern void *__libc_malloc(size_t);
 extern void *__libc_calloc(size_t, size_t);
 extern void *__libc_realloc(void *, size_t);
@@ -9,6 +21,7 @@ extern void *__libc_memalign(size_t, size_t);
 
 static __thread uint64_t count __attribute__((tls_model("initial-exec")));
 
+int sluice_counts_allocations(void) { return 1; }
 uint64_t sluice_allocations(void) { return count; }
 
 void *malloc(size_t size) {
@@ -41,3 +54,4 @@ int posix_memalign(void **block, size_t alignment, size_t size) {
   *block = __libc_memalign(alignment, size);
   return *block ? 0 : ENOMEM;
 }
+#endif

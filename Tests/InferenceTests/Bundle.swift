@@ -1,0 +1,91 @@
+import Core
+import Glibc
+
+@testable import Inference
+
+/// Cases that `Fixtures/make.py` wrote: models, inputs and onnxruntime's answers.
+struct Bundle {
+  struct Case {
+    let name: String
+    let model: [UInt8]
+    let inputs: [Tensor]
+    let outputs: [Tensor]
+  }
+
+  struct Unreadable: Error {
+    let what: String
+  }
+
+  let cases: [Case]
+
+  init(_ name: String) throws {
+    var cursor = 0
+    let file = try Files.read("\(Files.here)/Fixtures/\(name).bundle")
+    func number() throws -> Int {
+      guard cursor + 4 <= file.count else { throw Unreadable(what: name) }
+      defer { cursor += 4 }
+      return (0..<4).reduce(0) { $0 | Int(file[cursor + $1]) << (8 * $1) }
+    }
+    func piece() throws -> [UInt8] {
+      let count = try number()
+      guard cursor + count <= file.count else { throw Unreadable(what: name) }
+      defer { cursor += count }
+      return Array(file[cursor..<cursor + count])
+    }
+    func tensors() throws -> [Tensor] {
+      try (0..<(try number())).map { _ in try Tensor(tensorProto: try piece()) }
+    }
+    var list: [Case] = []
+    while cursor < file.count {
+      list.append(
+        Case(
+          name: String(decoding: try piece(), as: UTF8.self), model: try piece(),
+          inputs: try tensors(), outputs: try tensors()))
+    }
+    cases = list
+  }
+
+  /// The case of that name.
+  func named(_ name: String) throws -> Case {
+    guard let found = cases.first(where: { $0.name == name }) else { throw Unreadable(what: name) }
+    return found
+  }
+}
+
+/// Files beside the tests.
+enum Files {
+  static let here = String(
+    #filePath.prefix(upTo: #filePath.lastIndex(of: "/") ?? #filePath.endIndex))
+  static let root = "\(here)/../.."
+
+  static func exists(_ path: String) -> Bool { access(path, R_OK) == 0 }
+
+  static func read(_ path: String) throws -> [UInt8] {
+    guard let file = fopen(path, "rb") else { throw Bundle.Unreadable(what: path) }
+    defer { fclose(file) }
+    fseek(file, 0, SEEK_END)
+    let size = ftell(file)
+    rewind(file)
+    return [UInt8](unsafeUninitializedCapacity: max(size, 0)) { buffer, count in
+      count = buffer.baseAddress.map { fread($0, 1, size, file) } ?? 0
+    }
+  }
+}
+
+/// The largest difference between two numeric tensors, relative above 1; infinite when shapes,
+/// types, texts or the places of non-finite numbers differ.
+func distance(_ a: Tensor, _ b: Tensor) -> Double {
+  guard a.elementType == b.elementType, a.shape == b.shape else { return .infinity }
+  var worst = 0.0
+  for i in 0..<a.count {
+    if a.elementType == .text {
+      if a.text(i) != b.text(i) { return .infinity }
+      continue
+    }
+    let (x, y) = (a.number(i), b.number(i))
+    if x == y || (x.isNaN && y.isNaN) { continue }
+    let difference = abs(x - y) / max(1, abs(y))
+    worst = max(worst, difference.isNaN ? .infinity : difference)
+  }
+  return worst
+}
