@@ -73,7 +73,7 @@ let package = Package(
     tests("Storage", ["Storage", "CSQLite", "CFaultVFS", "storage-crash-child"]),
     tests("Gateway", ["Gateway", "CSystem"]),
     tests("Documents", ["Documents"]),
-    tests("Node", ["Node", "Control"]),
+    tests("Node", ["Node", "Control", "Telemetry"]),
     tests("Console", ["Console", "Control"]),
     tests("EndToEnd", ["Core", "Control", "Inference", "Node", "sluice", "CKernels"]),
   ]
