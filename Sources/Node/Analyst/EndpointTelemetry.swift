@@ -2,7 +2,9 @@ import Core
 import Serving
 import Telemetry
 
-/// What the analyst keeps of one version on one endpoint. Owned by the analyst's lock.
+/// What the analyst keeps of one version on one endpoint.
+///
+/// Owned by the analyst's lock.
 final class VersionTelemetry {
   /// An hour of seconds.
   let series = SecondSeries()
@@ -20,7 +22,9 @@ struct DriftVerdictCache {
   var features: [DriftView.Feature]
 }
 
-/// What the analyst keeps of one endpoint. Owned by the analyst's lock.
+/// What the analyst keeps of one endpoint.
+///
+/// Owned by the analyst's lock.
 final class EndpointTelemetry {
   /// All versions together.
   let total = SecondSeries()

@@ -1,5 +1,5 @@
-/// One hour of one version's (or endpoint's) traffic in cells of a second: requests, failed answers,
-/// latencies, late labels.
+/// One hour of one version's (or endpoint's) traffic in cells of a second: requests, failed
+/// answers, latencies, late labels.
 ///
 /// Every cell keeps its latency histogram, packed, so that quantiles of any window ending at any
 /// past second come from merged histograms and never from averaged quantiles. Memory is fixed:
