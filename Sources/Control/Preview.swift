@@ -60,7 +60,8 @@ public struct RampForecast: Sendable, Hashable {
 /// What a ramp would do, without doing it.
 /// - Parameters:
 ///   - context: as for ``decide(_:_:_:)``.
-///   - requestsPerSecond: the endpoint's present rate, for the expected requests; nil leaves them out.
+///   - requestsPerSecond: the endpoint's present rate, for the expected requests; nil leaves them
+///     out.
 public func rampPreview(
   _ state: ControlState, _ name: Name, _ version: VersionID, _ plan: Plan,
   _ context: DecisionContext, requestsPerSecond: Double? = nil

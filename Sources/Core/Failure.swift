@@ -1,4 +1,6 @@
-/// How a command line call ends. The numbers are a contract with scripts.
+/// How a command line call ends.
+///
+/// The numbers are a contract with scripts.
 public enum ExitCode: Int32, Sendable, Codable {
   /// It was done.
   case done = 0

@@ -42,8 +42,8 @@ public struct Timestamp: Sendable, Hashable, Comparable, Codable, CustomStringCo
   /// RFC 3339 in UTC with milliseconds: `2026-03-14T14:02:31.250Z`.
   public var description: String {
     let c = civil
-    return
-      "\(padded(c.year, 4))-\(padded(c.month, 2))-\(padded(c.day, 2))T\(clock).\(padded(c.micro / 1000, 3))Z"
+    let date = "\(padded(c.year, 4))-\(padded(c.month, 2))-\(padded(c.day, 2))"
+    return "\(date)T\(clock).\(padded(c.micro / 1000, 3))Z"
   }
 
   /// The time of day in UTC: `14:02:31`.
@@ -157,7 +157,7 @@ public struct TimeSpan: Sendable, Hashable, Comparable, Codable, CustomStringCon
   }
 }
 
-/// Year, month and day of a day count, after H. Hinnant's `civil_from_days`.
+/// Year, month and day of a day count, after Howard Hinnant's `civil_from_days`.
 private func civilDate(daysSinceEpoch: Int) -> (Int, Int, Int) {
   let z = daysSinceEpoch + 719_468
   let era = (z >= 0 ? z : z - 146_096) / 146_097

@@ -123,8 +123,9 @@ struct Bench {
     return bench
   }
 
-  /// Evidence of the running rollout after `requests` more good answers and labels of the candidate,
-  /// and as many of the stable as the weight stands for: one label in ten is wrong on both.
+  /// Evidence of the running rollout after `requests` more good answers and labels of the
+  /// candidate, and as many of the stable as the weight stands for: one label in ten is wrong on
+  /// both.
   func quiet(minutes: Int = 0, requests: Int = 100) throws -> RolloutEvidence {
     var evidence = try rollout.evidence
     let weight = try rollout.weight

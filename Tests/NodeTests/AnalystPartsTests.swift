@@ -7,7 +7,9 @@ import Testing
 
 @Suite("The ledger of fences")
 struct FenceLedgerTests {
-  private let version = VersionID(model: try! Name("m"), number: 2)
+  private let version: VersionID
+
+  init() throws { version = VersionID(model: try Name("m"), number: 2) }
 
   /// What a ledger says of the tickets, in turn.
   private func verdicts(_ tickets: [Int], _ ledger: inout FenceLedger) -> [Bool] {
@@ -47,7 +49,10 @@ struct FenceLedgerTests {
 
 @Suite("Symptoms")
 struct SymptomTrackerTests {
-  private let endpoint = try! Name("e")
+  private let endpoint: Name
+
+  init() throws { endpoint = try Name("e") }
+
   private func time(_ seconds: Int64) -> Timestamp {
     Timestamp(microseconds: seconds * 1_000_000)
   }

@@ -13,7 +13,8 @@ struct LibraryTests {
     return path.path
   }()
 
-  @Test("the files in the program are those of the samples folder", arguments: ["plans", "runbooks"])
+  @Test(
+    "the files in the program are those of the samples folder", arguments: ["plans", "runbooks"])
   func embeddedFilesAreCurrent(kind: String) throws {
     let embedded = kind == "plans" ? BuiltInFiles.planFiles : BuiltInFiles.runbookFiles
     let folder = "\(Self.root)/samples/\(kind)"
@@ -47,7 +48,9 @@ struct LibraryTests {
         "name: p\nsteps:\n  - weight: 100%\nmetrics:\n  - metric: eror\n", "plan.yaml:5:",
         "\"eror\""
       ),
-      ("name: p\nsteps:\n  - weight: 50%\n  - weight: 20%\n  - weight: 100%\n", "plan.yaml:", "20%"),
+      (
+        "name: p\nsteps:\n  - weight: 50%\n  - weight: 20%\n  - weight: 100%\n", "plan.yaml:", "20%"
+      ),
       ("name: p\nsteps: [\n", "plan.yaml:3:", "malformed"),
       ("name: p\n\tsteps: 1\n", "plan.yaml:2:", "tab"),
       ("", "plan.yaml", "empty"),

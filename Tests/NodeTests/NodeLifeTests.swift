@@ -9,8 +9,12 @@ import Testing
 @Suite("A node's life", .serialized)
 struct NodeLifeTests {
   private let actor = ActorID(kind: .person, name: "ana")
-  private let sample = SampleFiles(
-    directory: LibraryTests.root + "/samples/flight-delay", model: try! Name("flight-delay"))
+  private let sample: SampleFiles
+
+  init() throws {
+    sample = SampleFiles(
+      directory: LibraryTests.root + "/samples/flight-delay", model: try Name("flight-delay"))
+  }
 
   private func version(_ number: Int) -> VersionID {
     VersionID(model: sample.model, number: number)

@@ -99,8 +99,8 @@ import Testing
   }
 
   /// Over random sequences of splits with several candidates that come, grow, shrink, go, and
-  /// become the stable: a version that grows keeps all it has, one that shrinks gets nothing new, so
-  /// the moved share is exactly the change of its weight.
+  /// become the stable: a version that grows keeps all it has, one that shrinks gets nothing new,
+  /// so the moved share is exactly the change of its weight.
   @Test func randomSequencesMoveNoMoreThanTheWeights() throws {
     var random = SplitMix64(seed: 31)
     for _ in 0..<4 {

@@ -4,7 +4,8 @@ import Testing
 
 @testable import Serving
 
-/// A traffic table of `rows` rows; row i has the speed i, the label i mod 2 and a delay of i minutes.
+/// A traffic table of `rows` rows; row i has the speed i, the label i mod 2 and a delay of i
+/// minutes.
 func trafficTable(rows: Int) throws -> TrafficTable {
   let lines = (0..<rows).map { "C\($0 % 3),\($0),\($0 % 2),\((rows - $0) * 10),\($0)" }
   let text =

@@ -48,7 +48,8 @@ struct DriftWorld {
         """
         {"format":"sluice-reference-1","rows":\(count),"features":[
         \(numeric("speed", rows.map(\.speed), speedEdges, missing: 0)),
-        {"name":"carrier","kind":"categorical","count":\(count),"missing":0,"categories":{\(categories)}},
+        {"name":"carrier","kind":"categorical","count":\(count),"missing":0,
+        "categories":{\(categories)}},
         \(numeric("gust", gusts, gustEdges, missing: count - gusts.count))],
         "outputs":[\(numeric("score", rows.map(\.score), scoreEdges, missing: 0)),
         {"name":"label","kind":"categorical","count":\(count),"missing":0,
@@ -62,8 +63,8 @@ struct DriftWorld {
     var counts = [Int](repeating: 0, count: edges.count + 1)
     for value in values { counts[bruteForceBin(value, edges)] += 1 }
     return """
-      {"name":"\(name)","kind":"numeric","count":\(values.count),"missing":\(missing),"min":0,"max":1,
-      "mean":0,"sd":1,"edges":\(edges.map { Double($0) }),"counts":\(counts)}
+      {"name":"\(name)","kind":"numeric","count":\(values.count),"missing":\(missing),
+      "min":0,"max":1,"mean":0,"sd":1,"edges":\(edges.map { Double($0) }),"counts":\(counts)}
       """
   }
 

@@ -11,7 +11,8 @@ import Testing
       {"name":"x","kind":"numeric","count":8,"missing":2,"min":0,"max":3,"mean":1,"sd":1,
        "edges":[0.5,1.5,2.5],"counts":[1,2,3,2]},
       {"name":"c","kind":"categorical","count":9,"missing":1,"categories":{"b":3,"a":3,"z":2}}],
-      "outputs":[{"name":"label","kind":"categorical","count":10,"missing":0,"categories":{"1":10}}]}
+      "outputs":[{"name":"label","kind":"categorical","count":10,"missing":0,
+      "categories":{"1":10}}]}
       """
     if !old.isEmpty {
       let found = text.firstRange(of: old)

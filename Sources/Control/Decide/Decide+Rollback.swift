@@ -23,8 +23,8 @@ extension Decision {
       guard let other = endpoint.rollbackTargets(prepared: context.prepared).first else {
         throw ControlError(
           .refused,
-          "\(target), where the ramp of \(rollout.candidate) would go back to, is not loaded and no "
-            + "other good version is: deploy one on \(name) first")
+          "\(target), where the ramp of \(rollout.candidate) would go back to, is not loaded and "
+            + "no other good version is: deploy one on \(name) first")
       }
       target = other
     }
@@ -62,8 +62,8 @@ extension Decision {
     guard let target = endpoint.rollbackTargets(prepared: context.prepared).first else {
       throw ControlError(
         .refused,
-        "nothing to roll back to on \(endpoint.name): \(targets[0]) is not loaded; choose a version "
-          + "with --to, or drain the endpoint")
+        "nothing to roll back to on \(endpoint.name): \(targets[0]) is not loaded; choose a "
+          + "version with --to, or drain the endpoint")
     }
     if let expected = context.expectedGeneration, expected != endpoint.generation,
       remembered(endpoint, expected)?.rollbackTarget != target

@@ -52,7 +52,8 @@ struct Decision {
     let others = names.isEmpty ? "there is none yet" : "there are: \(names)"
     throw ControlError(
       .unknown,
-      "there is no endpoint \"\(name)\" (\(others)): create it with \"sluice endpoint create \(name)\""
+      "there is no endpoint \"\(name)\" (\(others)): create it with "
+        + "\"sluice endpoint create \(name)\""
     )
   }
 

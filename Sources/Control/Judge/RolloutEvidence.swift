@@ -30,14 +30,14 @@ public struct LatencyThresholds: Sendable, Hashable, Codable {
   public var all: [Int] { [p50Microseconds, p90Microseconds, p99Microseconds] }
 }
 
-/// What has been seen of a rollout: integers only, so that a verdict can be computed again, anywhere,
-/// from what the journal holds.
+/// What has been seen of a rollout: integers only, so that a verdict can be computed again,
+/// anywhere, from what the journal holds.
 ///
 /// The node collects it, one value a rollout. Rules for the collector:
 /// - Count only requests whose arm was drawn: no pinned, forced or synthetic ones, and of a request
 ///   that fell back to the stable only the first leg.
-/// - Where the key decides the arm, count only the first request of a key in the rollout: later ones
-///   are not independent of it.
+/// - Where the key decides the arm, count only the first request of a key in the rollout: later
+///   ones are not independent of it.
 /// - Leave out the first answers of a cold instance, by count; they still count for the breaker
 ///   (``recordWarmUp(failed:)``).
 /// - Count an event in the epoch in which its request was *routed*, however late it comes.
@@ -218,8 +218,8 @@ extension RolloutEvidence {
     record(metric: .wrongAnswers, arm: arm, bad: wrong ? 1 : 0, count: 1, epoch: epoch)
   }
 
-  /// Counts a candidate's answer that is left out of the judgement (a cold instance, a later request
-  /// of the same key): for the breaker and the step only.
+  /// Counts a candidate's answer that is left out of the judgement (a cold instance, a later
+  /// request of the same key): for the breaker and the step only.
   public mutating func recordWarmUp(failed: Bool) { countCandidate(failed: failed) }
 
   /// Adds a time in which the endpoint had traffic.

@@ -29,8 +29,8 @@ public struct RunbookStepResult: Sendable, Hashable {
 }
 
 extension Runbook {
-  /// What each step comes to with `values`, by ``RunbookCheck/key``; a check with a window takes the
-  /// plain metric's value when there is none for the window.
+  /// What each step comes to with `values`, by ``RunbookCheck/key``; a check with a window takes
+  /// the plain metric's value when there is none for the window.
   ///
   /// A check holds only when there is a value: missing data never passes, and never lets an action
   /// through. Guards are to be asked again (``RunbookStep`` by step, with fresh values) just before

@@ -35,8 +35,8 @@ final class AnalystDesk {
   }
 }
 
-/// When a version was closed, as intervals of an endpoint's tickets: the check of the promise that no
-/// request is routed to a version after its fence.
+/// When a version was closed, as intervals of an endpoint's tickets: the check of the promise that
+/// no request is routed to a version after its fence.
 struct FenceLedger {
   private struct Interval {
     let version: VersionID

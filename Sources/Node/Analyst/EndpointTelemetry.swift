@@ -2,8 +2,10 @@ import Core
 import Serving
 import Telemetry
 
-/// Points of a chart that were computed before: the past does not change, so a picture a tenth of a
-/// second later costs next to nothing. Owned by the analyst's lock.
+/// Points of a chart that were computed before.
+///
+/// The past does not change, so a picture a tenth of a second later costs next to nothing. Owned by
+/// the analyst's lock.
 final class PointCache {
   /// Records reach their second's cell at most so late.
   private static let settlingSeconds = 3
@@ -46,7 +48,9 @@ final class PointCache {
   }
 }
 
-/// What the analyst keeps of one version on one endpoint. Owned by the analyst's lock.
+/// What the analyst keeps of one version on one endpoint.
+///
+/// Owned by the analyst's lock.
 final class VersionTelemetry {
   /// An hour of seconds.
   let series = SecondSeries()
@@ -68,7 +72,9 @@ struct DriftVerdictCache {
   var features: [DriftView.Feature]
 }
 
-/// What the analyst keeps of one endpoint. Owned by the analyst's lock.
+/// What the analyst keeps of one endpoint.
+///
+/// Owned by the analyst's lock.
 final class EndpointTelemetry {
   /// All versions together.
   let total = SecondSeries()

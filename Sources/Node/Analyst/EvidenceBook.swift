@@ -1,8 +1,9 @@
 import Control
 import Core
 
-/// The live evidence of running rollouts, and which route each answer came by. Owned by the
-/// analyst's lock.
+/// The live evidence of running rollouts, and which route each answer came by.
+///
+/// Owned by the analyst's lock.
 ///
 /// An event counts in the epoch in which its request was *routed*, however late its label comes, so
 /// each published route table leaves a mark here that says which rollout and epoch it belonged to.

@@ -12,8 +12,8 @@ extension BatchPredict {
   /// Answers all rows of an input with a model.
   ///
   /// - Parameter tell: is told what happens while it goes on, on the calling thread.
-  /// - Throws: ``NodeError``, or another ``Failure``, when the model or the input is not acceptable,
-  ///   and when the system refuses to read or write.
+  /// - Throws: ``NodeError``, or another ``Failure``, when the model or the input is not
+  ///   acceptable, and when the system refuses to read or write.
   public static func run(
     _ source: BatchSource, _ options: BatchOptions, to sink: ByteSink,
     tell: @escaping (BatchEvent) throws -> Void

@@ -264,7 +264,7 @@ final class CSVReader: RowReader {
     let others = missing.count > 1 ? " and \(missing.count - 1) more" : ""
     throw NodeError(
       .badInput,
-      "\(place): the column \"\(printable(first, limit: 60))\"\(others) is missing; the model takes "
-        + printable(layout.columnNames.joined(separator: ", "), limit: 400))
+      "\(place): the column \"\(printable(first, limit: 60))\"\(others) is missing; the "
+        + "model takes " + printable(layout.columnNames.joined(separator: ", "), limit: 400))
   }
 }

@@ -1,13 +1,16 @@
 import Control
 import Core
 
-/// The one door to a running node. The console and the command line hold a `NodeClient` and cannot
-/// tell whether the node is in their process or behind its control socket.
+/// The one door to a running node.
+///
+/// The console and the command line hold a `NodeClient` and cannot tell whether the node is in
+/// their process or behind its control socket.
 ///
 /// Calls block; a screen makes them on a thread of its own.
 public protocol NodeClient: Sendable {
   /// Answers one request.
-  /// - Throws: ``NodeError`` (or another ``Failure``) when the node refused it or cannot be reached.
+  /// - Throws: ``NodeError`` (or another ``Failure``) when the node refused it or cannot be
+  ///   reached.
   func send(_ request: NodeRequest) throws -> NodeReply
 }
 

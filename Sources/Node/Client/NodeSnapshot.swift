@@ -115,15 +115,21 @@ public struct NodeInfo: Sendable, Codable {
 
 /// One line of the home list.
 public struct EndpointSummary: Sendable, Codable {
+  /// Its name.
   public var name: Name
   /// `serving`, `drained` or `empty`.
   public var status: String
+  /// The endpoint's generation.
   public var generation: Int
+  /// The version that callers get; nil before the first deploy.
   public var stable: VersionID?
+  /// The version under test; nil without a rollout.
   public var candidate: VersionID?
+  /// The candidate's part of the traffic, 0 without a rollout.
   public var candidateWeight: BasisPoints
   /// Over the last 10 seconds.
   public var requestsPerSecond: Double
+  /// 99 % of answers took at most this long; nil without answers.
   public var p99Milliseconds: Double?
   /// Failed answers, 0 to 1, over the last 10 seconds; nil without requests.
   public var errorRate: Double?
@@ -162,13 +168,21 @@ public enum Severity: String, Sendable, Codable, Comparable, CaseIterable {
 
 /// Everything about one endpoint.
 public struct EndpointDetail: Sendable, Codable {
+  /// Its name.
   public var name: Name
+  /// `serving`, `drained` or `empty`.
   public var status: String
+  /// The endpoint's generation.
   public var generation: Int
+  /// What each version gets; nil before the first deploy.
   public var split: Split?
+  /// Its versions, and those that could be deployed.
   public var versions: [VersionRow]
+  /// Its traffic over the asked window.
   public var traffic: TrafficView
+  /// The running rollout, or the one that ended last.
   public var rollout: RolloutView?
+  /// Drift of the asked version; nil without a reference.
   public var drift: DriftView?
   /// What `R` would do now; nil when there is nothing to roll back to.
   public var rollback: RollbackPreview?
@@ -196,14 +210,19 @@ public struct EndpointDetail: Sendable, Codable {
 
 /// One version on the endpoint (or registered and not deployed).
 public struct VersionRow: Sendable, Codable {
+  /// The version.
   public var version: VersionID
   /// `live`, `canary`, `standby`, `closed` (rolled back), `failed`, `registered` (not deployed).
   public var state: String
+  /// Its part of the traffic.
   public var weight: BasisPoints
   /// Over the shown window's last 10 seconds; nil without requests.
   public var requestsPerSecond: Double?
+  /// Half of its answers took at most this long; nil without requests.
   public var p50Milliseconds: Double?
+  /// 99 % of its answers took at most this long; nil without requests.
   public var p99Milliseconds: Double?
+  /// Failed answers, 0 to 1; nil without requests.
   public var errorRate: Double?
   /// Wrong answers by late label, 0 to 1, over the last minute of labels; nil without labels.
   public var wrongRate: Double?
@@ -211,8 +230,11 @@ public struct VersionRow: Sendable, Codable {
   public var labels: Int
   /// The largest PSI of its features and outputs; nil before there are enough rows.
   public var driftScore: Double?
+  /// When it was registered.
   public var registered: Timestamp
+  /// One sentence about it, from its card.
   public var summary: String
+  /// SHA-256 of its model file.
   public var digest: Digest
 
   /// Puts them together.
@@ -243,9 +265,13 @@ public struct TrafficView: Sendable, Codable {
   public struct Series: Sendable, Codable {
     /// The version; nil is the whole endpoint.
     public var version: VersionID?
+    /// Requests a second.
     public var requestsPerSecond: [Double?]
+    /// Half of the answers took at most this long.
     public var p50Milliseconds: [Double?]
+    /// 90 % of answers took at most this long.
     public var p90Milliseconds: [Double?]
+    /// 99 % of answers took at most this long; nil without answers.
     public var p99Milliseconds: [Double?]
     /// 0 to 1.
     public var errorRate: [Double?]
@@ -305,15 +331,21 @@ public struct TrafficView: Sendable, Codable {
 public struct RolloutView: Sendable, Codable {
   /// One judged metric's evidence.
   public struct Evidence: Sendable, Codable {
+    /// What is judged.
     public var metric: Metric
     /// The e-value now.
     public var eValue: Double
     /// The e-value's hold and rollback lines for this metric.
     public var holdAt: Double
+    /// The e-value at which the guard rolls back.
     public var rollbackAt: Double
+    /// The candidate's bad events.
     public var candidateBad: Int
+    /// The stable's bad events.
     public var stableBad: Int
+    /// The candidate's events, good and bad.
     public var candidateTotal: Int
+    /// The stable's events, good and bad.
     public var stableTotal: Int
     /// Tolerated ratio.
     public var tolerance: Double
@@ -339,9 +371,13 @@ public struct RolloutView: Sendable, Codable {
     }
   }
 
+  /// Its number on the endpoint, from 1.
   public var identifier: Int
+  /// The version under test.
   public var candidate: VersionID
+  /// The version that a rollback gives the traffic to.
   public var fallback: VersionID
+  /// The plan it follows.
   public var plan: Plan
   /// `baking`, `held`, `soaking`, `completed`, `rolled back`, `aborted`, `superseded`.
   public var phase: String
@@ -349,6 +385,7 @@ public struct RolloutView: Sendable, Codable {
   public var cause: String
   /// Index into the plan's steps.
   public var step: Int
+  /// The candidate's part of the traffic.
   public var candidateWeight: BasisPoints
   /// Observed time in this step.
   public var observed: TimeSpan
@@ -358,8 +395,11 @@ public struct RolloutView: Sendable, Codable {
   public var stepRequests: Int
   /// Candidate requests answered in the whole rollout.
   public var candidateRequests: Int
+  /// What is judged, in the plan's order.
   public var evidence: [Evidence]
+  /// When it began.
   public var started: Timestamp
+  /// Who began it.
   public var startedBy: ActorID
 
   /// Puts them together.
@@ -389,16 +429,21 @@ public struct RolloutView: Sendable, Codable {
 
 /// What a rollback would do, shown before it is confirmed.
 public struct RollbackPreview: Sendable, Codable {
+  /// The split now.
   public var from: Split
+  /// The version that would get all traffic.
   public var target: VersionID
   /// Older targets that can be chosen instead, newest first.
   public var alternatives: [VersionID]
   /// How long the target has been (or was) live.
   public var targetLive: TimeSpan?
+  /// 99 % of its last answers took at most this long; nil without answers.
   public var targetP99Milliseconds: Double?
+  /// Failed answers among its last, 0 to 1; nil without answers.
   public var targetErrorRate: Double?
   /// True when the target is loaded and answers now.
   public var targetReady: Bool
+  /// The generation that it was computed for.
   public var generation: Int
   /// What on the screen speaks for it; recorded with the rollback.
   public var symptom: String?
@@ -442,20 +487,27 @@ public struct UndoView: Sendable, Codable {
 public struct DriftView: Sendable, Codable {
   /// One feature or output.
   public struct Feature: Sendable, Codable {
+    /// Its name.
     public var name: String
     /// `numeric` or `categorical`.
     public var kind: String
+    /// Whether it is the model's answer and not a feature.
     public var isOutput: Bool
+    /// The population stability index against the reference.
     public var psi: Double
     /// The Kolmogorov-Smirnov distance lies between these two; nil for categories.
     public var ksLow: Double?
+    /// The upper end of that interval.
     public var ksHigh: Double?
     /// The p-value of "PSI is at most the tolerated effect", after Benjamini-Hochberg.
     public var qValue: Double?
+    /// Missing values in the reference, 0 to 1.
     public var missingReference: Double
+    /// Missing values in the window, 0 to 1.
     public var missingCurrent: Double
     /// Share of rows with a category that the reference never had.
     public var unseen: Double
+    /// How bad it is.
     public var severity: Severity
     /// PSI of past windows, oldest first.
     public var history: [Double?]
@@ -488,7 +540,9 @@ public struct DriftView: Sendable, Codable {
   public struct Bin: Sendable, Codable {
     /// `12.5 to 14`, `UA`, `missing`.
     public var label: String
+    /// The reference's part in this bin, 0 to 1.
     public var reference: Double
+    /// The window's part in this bin, 0 to 1.
     public var current: Double
     /// This bin's part of the PSI, 0 to 1.
     public var contribution: Double
@@ -502,6 +556,7 @@ public struct DriftView: Sendable, Codable {
     }
   }
 
+  /// The version that is compared with its reference.
   public var version: VersionID
   /// Rows in the current window.
   public var rows: Int
@@ -530,11 +585,17 @@ public struct DriftView: Sendable, Codable {
 
 /// One registered version, for the list of what can be deployed.
 public struct RegisteredVersionView: Sendable, Codable {
+  /// The version.
   public var version: VersionID
+  /// SHA-256 of its model file.
   public var digest: Digest
+  /// Size of the model file.
   public var bytes: Int
+  /// When it was registered.
   public var registered: Timestamp
+  /// One sentence about it, from its card.
   public var summary: String
+  /// Its evaluation, by metric name.
   public var metrics: [String: Double]
   /// Endpoints where it is loaded.
   public var loadedOn: [Name]
@@ -556,10 +617,13 @@ public struct RegisteredVersionView: Sendable, Codable {
 
 /// A registered version with its card.
 public struct VersionDetail: Sendable, Codable {
+  /// The version as the registry lists it.
   public var registered: RegisteredVersionView
+  /// Its inputs and outputs.
   public var signature: Signature
   /// The card's Markdown; empty when there is none.
   public var card: String
+  /// Whether drift can be measured against its training data.
   public var hasReference: Bool
   /// Nil when the artifact's bytes still match the digest, else what is wrong.
   public var damage: String?
@@ -581,10 +645,13 @@ public struct VersionDetail: Sendable, Codable {
 public struct Symptom: Sendable, Codable {
   /// `high-error-rate`, `high-latency`, `drift`, `rollout-held`, `journal`.
   public var kind: String
+  /// Where; nil when it concerns the whole node.
   public var endpoint: Name?
+  /// How bad it is.
   public var severity: Severity
   /// One sentence with the live values.
   public var sentence: String
+  /// When it began.
   public var since: Timestamp
 
   /// Puts them together.
@@ -601,8 +668,11 @@ public struct Symptom: Sendable, Codable {
 
 /// A runbook in the list.
 public struct RunbookView: Sendable, Codable {
+  /// Its name.
   public var name: String
+  /// What it is for.
   public var title: String
+  /// The kind of symptom that it treats.
   public var symptom: String
   /// True when its symptom is present on the shown endpoint.
   public var proposed: Bool
@@ -628,6 +698,7 @@ public struct RunbookView: Sendable, Codable {
 public struct RunbookRunView: Sendable, Codable {
   /// One step's result.
   public struct Step: Sendable, Codable {
+    /// The step in words.
     public var text: String
     /// `pass`, `fail`, `done`, `would do`, `skipped`, `refused`.
     public var result: String
@@ -642,10 +713,15 @@ public struct RunbookRunView: Sendable, Codable {
     }
   }
 
+  /// The runbook's name.
   public var name: String
+  /// The endpoint it ran on.
   public var endpoint: Name
+  /// Whether nothing was done.
   public var dryRun: Bool
+  /// What each step did, in order.
   public var steps: [Step]
+  /// How it ended, in words.
   public var outcome: String
 
   /// Puts them together.
@@ -660,9 +736,13 @@ public struct RunbookRunView: Sendable, Codable {
 
 /// What a ramp would do.
 public struct RampPreview: Sendable, Codable {
+  /// The endpoint concerned.
   public var endpoint: Name
+  /// The version under test.
   public var candidate: VersionID
+  /// The version that a rollback gives the traffic to.
   public var fallback: VersionID
+  /// The plan it follows.
   public var plan: Plan
   /// One sentence a step, with expected requests at the present rate.
   public var steps: [String]
@@ -688,17 +768,23 @@ public struct RampPreview: Sendable, Codable {
 
 /// One journal event as people read it.
 public struct JournalRow: Sendable, Codable {
+  /// Its number in the journal, from 1.
   public var sequence: Int
+  /// When it was decided.
   public var time: Timestamp
+  /// Who decided it.
   public var actor: ActorID
   /// `deploy`, `split`, `ramp`, `step`, `hold`, `rollback`, ...
   public var kind: String
+  /// The endpoint it changed; nil when it concerns none.
   public var endpoint: Name?
   /// One sentence.
   public var summary: String
   /// The endpoint's generation afterwards.
   public var generation: Int?
+  /// Why, as its author gave it; nil when none was given.
   public var reason: String?
+  /// How it is marked on the screen.
   public var severity: Severity
   /// The command line that does the same.
   public var commandLine: String?
@@ -723,7 +809,9 @@ public struct JournalRow: Sendable, Codable {
 
 /// What checking the journal's chain found.
 public struct JournalCheck: Sendable, Codable {
+  /// Rows that were checked.
   public var events: Int
+  /// The hash of the newest row; nil in an empty journal.
   public var head: Digest?
   /// The first broken row and what is wrong with it; nil when the chain holds.
   public var fault: String?

@@ -29,7 +29,8 @@ public enum ModelImporter {
     let stored = try artifacts.put(bytes)
     let draft = VersionDraft(
       model: model, artifact: stored.digest, artifactBytes: stored.sizeBytes,
-      signature: compiled.signature, card: try cardContent.map { try artifacts.put($0.bytes).digest },
+      signature: compiled.signature,
+      card: try cardContent.map { try artifacts.put($0.bytes).digest },
       reference: try referenceBytes.map { try artifacts.put($0).digest },
       summary: cardContent?.summary ?? "", metrics: cardContent?.metrics ?? [:])
     let order = Order(command: .registerVersion(draft), actor: actor)

@@ -119,7 +119,7 @@ enum BuiltInFiles {
           above: 0
         command: pause
       - note: open the feature in the Drift pane and compare its range with the feed's last change
-      - note: drift on one version alone points to how it was prepared; roll back when answers are wrong
+      - note: drift on one version alone points to its preparation; roll back when answers are wrong
 
     """,
     "high-error-rate.yaml": """

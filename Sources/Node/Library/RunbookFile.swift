@@ -27,7 +27,8 @@ public enum RunbookFile {
   private static let checkKeys = ["metric", "above", "below", "at_least", "at_most", "over"]
 
   private static func step(_ node: DocumentNode) throws -> RunbookStep {
-    let step = try node.mapping(allowed: ["check", "action", "note", "command", "when"] + checkKeys)
+    let step = try node.mapping(
+      allowed: ["check", "action", "note", "command", "when"] + checkKeys)
     if let text = step.optional("check") {
       return .check(try check(step), text: try text.string(limitBytes: 200))
     }

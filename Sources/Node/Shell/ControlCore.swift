@@ -43,7 +43,9 @@ final class ControlCore: Sendable {
   }
 
   private let published: Mutex<ControlState>
-  /// What is wrong with the journal's chain; nil when it holds. Nothing is appended to a broken one.
+  /// What is wrong with the journal's chain; nil when it holds.
+  ///
+  /// Nothing is appended to a broken one.
   let fault: String?
   private let writer: Mutex<Writer>
   private let head: Atomic<Int>
@@ -211,6 +213,7 @@ extension JournalRow {
     self.init(
       sequence: sequence, time: event.time, actor: event.actor, kind: event.kind,
       endpoint: event.endpoint, summary: event.summary, generation: event.generation,
-      reason: event.reason, severity: Severity(rawValue: event.severity.rawValue) ?? .warn, commandLine: event.commandLine)
+      reason: event.reason, severity: Severity(rawValue: event.severity.rawValue) ?? .warn,
+      commandLine: event.commandLine)
   }
 }

@@ -16,7 +16,9 @@ public struct DoctorFinding: Sendable, Encodable {
 
 /// Looks at what the program needs from its surroundings, and says what to do where it lacks.
 public enum Doctor {
-  /// Every check, in the order of a start. Changes nothing but a probe file in the state directory.
+  /// Every check, in the order of a start.
+  ///
+  /// Changes nothing but a probe file in the state directory.
   public static func check(stateDirectory: String) -> [DoctorFinding] {
     [
       terminal(), locale(), colours(), state(stateDirectory), space(stateDirectory),

@@ -6,7 +6,9 @@ import Storage
 import Synchronization
 import Telemetry
 
-/// Versions in memory: read by digest, compiled, warmed. What is not on the shelf gets no weight.
+/// Versions in memory: read by digest, compiled, warmed.
+///
+/// What is not on the shelf gets no weight.
 final class ModelShelf: Sendable {
   /// A version that can serve.
   struct Loaded: Sendable {

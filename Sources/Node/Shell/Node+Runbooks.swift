@@ -71,7 +71,9 @@ extension Node {
         command: .recordRunbook(
           endpoint: run.endpoint, runbook: run.name,
           outcome: (run.dryRun ? "dry run: " : "") + run.outcome,
-          steps: run.steps.map { "\($0.result): \($0.text)\($0.detail.isEmpty ? "" : " (\($0.detail))")" }),
+          steps: run.steps.map {
+            "\($0.result): \($0.text)\($0.detail.isEmpty ? "" : " (\($0.detail))")"
+          }),
         actor: actor))
   }
 

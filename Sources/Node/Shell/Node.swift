@@ -149,7 +149,9 @@ public final class Node: NodeClient, Sendable {
     running.withLock { $0.server = server }
   }
 
-  /// Stops traffic and threads, saves evidence, closes the socket. Safe to call twice.
+  /// Stops traffic and threads, saves evidence, closes the socket.
+  ///
+  /// Safe to call twice.
   public func stop() {
     let running = running.withLock { running -> Running? in
       if running.isStopped { return nil }

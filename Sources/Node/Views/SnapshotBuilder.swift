@@ -72,7 +72,7 @@ struct SnapshotBuilder {
     return shown.map { registered in
       let own = telemetry.versions[registered.version]
       let point = own?.points.window(endingAt: lastSecond, seconds: 10)
-      let labels = own?.points.window(endingAt: lastSecond, seconds: 60).counts
+      let labels = own?.series.counts(endingAt: lastSecond, seconds: 60)
       let isFailed =
         endpoint.isDeployed(registered.version) && desk.serves
         && !prepared.contains(registered.version)
@@ -113,7 +113,7 @@ struct SnapshotBuilder {
   ) -> RollbackPreview? {
     let targets = endpoint.rollbackTargets(prepared: desk.serves ? prepared : nil)
     guard let target = targets.first, let from = endpoint.split else { return nil }
-    let point = telemetry.versions[target]?.points.window(endingAt: lastSecond, seconds: 60)
+    let point = telemetry.versions[target]?.points.window(endingAt: lastSecond, seconds: 10)
     return RollbackPreview(
       from: from, target: target, alternatives: Array(targets.dropFirst()),
       targetLive: endpoint.deployed.first { $0.version == target }?.live(at: now),

@@ -1,9 +1,11 @@
 import Core
 
-/// What is wrong now, and since when. Owned by the analyst's lock.
+/// What is wrong now, and since when.
 ///
-/// A symptom needs enough requests to be one, comes at one level and goes at a lower one, so that it
-/// does not flicker.
+/// Owned by the analyst's lock.
+///
+/// A symptom needs enough requests to be one, comes at one level and goes at a lower one, so that
+/// it does not flicker.
 struct SymptomTracker {
   /// The values of one endpoint over the last minute.
   struct Values {
@@ -36,7 +38,8 @@ struct SymptomTracker {
       values.driftedFeatures.isEmpty
         ? nil
         : "\(endpoint): drift in \(values.driftedFeatures.prefix(3).joined(separator: ", "))"
-          + (values.driftedFeatures.count > 3 ? " and \(values.driftedFeatures.count - 3) more" : ""))
+          + (values.driftedFeatures.count > 3
+            ? " and \(values.driftedFeatures.count - 3) more" : ""))
     set(
       "rollout-held", endpoint, .warn, now,
       values.heldCause.map { "\(endpoint): the rollout is held: \($0)" })
@@ -103,5 +106,7 @@ struct SymptomTracker {
       since: present[key]?.since ?? now)
   }
 
-  private func key(_ kind: String, _ endpoint: Name?) -> String { "\(kind) \(endpoint?.text ?? "")" }
+  private func key(_ kind: String, _ endpoint: Name?) -> String {
+    "\(kind) \(endpoint?.text ?? "")"
+  }
 }

@@ -5,8 +5,8 @@ import Telemetry
 /// One endpoint's data plane: the published snapshot, the fence, the workers' taps.
 ///
 /// Requests never wait here: a worker compares one number with the epoch it knows and looks again
-/// only after a publication. Everything else is the cold side, called by the control plane's effects
-/// and by the one analyst that drains the taps.
+/// only after a publication. Everything else is the cold side, called by the control plane's
+/// effects and by the one analyst that drains the taps.
 public final class EndpointRuntime: Sendable {
   /// The endpoint's name.
   public let name: Name
@@ -143,8 +143,8 @@ public final class EndpointRuntime: Sendable {
     }
   }
 
-  /// Opens a version again, so that it can be deployed anew; without a new table it gets the buckets
-  /// it still has.
+  /// Opens a version again, so that it can be deployed anew; without a new table it gets the
+  /// buckets it still has.
   public func unfence(_ version: VersionID) {
     state.withLock { state in
       guard let slot = state.slots.firstIndex(of: version) else { return }

@@ -6,7 +6,8 @@ import Telemetry
 ///
 /// It is allocated once, and models bind to its addresses once.
 ///
-/// Texts stay where the caller has them and must live until the answer is given. Used by one thread.
+/// Texts stay where the caller has them and must live until the answer is given. Used by one
+/// thread.
 public final class RowBuffer {
   /// One element's way into the tapped row.
   private struct Copy {

@@ -49,8 +49,8 @@ public struct Answer {
 /// One thread's way through an endpoint: route, run, fall back, tap.
 ///
 /// Holds the last snapshot and a warm session of each of its versions. Nothing here allocates or
-/// locks until a new snapshot is published; then the first request after it takes sessions that were
-/// made when the versions were loaded (microseconds). Used by one thread.
+/// locks until a new snapshot is published; then the first request after it takes sessions that
+/// were made when the versions were loaded (microseconds). Used by one thread.
 public final class Worker {
   /// The row to fill before ``predict(_:)``.
   public let row: RowBuffer

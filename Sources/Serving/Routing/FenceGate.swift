@@ -5,8 +5,8 @@ import Synchronization
 /// A request takes a ticket and *then* reads the closed set; a fence closes a slot and *then* takes
 /// a ticket. All tickets come from one counter by read-modify-write with acquire and release, so a
 /// request whose ticket is later than a fence's has synchronised with it and sees the slot closed.
-/// Therefore no request with a later ticket runs on a fenced version; one with an earlier ticket was
-/// decided before the fence and may finish.
+/// Therefore no request with a later ticket runs on a fenced version; one with an earlier ticket
+/// was decided before the fence and may finish.
 public final class FenceGate: Sendable {
   /// How many slots there are.
   public static let slotCount = 64

@@ -1,8 +1,8 @@
 /// A fast, well-mixing 64-bit hash of a sticky key, in the manner of wyhash (Wang Yi, public
 /// domain): 128-bit products of data and odd constants, folded.
 ///
-/// Not cryptographic: a caller who knows the salt could choose keys for a bucket, which harms nobody
-/// but that caller's own share. Equal on every machine.
+/// Not cryptographic: a caller who knows the salt could choose keys for a bucket, which harms
+/// nobody but that caller's own share. Equal on every machine.
 public enum KeyHash {
   @usableFromInline static let first: UInt64 = 0xA076_1D64_78BD_642F
   @usableFromInline static let second: UInt64 = 0xE703_7ED1_A0B4_28DB

@@ -4,11 +4,11 @@ import Core
 ///
 /// Immutable.
 ///
-/// Every version but the stable has a fixed anchor and takes buckets from there on, the nearest free
-/// ones first; the stable has the rest. A table made by ``changed(to:stable:)`` moves as few buckets
-/// as the new weights allow: raising a candidate adds to its set and takes nothing from other
-/// candidates, lowering it gives back the buckets taken last. So a caller who has reached a candidate
-/// stays there while its weight rises.
+/// Every version but the stable has a fixed anchor and takes buckets from there on, the nearest
+/// free ones first; the stable has the rest. A table made by ``changed(to:stable:)`` moves as few
+/// buckets as the new weights allow: raising a candidate adds to its set and takes nothing from
+/// other candidates, lowering it gives back the buckets taken last. So a caller who has reached a
+/// candidate stays there while its weight rises.
 ///
 /// With one candidate the table follows from the split alone. With several whose ranges meet it
 /// also depends on the order of changes, so a restart must apply the rollout's splits in order.

@@ -2,11 +2,11 @@ import Core
 import Glibc
 import Synchronization
 
-/// A traffic source: recorded rows sent to an endpoint at a set rate, for ever, from a thread of its
-/// own, with their true labels coming later.
+/// A traffic source: recorded rows sent to an endpoint at a set rate, for ever, from a thread of
+/// its own, with their true labels coming later.
 ///
-/// It stands where real callers will stand, so it goes the same way: one ``Worker``, one key and one
-/// identifier a request. All of its controls may be used from any thread at any time.
+/// It stands where real callers will stand, so it goes the same way: one ``Worker``, one key and
+/// one identifier a request. All of its controls may be used from any thread at any time.
 public final class Replayer: Sendable {
   /// In which order rows are sent.
   public enum Order: String, Sendable {

@@ -2,8 +2,8 @@ import Glibc
 
 /// Distances between two distributions that are known as counts over the same bins.
 ///
-/// Every function takes the reference's and the current window's counts, of one length; where either
-/// side is empty, or the lengths differ, the answer is not a number, never a false zero.
+/// Every function takes the reference's and the current window's counts, of one length; where
+/// either side is empty, or the lengths differ, the answer is not a number, never a false zero.
 public enum BinnedDistance {
   /// The population stability index, Σ (Q - P) ln(Q / P), with P and Q the shares smoothed as
   /// (count + 1/2) / (total + k/2), so that an empty bin gives a finite number.

@@ -30,9 +30,9 @@ public enum BinnedTest {
 
   /// The p-value of "the true PSI is at most `tolerated`" (a minimum-effect test).
   ///
-  /// At many rows any difference, however small, is "significant"; this asks whether it is more than
-  /// what is tolerated: with N = nm / (n + m), N·PSI follows nearly a noncentral chi-square law with
-  /// k - 1 degrees of freedom and noncentrality N·tolerated.
+  /// At many rows any difference, however small, is "significant"; this asks whether it is more
+  /// than what is tolerated: with N = nm / (n + m), N·PSI follows nearly a noncentral chi-square
+  /// law with k - 1 degrees of freedom and noncentrality N·tolerated.
   /// - Parameter tolerated: the PSI that does not matter, 0.1 by custom; 0 gives the plain test.
   public static func psiPValue(reference: [Int], current: [Int], tolerated: Double) -> Double {
     guard reference.count > 1, BinnedDistance.totals(reference, current) != nil else { return 1 }

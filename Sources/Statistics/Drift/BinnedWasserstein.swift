@@ -3,8 +3,8 @@ public enum BinnedWasserstein {
   /// ∫ |F - G|, a lower bound that is exact unless F - G changes its sign inside a bin.
   ///
   /// Over a bin from e₀ to e₁ the integral of a distribution function is e₁F₁ - e₀F₀ - s with s the
-  /// sum of the bin's values over the row count, so each bin's integral of F - G is exact; the outer
-  /// bins reach as far as their values do.
+  /// sum of the bin's values over the row count, so each bin's integral of F - G is exact; the
+  /// outer bins reach as far as their values do.
   /// - Parameters:
   ///   - edges: the upper edges of all bins but the last, rising; a value at an edge is below it.
   ///   - referenceCounts: counts, one more than there are edges.

@@ -11,8 +11,8 @@ public struct DistanceBracket: Sendable, Hashable {
   /// Computes the bracket.
   ///
   /// At an edge both distribution functions are known, so the distance is at least the greatest
-  /// difference there. Inside a bin each function lies between its values at the bin's two edges, so
-  /// the distance is at most the greatest cross difference. A bin that holds one value only (an
+  /// difference there. Inside a bin each function lies between its values at the bin's two edges,
+  /// so the distance is at most the greatest cross difference. A bin that holds one value only (an
   /// atom) has no inside.
   /// - Parameters:
   ///   - reference: the reference's counts.

@@ -3,14 +3,15 @@ import Glibc
 /// The exact sequential test of "the candidate's bad events are at most `tolerance` times as
 /// frequent as the stable's", on nothing but counts of bad events.
 ///
-/// **Idea.** A request's arm is drawn at random with the candidate's share w. If the candidate is no
-/// worse, then, given that a bad event happened, the arm is a Bernoulli(w) draw, whatever the common
-/// rate is and however it moves with the hour or the load. With a risk ratio r the candidate's part
-/// of the bad events is
+/// **Idea.** A request's arm is drawn at random with the candidate's share w. If the candidate is
+/// no worse, then, given that a bad event happened, the arm is a Bernoulli(w) draw, whatever the
+/// common rate is and however it moves with the hour or the load. With a risk ratio r the
+/// candidate's part of the bad events is
 ///
 ///     q(r) = w r / (w r + 1 - w)
 ///
-/// and the likelihood ratio of ratio ρρ₀ against the tolerated ρ₀ over the events y (1: candidate) is
+/// and the likelihood ratio of ratio ρρ₀ against the tolerated ρ₀ over the events y (1: candidate)
+/// is
 ///
 ///     L_ρ = Π [q(ρρ₀) / q(ρ₀)]^y [(1 - q(ρρ₀)) / (1 - q(ρ₀))]^(1-y)
 ///         = ρ^c · D^-(c+s),   D = (w ρ ρ₀ + 1 - w) / (w ρ₀ + 1 - w)
@@ -22,18 +23,18 @@ import Glibc
 ///
 ///     E = 1/2 M₀ + Σ_{k>=1} 1/2 · 1/(k(k+1)) · M_k
 ///
-/// where M_k is the mean of the seven L_ρ over the events routed in epochs k, k+1, ..., and 1 before
-/// epoch k began.
+/// where M_k is the mean of the seven L_ρ over the events routed in epochs k, k+1, ..., and 1
+/// before epoch k began.
 ///
-/// **Why it is valid.** Each L_ρ is a product of factors whose conditional mean is 1 at ratio ρ₀, and
-/// below 1 at a smaller ratio, since q(r) rises in r and the factor for y = 1 is the greater one. So
-/// each is a nonnegative supermartingale from 1; M_k stays 1 until epoch k begins (epochs begin at
-/// stopping times: the past decides them) and is one from there. The weights sum to 1, because
-/// Σ 1/(k(k+1)) = 1; the part of epochs that have not begun, 1/(2(K+1)) after K restarts, is kept as
-/// cash. Hence E is a nonnegative supermartingale from 1, and P(E ever reaches 1/α) <= α (Ville,
-/// 1939), at every look, any stopping time, and any number of epochs, which need not be known
-/// beforehand. A label that comes late counts in the epoch in which its request was routed; it is
-/// then no part of any M_k with a later k, so the proof stands.
+/// **Why it is valid.** Each L_ρ is a product of factors whose conditional mean is 1 at ratio ρ₀,
+/// and below 1 at a smaller ratio, since q(r) rises in r and the factor for y = 1 is the greater
+/// one. So each is a nonnegative supermartingale from 1; M_k stays 1 until epoch k begins (epochs
+/// begin at stopping times: the past decides them) and is one from there. The weights sum to 1,
+/// because Σ 1/(k(k+1)) = 1; the part of epochs that have not begun, 1/(2(K+1)) after K restarts,
+/// is kept as cash. Hence E is a nonnegative supermartingale from 1, and P(E ever reaches 1/α) <= α
+/// (Ville, 1939), at every look, any stopping time, and any number of epochs, which need not be
+/// known beforehand. A label that comes late counts in the epoch in which its request was routed;
+/// it is then no part of any M_k with a later k, so the proof stands.
 ///
 /// Sources: Lindon and Malek, NeurIPS 2022 (arXiv 2011.03567); Turner and Grünwald 2023
 /// (arXiv 2302.11401); Robbins 1970 for mixtures; the restart weights are those of a discrete

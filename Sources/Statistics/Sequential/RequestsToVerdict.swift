@@ -11,15 +11,16 @@ extension EProcess {
   ///
   ///     n = w (ln(line) + cost) / (KL(q(ratio) || q(tolerance)) · p_pool)
   ///
-  /// with KL between Bernoulli laws and p_pool the rate of bad events over both arms; within 15 % of
-  /// simulated medians for shares of 1 to 50 % and ratios of 2 to 3.
+  /// with KL between Bernoulli laws and p_pool the rate of bad events over both arms; within 15 %
+  /// of simulated medians for shares of 1 to 50 % and ratios of 2 to 3.
   /// - Parameters:
   ///   - share: the candidate's share w, over 0 and under 1.
   ///   - stableRate: the stable's rate of bad events, over 0 to 1.
   ///   - ratio: the true ratio asked about, over `tolerance`.
   ///   - tolerance: ρ₀.
   ///   - line: the evidence wanted, over 1.
-  ///   - logEvidence: what has been gathered already (ln E); a negative value has to be made up for.
+  ///   - logEvidence: what has been gathered already (ln E); a negative value has to be made up
+  ///     for.
   ///   - cost: see ``mixtureCost``.
   /// - Returns: nil when the question has no finite answer.
   public static func requestsToVerdict(

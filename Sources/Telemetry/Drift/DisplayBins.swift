@@ -20,9 +20,10 @@ extension DriftLayout {
   static let barsMax = 28
 
   /// About 32 bars of one feature for people: equal widths between the reference's 0.5 % and 99.5 %
-  /// quantiles with the tails in two end bars, or the most frequent categories; then what is missing,
-  /// infinite, unseen, when there is any.
-  /// - Precondition: the window counts over this layout's reference, `index` is one of its features.
+  /// quantiles with the tails in two end bars, or the most frequent categories; then what is
+  /// missing, infinite, unseen, when there is any.
+  /// - Precondition: the window counts over this layout's reference, `index` is one of its
+  ///   features.
   public func displayBins(feature index: Int, window: DriftWindow) -> [DisplayBin] {
     let slot = slots[index]
     let reference = referenceCounts(index)

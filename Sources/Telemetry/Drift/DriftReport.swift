@@ -4,10 +4,10 @@ import Statistics
 /// What a window says about drift: every feature's distance from the reference, with a verdict that
 /// asks whether the drift is *more than tolerated*, not whether it is other than zero.
 ///
-/// The index is computed over at most 32 groups of about equal reference share, missing and infinite
-/// values among them, so that lost values count as drift. Its p-value is that of "the true index is
-/// at most 0.1", adjusted over the features after Benjamini and Hochberg: quiet data stays quiet at
-/// any size of window and any number of features.
+/// The index is computed over at most 32 groups of about equal reference share, missing and
+/// infinite values among them, so that lost values count as drift. Its p-value is that of "the true
+/// index is at most 0.1", adjusted over the features after Benjamini and Hochberg: quiet data stays
+/// quiet at any size of window and any number of features.
 public struct DriftReport: Sendable {
   /// How a feature stands.
   public enum Verdict: String, Sendable, Comparable {

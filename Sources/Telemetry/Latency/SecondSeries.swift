@@ -1,5 +1,5 @@
-/// One hour of one version's (or endpoint's) traffic in cells of a second: requests, failed answers,
-/// latencies, late labels.
+/// One hour of one version's (or endpoint's) traffic in cells of a second: requests, failed
+/// answers, latencies, late labels.
 ///
 /// Every cell keeps its latency histogram, packed, so that quantiles of any window ending at any
 /// past second come from merged histograms and never from averaged quantiles. Memory is fixed:
@@ -61,6 +61,15 @@ public final class SecondSeries {
     cells[index].wrong &+= wrong ? 1 : 0
     totals.labels += 1
     totals.wrong += wrong ? 1 : 0
+  }
+
+  /// The counts of `seconds` seconds up to and including the second `last`, without latencies.
+  public func counts(endingAt last: Int, seconds: Int) -> SeriesPoint.Counts {
+    var sum = SeriesPoint.Counts()
+    for second in (last - min(seconds, SecondSeries.secondsKept) + 1)...last {
+      if let counts = counts(of: second) { sum.add(counts) }
+    }
+    return sum
   }
 
   /// The merged cells of `seconds` seconds up to and including the second `last`.

@@ -73,7 +73,8 @@ struct CompletionScript: Sendable {
     let loose = command.positionals.last.map { bashReply($0.completion) } ?? "return"
     return [
       "    \(pattern))",
-      "      if [[ $word == -* ]]; then COMPREPLY=($(compgen -W \"\(names)\" -- \"$word\")); return; fi",
+      "      if [[ $word == -* ]]; then "
+        + "COMPREPLY=($(compgen -W \"\(names)\" -- \"$word\")); return; fi",
       "      \(loose) ;;",
     ]
   }

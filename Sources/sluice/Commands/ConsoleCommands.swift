@@ -39,7 +39,8 @@ enum ConsoleCommands {
   /// The node of this process goes on without a screen.
   private static func serveOn(_ node: Node, _ signals: SignalWait, _ call: Invocation) {
     call.note(
-      "the node serves on: sluice attach --state \(printable(node.options.stateDirectory)) opens the "
+      "the node serves on: sluice attach --state \(printable(node.options.stateDirectory)) opens "
+        + "the "
         + "console again, Ctrl-C or kill \(getpid()) stops it")
     ServeLoop.untilStopped(node, signals, call)
   }
@@ -86,7 +87,8 @@ enum ConsoleCommands {
   static let serve = CommandDeclaration(
     "serve", summary: "Runs a node without a screen until SIGTERM or Ctrl-C",
     discussion: [
-      "It finishes running requests, closes the journal and ends with 0. SIGHUP reads the YAML files "
+      "It finishes running requests, closes the journal and ends with 0. SIGHUP reads the YAML "
+        + "files "
         + "in plans/ and runbooks/ of the state directory again. `sluice attach` opens the console."
     ],
     parameters: [replay, endpoint, rate, speed, seed, scenario, profile],

@@ -30,8 +30,9 @@ enum OnnxCommands {
   static let check = CommandDeclaration(
     "onnx check", summary: "Runs ONNX test cases and compares the outputs",
     discussion: [
-      "A case is a folder with model.onnx and test_data_set_*/input_*.pb and output_*.pb, as ONNX's "
-        + "own backend tests are. A case is skipped when the engine lacks an operator that it needs. "
+      "A case is a folder with model.onnx and test_data_set_*/input_*.pb and output_*.pb, as "
+        + "ONNX's own backend tests are. A case is skipped when the engine lacks an operator that "
+        + "it needs. "
         + "The exit code is 1 when one failed."
     ],
     parameters: [folders, listsAll],

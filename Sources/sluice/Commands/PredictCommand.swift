@@ -23,7 +23,8 @@ enum PredictCommand {
   static let declaration = CommandDeclaration(
     "predict", summary: "Answers the rows of a file or stream with a model, off line",
     discussion: [
-      "Columns are found by the names of the model's inputs; a wide input X takes the columns X[0], "
+      "Columns are found by the names of the model's inputs; a wide input X takes the columns "
+        + "X[0], "
         + "X[1] and so on, other columns are ignored. An empty cell is a missing number or the "
         + "empty text. There is one line out for each row in, in the same order, with every output "
         + "of the model under its own name; a vector gives probabilities[0], probabilities[1] and "
