@@ -45,7 +45,8 @@ public enum KernelBench {
 
   /// Times a model file on the rows of a CSV, JSON lines or npy file.
   /// - Throws: a ``Failure``: the model or the rows are not acceptable.
-  public static func run(model path: String, rows rowsPath: String, batches: [Int]) throws -> Report {
+  public static func run(model path: String, rows rowsPath: String, batches: [Int]) throws -> Report
+  {
     let start = SystemClock.processNanoseconds()
     let bytes = try TextFile.read(path, limitBytes: ModelLimits.standard.fileBytesMax)
     let model = try CompiledModel.compile(onnx: bytes)
