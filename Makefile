@@ -38,7 +38,7 @@ soak: build
 install: build
 	install -d $(DESTDIR)$(PREFIX)/bin $(DESTDIR)$(PREFIX)/share/sluice
 	install -m 755 $(RELEASE) $(DESTDIR)$(PREFIX)/bin/sluice
-	cp -r samples themes $(DESTDIR)$(PREFIX)/share/sluice/
+	tar -c --exclude .venv --exclude data samples themes | tar -x -C $(DESTDIR)$(PREFIX)/share/sluice
 
 clean:
 	rm -rf .build

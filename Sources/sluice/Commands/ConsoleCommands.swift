@@ -12,7 +12,7 @@ enum ConsoleCommands {
       "When a node already runs there, the console attaches to it. When none does, the node runs "
         + "in this process; if the terminal is lost it serves on without a screen."
     ],
-    parameters: ConsoleScreen.parameters,
+    parameters: [profile] + ConsoleScreen.parameters,
     examples: [
       ("sluice", "the console on the default state directory"),
       ("sluice --state /srv/sluice --theme light", "on another one, in other colours"),
@@ -23,7 +23,8 @@ enum ConsoleCommands {
     ConsoleScreen.prepareProcess(stateDirectory: directory)
     if NodeDoor.isNodeRunning(stateDirectory: directory) { return try attach(call) }
     let signals = SignalWait.beforeThreads()
-    let node = try Node.openState(NodeOptions(stateDirectory: directory))
+    let node = try Node.openState(
+      NodeOptions(stateDirectory: directory, profile: call[profile]))
     // The screen is there while versions are still being loaded.
     let deferred = try DeferredNode(node) { try $0.begin() }
     defer { node.stop() }
