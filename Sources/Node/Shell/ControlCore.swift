@@ -17,6 +17,18 @@ protocol ControlledPlane: Sendable {
   func follow(from before: ControlState, to after: ControlState)
 }
 
+/// Where changes are written; a ``Storage/Journal``, or one that fails on purpose in a test.
+protocol DurableLog: Sendable {
+  /// Appends entries in one transaction; whole or not at all.
+  func append(_ entries: [JournalEntry]) throws(StorageError) -> [Int]
+  /// Keeps `body` under `key`, in place of what was there.
+  func saveEvidence(_ body: [UInt8], key: String, time: Timestamp) throws(StorageError)
+  /// Forgets what is kept under `key`.
+  func deleteEvidence(_ key: String) throws(StorageError)
+}
+
+extension Journal: DurableLog {}
+
 /// The state, and the only way to change it: decide, commit to the journal, apply, publish.
 ///
 /// Reading never waits for a commit: the state is published on its own, and the commit lock is held
@@ -35,7 +47,7 @@ final class ControlCore: Sendable {
 
   /// What only the writer touches.
   private struct Writer {
-    let journal: Journal
+    let journal: any DurableLog
     let tombstones: Tombstones
     /// Rollbacks that hold and that the journal does not have yet.
     var unwritten: [Event] = []
@@ -63,10 +75,12 @@ final class ControlCore: Sendable {
   private static let probeKey = ".probe"
 
   /// Begins with the replayed state of `journal`.
-  init(_ recovered: Recovered, journal: Journal, tombstones: Tombstones) {
+  init(
+    _ recovered: Recovered, journal: any DurableLog, reader: JournalReader, tombstones: Tombstones
+  ) {
     published = Mutex(recovered.state)
     fault = recovered.fault
-    reader = journal.reader
+    self.reader = reader
     rows = Mutex(Array(recovered.rows.suffix(ControlCore.rowsKept)))
     head = Atomic(recovered.rows.last?.sequence ?? 0)
     writer = Mutex(Writer(journal: journal, tombstones: tombstones))
@@ -123,7 +137,7 @@ final class ControlCore: Sendable {
 
   /// Runs `body` with the journal, in turn with commits.
   func withJournal<Result>(
-    _ body: (Journal) throws -> sending Result
+    _ body: (any DurableLog) throws -> sending Result
   ) throws -> sending Result {
     try writer.withLock { writer in
       try ControlCore.checkOpen(writer)

@@ -78,8 +78,11 @@ final class ModelShelf: Sendable {
     }
     let entry = Loaded(
       version: version, signature: model.signature, reference: reference, referenceFault: fault)
-    contents.withLock { $0.loaded[id] = entry }
+    put(entry)
   }
+
+  /// Puts a version on the shelf.
+  func put(_ entry: Loaded) { contents.withLock { $0.loaded[entry.version.id] = entry } }
 
   /// Compiles a registered version's artifact.
   func compile(_ registered: RegisteredVersion) throws -> CompiledModel {

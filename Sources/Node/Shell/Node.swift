@@ -45,7 +45,14 @@ public final class Node: NodeClient, Sendable {
   /// Opens the state, recovers it, and (when `options.serves`) begins to serve.
   /// - Throws: a ``Failure`` that names what is wrong with the directory, the lock or the journal.
   public static func open(_ options: NodeOptions) throws -> Node {
-    let node = try Node(options)
+    try open(options, log: { $0 })
+  }
+
+  /// Opens it with another log in the journal's place, for tests of a disk that fails.
+  static func open(
+    _ options: NodeOptions, log: (Journal) -> any DurableLog
+  ) throws -> Node {
+    let node = try Node(options, log: log)
     try node.obeyTombstones()
     if options.serves {
       node.holdAfterAbsence()
@@ -55,7 +62,7 @@ public final class Node: NodeClient, Sendable {
     return node
   }
 
-  private init(_ options: NodeOptions) throws {
+  private init(_ options: NodeOptions, log: (Journal) -> any DurableLog) throws {
     self.options = options
     directory = try StateDirectory(options.stateDirectory, create: true)
     lock = try directory.acquireLock()
@@ -64,7 +71,8 @@ public final class Node: NodeClient, Sendable {
     let journal = try Journal(lock)
     tombstones = try Tombstones(lock)
     core = ControlCore(
-      try Recovery.replay(journal), journal: journal, tombstones: tombstones)
+      try Recovery.replay(journal), journal: log(journal), reader: journal.reader,
+      tombstones: tombstones)
     shelf = ModelShelf(artifacts: artifacts)
     analyst = Analyst(shelf: shelf, serves: options.serves)
     plane = DataPlane(shelf: shelf, analyst: analyst)
