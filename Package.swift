@@ -73,8 +73,8 @@ let package = Package(
     tests("Storage", ["Storage", "CSQLite", "CFaultVFS", "storage-crash-child"]),
     tests("Gateway", ["Gateway", "CSystem"]),
     tests("Documents", ["Documents"]),
-    tests("Node", ["Node", "Control", "Telemetry"]),
+    tests("Node", ["Node", "Control", "Storage", "Serving", "Telemetry"]),
     tests("Console", ["Console", "Control"]),
-    tests("EndToEnd", ["Core", "Control", "Inference", "Node", "sluice", "CKernels"]),
+    tests("EndToEnd", ["Core", "Control", "Inference", "Node", "sluice"]),
   ]
 )

@@ -1,4 +1,4 @@
-import CKernels
+internal import CKernels
 import Core
 
 /// ai.onnx.ml linear models.

@@ -1,4 +1,4 @@
-import CKernels
+internal import CKernels
 import Core
 
 /// How a linear kernel reads assembled columns instead of a table: input 0 holds hot places,

@@ -1,4 +1,4 @@
-import CKernels
+internal import CKernels
 
 /// Trees laid out for walking without branches.
 ///

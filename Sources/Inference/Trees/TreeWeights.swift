@@ -1,4 +1,4 @@
-import CKernels
+internal import CKernels
 
 /// What the leaves add up to.
 ///

@@ -51,7 +51,10 @@ final class Analyst: Sendable {
   }
 
   /// The endpoint's next route table is about to be published.
-  func follow(_ endpoint: EndpointState, _ runtime: EndpointRuntime) {
+  ///
+  /// - Parameter isComparable: whether every version has the share that the state gives it; when
+  ///   not, answers are no evidence.
+  func follow(_ endpoint: EndpointState, _ runtime: EndpointRuntime, isComparable: Bool) {
     runtimes.withLock { runtimes in
       if !runtimes.contains(where: { $0 === runtime }) { runtimes.append(runtime) }
     }
@@ -63,7 +66,7 @@ final class Analyst: Sendable {
       {
         desk.book.keepEnded(RolloutViews.view(of: before, evidence), of: endpoint.name)
       }
-      desk.book.follow(endpoint, route: endpoint.generation)
+      desk.book.follow(endpoint, route: isComparable ? endpoint.generation : nil)
       let followed = desk.book.evidence(of: endpoint.name)
       evidence.withLock { $0[endpoint.name] = followed }
       let figures = desk.figures(endpoint.name)

@@ -27,6 +27,8 @@ struct EvidenceBook {
     /// Marks by the route table's generation, oldest first.
     var marks: [(generation: Int, mark: Mark)] = []
     var changed = false
+    /// Time since the last traffic in this step that may still count for it.
+    var gap = TimeSpan.zero
     var ended: RolloutView?
   }
 
@@ -35,21 +37,22 @@ struct EvidenceBook {
 
   private var pages: [Name: Page] = [:]
 
-  /// Follows an endpoint whose route table gets the generation `route`.
-  mutating func follow(_ endpoint: EndpointState, route: Int) {
+  /// Follows an endpoint whose route table gets the generation `route`; nil when what comes by that
+  /// table is no evidence.
+  mutating func follow(_ endpoint: EndpointState, route: Int?) {
     var page = pages[endpoint.name] ?? Page()
+    if page.running?.stage != endpoint.rollout?.stage { page.gap = .zero }
     page.running = endpoint.rollout
     if let rollout = endpoint.rollout {
       var evidence = page.evidence ?? rollout.evidence
       evidence.follow(rollout)
       page.evidence = evidence
-      page.marks.append(
-        (
-          route,
-          Mark(
-            rollout: rollout.id, epoch: rollout.epoch, candidate: rollout.candidate,
-            fallback: rollout.fallback)
-        ))
+      if let route {
+        let mark = Mark(
+          rollout: rollout.id, epoch: rollout.epoch, candidate: rollout.candidate,
+          fallback: rollout.fallback)
+        page.marks.append((route, mark))
+      }
       if page.marks.count > EvidenceBook.marksKept { page.marks.removeFirst() }
       page.ended = nil
     } else {
@@ -58,9 +61,12 @@ struct EvidenceBook {
     pages[endpoint.name] = page
   }
 
-  /// Puts back the evidence that was saved before a restart, when it is this rollout's.
+  /// Puts back the evidence that was saved before a restart, when it is this rollout's and the last
+  /// event of the journal did not know more: it is saved once a second, events take it as it is.
   mutating func restore(_ evidence: RolloutEvidence, for endpoint: EndpointState) {
-    guard let rollout = endpoint.rollout, evidence.rollout == rollout.id else { return }
+    guard let rollout = endpoint.rollout, evidence.rollout == rollout.id,
+      evidence.eventsSeen >= rollout.evidence.eventsSeen
+    else { return }
     var evidence = evidence
     evidence.follow(rollout)
     pages[endpoint.name, default: Page()].evidence = evidence
@@ -93,12 +99,19 @@ struct EvidenceBook {
   }
 
   /// Adds time to the endpoint's step clock: observed when there was traffic, idle when not.
+  ///
+  /// The pauses between the requests of a quiet endpoint are observed time too, once the next
+  /// request shows that they were no more than pauses; without traffic for
+  /// ``Control/Guard/noDataLimit`` the rollout is held and the time does not count.
   mutating func addTime(_ endpoint: Name, _ span: TimeSpan, hadTraffic: Bool) {
-    guard pages[endpoint]?.evidence != nil else { return }
+    guard let gap = pages[endpoint]?.gap, pages[endpoint]?.evidence != nil else { return }
     if hadTraffic {
-      pages[endpoint]?.evidence?.observedTime(add: span)
+      let pause = gap < Guard.noDataLimit ? gap : .zero
+      pages[endpoint]?.evidence?.observedTime(add: pause + span)
+      pages[endpoint]?.gap = .zero
     } else {
       pages[endpoint]?.evidence?.idleTime(add: span)
+      pages[endpoint]?.gap = gap + span
     }
     pages[endpoint]?.changed = true
   }
@@ -148,5 +161,15 @@ struct EvidenceBook {
     pages.values[index].evidence = evidence
     pages.values[index].changed = true
     return true
+  }
+}
+
+extension RolloutEvidence {
+  /// How much was counted; only ever rises.
+  var eventsSeen: Int {
+    epochs.reduce(candidateRequests) { sum, epoch in
+      sum + epoch.errors.candidateTotal + epoch.errors.stableTotal
+        + epoch.wrongAnswers.candidateTotal + epoch.wrongAnswers.stableTotal
+    }
   }
 }

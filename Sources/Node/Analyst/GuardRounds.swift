@@ -46,6 +46,7 @@ struct GuardRounds {
   }
 
   private mutating func slow(_ node: Node) {
+    node.core.retryJournal(now: SystemClock.now())
     node.judgeSymptoms()
     try? node.saveEvidence()
     // Another process may have written a rollback because this one did not answer.
@@ -69,16 +70,33 @@ extension Node {
     }
     guard let evidence else { return }
     fixLatencyThresholds(endpoint, running, evidence)
-    guard !observe(state, endpoint: endpoint, evidence: evidence, now: SystemClock.now()).isEmpty
-    else { return }
+    let foreseen = observe(state, endpoint: endpoint, evidence: evidence, now: SystemClock.now())
+    guard let event = foreseen.first else { return }
+    if !event.isRollback, !mayMoveForward(endpoint) { return }
     do {
       _ = try core.transact(on: plane) { state in
         observe(state, endpoint: endpoint, evidence: evidence, now: SystemClock.now())
       }
     } catch {
-      // The journal cannot take a forward move: it is tried again in the next round.
+      // The journal cannot take a forward move: it is tried again after a while.
+      let retry = SystemClock.monotonicNanoseconds() + Node.guardRetryNanoseconds
+      guardRetries.withLock { $0[endpoint] = retry }
       analyst.noteRoutingFault(endpoint, NodeError(describing: error).message)
     }
+  }
+
+  /// Between two tries of a forward move that the journal does not take.
+  private static let guardRetryNanoseconds: UInt64 = 1_000_000_000
+
+  /// Whether a step or a hold may be tried now; a rollback never waits for that.
+  private func mayMoveForward(_ endpoint: Name) -> Bool {
+    let now = SystemClock.monotonicNanoseconds()
+    guard guardRetries.withLock({ $0[endpoint] ?? 0 }) <= now else { return false }
+    guard holdAfterAbsence() else {
+      guardRetries.withLock { $0[endpoint] = now + Node.guardRetryNanoseconds }
+      return false
+    }
+    return true
   }
 
   /// Latency is judged from the moment the stable has answered often enough.
@@ -119,5 +137,13 @@ extension Node {
             routingFault: desk.routingFaults[endpoint.name]), now: now)
       }
     }
+  }
+}
+
+extension Event {
+  /// Whether it takes traffic back.
+  fileprivate var isRollback: Bool {
+    if case .rolledBack = body { return true }
+    return false
   }
 }

@@ -10,11 +10,24 @@ protocol ControlledPlane: Sendable {
   func holdFence(on after: EndpointState, _ versions: [VersionID])
   /// Ends a hold. The versions stay closed if the published state says so.
   func releaseFence(on endpoint: Name, _ versions: [VersionID])
-  /// Opens versions that were closed for a change that did not happen.
-  func reopen(_ endpoint: Name, _ versions: [VersionID], in state: ControlState)
+  /// Opens what was closed for a change that did not happen: what the state does not close and no
+  /// other change holds.
+  func reopen(_ endpoint: Name, in state: ControlState)
   /// Routes as the state says; called in commit order.
   func follow(from before: ControlState, to after: ControlState)
 }
+
+/// Where changes are written; a ``Storage/Journal``, or one that fails on purpose in a test.
+protocol DurableLog: Sendable {
+  /// Appends entries in one transaction; whole or not at all.
+  func append(_ entries: [JournalEntry]) throws(StorageError) -> [Int]
+  /// Keeps `body` under `key`, in place of what was there.
+  func saveEvidence(_ body: [UInt8], key: String, time: Timestamp) throws(StorageError)
+  /// Forgets what is kept under `key`.
+  func deleteEvidence(_ key: String) throws(StorageError)
+}
+
+extension Journal: DurableLog {}
 
 /// The state, and the only way to change it: decide, commit to the journal, apply, publish.
 ///
@@ -34,12 +47,14 @@ final class ControlCore: Sendable {
 
   /// What only the writer touches.
   private struct Writer {
-    let journal: Journal
+    let journal: any DurableLog
     let tombstones: Tombstones
     /// Rollbacks that hold and that the journal does not have yet.
     var unwritten: [Event] = []
-    /// The tombstones that hold them.
+    /// The tombstones that hold them, until they are cleared.
     var tombstonesToClear: Set<UInt64> = []
+    /// False once the node has given the state directory up.
+    var isOpen = true
   }
 
   private let published: Mutex<ControlState>
@@ -47,6 +62,8 @@ final class ControlCore: Sendable {
   ///
   /// Nothing is appended to a broken one.
   let fault: String?
+  /// Reads the journal without waiting for a commit, and without letting one wait.
+  let reader: JournalReader
   private let writer: Mutex<Writer>
   private let head: Atomic<Int>
   private let isDurable = Atomic<Bool>(true)
@@ -54,11 +71,16 @@ final class ControlCore: Sendable {
 
   /// Newest journal rows that are kept in memory for screens.
   private static let rowsKept = 1_000
+  /// What is written to see whether the disk takes anything; no endpoint has such a name.
+  private static let probeKey = ".probe"
 
   /// Begins with the replayed state of `journal`.
-  init(_ recovered: Recovered, journal: Journal, tombstones: Tombstones) {
+  init(
+    _ recovered: Recovered, journal: any DurableLog, reader: JournalReader, tombstones: Tombstones
+  ) {
     published = Mutex(recovered.state)
     fault = recovered.fault
+    self.reader = reader
     rows = Mutex(Array(recovered.rows.suffix(ControlCore.rowsKept)))
     head = Atomic(recovered.rows.last?.sequence ?? 0)
     writer = Mutex(Writer(journal: journal, tombstones: tombstones))
@@ -91,32 +113,63 @@ final class ControlCore: Sendable {
     for (after, versions) in foreseen { plane.holdFence(on: after, versions) }
     return try writer.withLock { writer in
       let before = state
-      defer { for (after, versions) in foreseen { plane.releaseFence(on: after.name, versions) } }
-      do {
-        let events = try decision(before)
-        let closing = ControlCore.closed(by: events, from: before)
-        for (after, versions) in closing { plane.holdFence(on: after, versions) }
-        defer { for (after, versions) in closing { plane.releaseFence(on: after.name, versions) } }
-        let isJournaled = try commit(events, closing, before, &writer)
-        let after = events.reduce(before) { apply($0, $1) }
-        published.withLock { $0 = after }
-        plane.follow(from: before, to: after)
-        return Change(
-          events: events, before: before, after: after, sequence: sequence,
-          isJournaled: isJournaled)
-      } catch {
-        // What was fenced for nothing is opened again.
-        for (after, versions) in foreseen { plane.reopen(after.name, versions, in: before) }
-        throw error
+      var held = foreseen
+      // What was fenced for nothing is opened again: the change was refused, or what was foreseen
+      // is not what was decided in the end.
+      defer {
+        for (after, versions) in held { plane.releaseFence(on: after.name, versions) }
+        for name in Set(held.map(\.0.name)) { plane.reopen(name, in: state) }
       }
+      try ControlCore.checkOpen(writer)
+      let events = try decision(before)
+      let closing = ControlCore.closed(by: events, from: before)
+      held += closing
+      for (after, versions) in closing { plane.holdFence(on: after, versions) }
+      let isJournaled = try commit(events, closing, before, &writer)
+      let after = events.reduce(before) { apply($0, $1) }
+      published.withLock { $0 = after }
+      plane.follow(from: before, to: after)
+      return Change(
+        events: events, before: before, after: after, sequence: sequence,
+        isJournaled: isJournaled)
     }
   }
 
   /// Runs `body` with the journal, in turn with commits.
   func withJournal<Result>(
-    _ body: (Journal) throws -> sending Result
+    _ body: (any DurableLog) throws -> sending Result
   ) throws -> sending Result {
-    try writer.withLock { try body($0.journal) }
+    try writer.withLock { writer in
+      try ControlCore.checkOpen(writer)
+      return try body(writer.journal)
+    }
+  }
+
+  /// Ends writing: a change that comes later is refused. On return none is under way.
+  func close() { writer.withLock { $0.isOpen = false } }
+
+  private static func checkOpen(_ writer: Writer) throws(NodeError) {
+    guard writer.isOpen else { throw NodeError(.unreachable, "the node has stopped") }
+  }
+
+  /// Tries to write what a tombstone holds, and looks whether the journal can be written again.
+  ///
+  /// Does nothing while all is well.
+  func retryJournal(now: Timestamp) {
+    guard fault == nil else { return }
+    writer.withLock { writer in
+      guard writer.isOpen, !durable || !writer.tombstonesToClear.isEmpty else { return }
+      do {
+        if writer.unwritten.isEmpty {
+          try writer.journal.saveEvidence([], key: ControlCore.probeKey, time: now)
+          try writer.journal.deleteEvidence(ControlCore.probeKey)
+        }
+        try append([], &writer)
+        isDurable.store(true, ordering: .releasing)
+      } catch {
+        isDurable.store(false, ordering: .releasing)
+      }
+    }
   }
 
   // MARK: Commit
@@ -135,17 +188,7 @@ final class ControlCore: Sendable {
     }
     do {
       if let fault { throw NodeError(.system, fault) }
-      let sequences = try writer.journal.append(
-        try (writer.unwritten + events).map(ControlCore.entry))
-      for (event, sequence) in zip(writer.unwritten + events, sequences) {
-        remember(event, sequence)
-      }
-      if !writer.unwritten.isEmpty {
-        writer.unwritten = []
-        // A tombstone that stays is obeyed again at the next start, which changes nothing.
-        try? writer.tombstones.clear(writer.tombstonesToClear)
-        writer.tombstonesToClear = []
-      }
+      try append(events, &writer)
       isDurable.store(true, ordering: .releasing)
       return true
     } catch {
@@ -156,12 +199,36 @@ final class ControlCore: Sendable {
     }
   }
 
+  /// Appends what the journal lacks and then `events`, and clears the tombstones of the former.
+  private func append(_ events: [Event], _ writer: inout Writer) throws {
+    let all = writer.unwritten + events
+    let sequences = try writer.journal.append(try all.map(ControlCore.entry))
+    // Their rows were shown without a number; nothing else was appended since.
+    rows.withLock { $0.removeLast(min($0.count, writer.unwritten.count)) }
+    for (event, sequence) in zip(all, sequences) { remember(event, sequence) }
+    writer.unwritten = []
+    // A tombstone that stays is tried again, and changes nothing if it is obeyed at a start.
+    if (try? writer.tombstones.clear(writer.tombstonesToClear)) != nil {
+      writer.tombstonesToClear = []
+    }
+  }
+
   private func keepByTombstone(
     _ events: [Event], _ closing: [(EndpointState, [VersionID])], _ before: ControlState,
     _ writer: inout Writer
   ) throws {
     for (after, versions) in closing {
       guard let fallback = after.stable, let event = events.first else { continue }
+      // The one that is just being obeyed at a start holds it already; slots are few.
+      let known = try writer.tombstones.pending().first { tombstone in
+        let fence = tombstone.fence
+        return fence.endpoint == after.name && fence.fallback == fallback
+          && Set(versions).isSubset(of: fence.closed) && Recovery.standsFor(tombstone, before)
+      }
+      if let known {
+        writer.tombstonesToClear.insert(known.sequence)
+        continue
+      }
       let tombstone = try writer.tombstones.record(
         Fence(
           endpoint: after.name, closed: versions, fallback: fallback, actor: event.actor,

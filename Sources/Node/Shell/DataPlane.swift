@@ -71,25 +71,26 @@ final class DataPlane: ControlledPlane {
     }
   }
 
-  func reopen(_ endpoint: Name, _ versions: [VersionID], in control: ControlState) {
+  func reopen(_ endpoint: Name, in control: ControlState) {
     guard let endpoint = control.endpoint(endpoint) else { return }
-    open(endpoint, ignoringOneHold: versions)
+    open(endpoint)
   }
 
   /// Opens what is fenced, is on the endpoint, and is neither closed by the state nor held.
-  private func open(_ endpoint: EndpointState, ignoringOneHold: [VersionID] = []) {
+  private func open(_ endpoint: EndpointState) {
     for deployment in endpoint.deployed {
       let version = deployment.version
-      let runtime = state.withLock { state -> EndpointRuntime? in
-        let held = state.holds[Held(endpoint: endpoint.name, version: version)] ?? 0
-        let allowed = ignoringOneHold.contains(version) ? 1 : 0
-        return held > allowed ? nil : state.places[endpoint.name]?.runtime
+      let held = Held(endpoint: endpoint.name, version: version)
+      let runtime = state.withLock { state in
+        state.holds[held] == nil ? state.places[endpoint.name]?.runtime : nil
       }
       guard let runtime, runtime.isFenced(version), !endpoint.closed.contains(version) else {
         continue
       }
       analyst.noteOpening(runtime, version)
-      runtime.unfence(version)
+      // Asked again under the lock under which holds are taken: a rollback that has come meanwhile
+      // closes after this, or is seen here.
+      state.withLock { state in if state.holds[held] == nil { runtime.unfence(version) } }
     }
   }
 
@@ -108,13 +109,20 @@ final class DataPlane: ControlledPlane {
     else { return }
     do {
       let runtime = try place(endpoint, signature)
-      let table = try table(for: endpoint, split, stable)
+      let served = try servable(endpoint, split, stable)
+      let table = try table(for: endpoint, served.split, served.stable)
       open(endpoint)
       let loaded = endpoint.deployed.compactMap { shelf.loaded($0.version)?.version }
         .filter { !endpoint.closed.contains($0.id) }
-      analyst.follow(endpoint, runtime)
+      analyst.follow(endpoint, runtime, isComparable: served.missing.isEmpty)
       try runtime.publish(
         table, loaded: loaded, generation: endpoint.generation, isDrained: endpoint.isDrained)
+      if let missing = served.missing.first {
+        analyst.noteRoutingFault(
+          endpoint.name,
+          "\(missing) is not in memory, \(served.stable) has its share: "
+            + (shelf.fault(of: missing) ?? "it was never loaded"))
+      }
       for version in endpoint.closed where !runtime.isFenced(version) {
         let ticket = runtime.fence(version, target: stable)
         analyst.noteFence(runtime, version, ticket: ticket)
@@ -123,6 +131,31 @@ final class DataPlane: ControlledPlane {
       // The last published table goes on serving; the analyst shows why it could not be replaced.
       analyst.noteRoutingFault(endpoint.name, NodeError(describing: error).message)
     }
+  }
+
+  /// What of a split can be served by the versions that are in memory.
+  private struct Servable {
+    let split: Split
+    let stable: VersionID
+    /// Versions that should have traffic and cannot.
+    let missing: [VersionID]
+  }
+
+  /// The split, with the shares of versions that are not in memory (their file is gone or damaged)
+  /// given to the stable, or to the best version that is there: what can answer goes on answering.
+  private func servable(
+    _ endpoint: EndpointState, _ split: Split, _ stable: VersionID
+  ) throws -> Servable {
+    let wanted = [stable] + split.versions.filter { $0 != stable }
+    let missing = wanted.filter { shelf.loaded($0) == nil }
+    let heaviest = split.shares.sorted { $0.weight > $1.weight }.map(\.version)
+    let substitutes = [stable] + heaviest + endpoint.rollbackTargets()
+    guard !missing.isEmpty, let substitute = substitutes.first(where: { shelf.loaded($0) != nil })
+    else { return Servable(split: split, stable: stable, missing: []) }
+    var shares = split.shares.filter { !missing.contains($0.version) && $0.version != substitute }
+    let rest = Split.whole - shares.reduce(0) { $0 + $1.weight }
+    shares.append(Split.Share(version: substitute, weight: rest))
+    return Servable(split: try Split(shares), stable: substitute, missing: missing)
   }
 
   private func place(

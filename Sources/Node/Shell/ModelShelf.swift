@@ -23,50 +23,101 @@ final class ModelShelf: Sendable {
   private static let warmSessions = 2
 
   private let artifacts: ArtifactStore
-  private let loaded = Mutex<[VersionID: Loaded]>([:])
+  /// What is on the shelf, and why.
+  private struct Contents {
+    var loaded: [VersionID: Loaded] = [:]
+    /// Commands under way that need a version, which no endpoint has yet.
+    var reserved: [VersionID: Int] = [:]
+    /// Why a version could not be loaded when that was last tried.
+    var faults: [VersionID: String] = [:]
+  }
+  private let contents = Mutex(Contents())
   /// One load at a time, so that two commands do not compile the same version twice.
   private let loading = Mutex<Void>(())
 
   init(artifacts: ArtifactStore) { self.artifacts = artifacts }
 
   /// The versions that can get weight.
-  var prepared: Set<VersionID> { loaded.withLock { Set($0.keys) } }
+  var prepared: Set<VersionID> { contents.withLock { Set($0.loaded.keys) } }
 
   /// A version that was prepared.
-  func loaded(_ version: VersionID) -> Loaded? { loaded.withLock { $0[version] } }
+  func loaded(_ version: VersionID) -> Loaded? { contents.withLock { $0.loaded[version] } }
+
+  /// Why a version is not here; nil when it is, or was never asked for.
+  func fault(of version: VersionID) -> String? { contents.withLock { $0.faults[version] } }
 
   /// Reads, checks, compiles and warms a version, unless it is here already.
   /// - Throws: a ``Failure`` that says what is wrong with its bytes or its graph.
   func prepare(_ registered: RegisteredVersion) throws {
     try loading.withLock { _ in
-      let id = registered.version
-      guard loaded(id) == nil else { return }
-      let model = try compile(registered)
-      let source = try ModelSource(model)
-      let version = try LoadedVersion(id, source: source, warm: ModelShelf.warmSessions)
-      var reference: Reference?
-      var fault: String?
-      if let digest = registered.draft.reference {
-        do {
-          reference = try Reference(json: try artifacts.read(digest))
-        } catch {
-          fault = NodeError(describing: error).message
-        }
+      guard loaded(registered.version) == nil else { return }
+      do {
+        try load(registered)
+        contents.withLock { $0.faults[registered.version] = nil }
+      } catch {
+        let message = NodeError(describing: error).message
+        contents.withLock { $0.faults[registered.version] = message }
+        throw error
       }
-      let entry = Loaded(
-        version: version, signature: model.signature, reference: reference, referenceFault: fault)
-      loaded.withLock { $0[id] = entry }
     }
   }
 
+  private func load(_ registered: RegisteredVersion) throws {
+    let id = registered.version
+    let model = try compile(registered)
+    let source = try ModelSource(model)
+    let version = try LoadedVersion(id, source: source, warm: ModelShelf.warmSessions)
+    var reference: Reference?
+    var fault: String?
+    if let digest = registered.draft.reference {
+      do {
+        reference = try Reference(json: try artifacts.read(digest))
+      } catch {
+        fault = NodeError(describing: error).message
+      }
+    }
+    let entry = Loaded(
+      version: version, signature: model.signature, reference: reference, referenceFault: fault)
+    put(entry)
+  }
+
+  /// Puts a version on the shelf.
+  func put(_ entry: Loaded) { contents.withLock { $0.loaded[entry.version.id] = entry } }
+
   /// Compiles a registered version's artifact.
   func compile(_ registered: RegisteredVersion) throws -> CompiledModel {
-    let bytes = try artifacts.read(registered.draft.artifact)
+    let bytes: [UInt8]
+    do {
+      bytes = try artifacts.read(registered.draft.artifact)
+    } catch {
+      // What was registered was stored: that it is not there now is no mistake of the caller.
+      throw NodeError(
+        .system, "\(registered.version) cannot be loaded: \(error.message)")
+    }
     return try CompiledModel.compile(onnx: bytes)
   }
 
-  /// Drops the versions that no endpoint needs.
-  func keep(only needed: Set<VersionID>) {
-    loaded.withLock { loaded in loaded = loaded.filter { needed.contains($0.key) } }
+  /// Keeps a version for a command that is under way, until it is let go.
+  func reserve(_ version: VersionID) {
+    contents.withLock { $0.reserved[version, default: 0] += 1 }
+  }
+
+  /// Ends a reservation.
+  func letGo(_ version: VersionID) {
+    contents.withLock { contents in
+      let count = (contents.reserved[version] ?? 0) - 1
+      contents.reserved[version] = count > 0 ? count : nil
+    }
+  }
+
+  /// Drops the versions that neither an endpoint nor a running command needs.
+  ///
+  /// `needed` is asked under the lock: a command lets its reservation go only after its change is
+  /// in the state, so a version is always seen in one of the two.
+  func keep(only needed: () -> Set<VersionID>) {
+    contents.withLock { contents in
+      let needed = needed().union(contents.reserved.keys)
+      contents.loaded = contents.loaded.filter { needed.contains($0.key) }
+    }
   }
 }

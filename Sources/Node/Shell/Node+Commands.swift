@@ -7,12 +7,15 @@ extension Node {
   /// - Throws: a ``Failure``; nothing was changed then.
   func perform(_ order: Order) throws -> Outcome {
     let received = SystemClock.monotonicNanoseconds()
-    try prepareVersions(for: order.command)
+    let reserved = try prepareVersions(for: order.command)
+    defer {
+      if let reserved { shelf.letGo(reserved) }
+      releaseVersions()
+    }
     let change = try core.transact(on: plane) { state in
       try decide(state, order.command, context(order, state))
     }
     let durable = SystemClock.monotonicNanoseconds()
-    releaseVersions()
     let endpoint = order.command.endpoint
     return Outcome(
       summary: change.events.map(\.summary).joined(separator: "; ")
@@ -35,11 +38,19 @@ extension Node {
   }
 
   /// Loads what a command needs, before anything is decided or locked.
-  private func prepareVersions(for command: Command) throws {
+  /// - Returns: the version that is now reserved on the shelf, for the caller to let go.
+  private func prepareVersions(for command: Command) throws -> VersionID? {
     switch command {
     case .deploy(_, let version), .startRamp(_, let version, _):
-      guard let registered = core.state.version(version) else { return }
-      try shelf.prepare(registered)
+      guard let registered = core.state.version(version) else { return nil }
+      shelf.reserve(version)
+      do {
+        try shelf.prepare(registered)
+      } catch {
+        shelf.letGo(version)
+        throw error
+      }
+      return version
     case .registerVersion(let draft):
       // An artifact that does not compile never becomes a version.
       let trial = RegisteredVersion(
@@ -51,11 +62,12 @@ extension Node {
       }
     default: break
     }
+    return nil
   }
 
   /// Forgets versions that no endpoint has any more.
   private func releaseVersions() {
-    shelf.keep(only: Set(core.state.endpoints.flatMap { $0.deployed.map(\.version) }))
+    shelf.keep { Set(core.state.endpoints.flatMap { $0.deployed.map(\.version) }) }
   }
 
   private func fenceTime(_ command: Command, since received: UInt64) -> Int? {

@@ -84,16 +84,15 @@ extension Node {
   // MARK: Journal and registry
 
   private func journal(after: Int, limit: Int) throws -> [JournalRow] {
-    let records = try core.withJournal { journal in
-      try journal.reader.records(after: max(0, after), limit: min(max(limit, 1), 10_000))
-    }
+    let records = try core.reader.records(
+      after: max(0, after), limit: min(max(limit, 1), 10_000))
     return try records.map {
       JournalRow(event: try Recovery.event(of: $0), sequence: $0.sequence)
     }
   }
 
   private func verifyJournal() throws -> JournalCheck {
-    let check = try core.withJournal { try $0.reader.verify() }
+    let check = try core.reader.verify()
     return JournalCheck(
       events: check.count, head: check.count > 0 ? check.head.hash : nil, fault: check.fault)
   }

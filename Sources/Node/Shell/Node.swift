@@ -22,8 +22,12 @@ public final class Node: NodeClient, Sendable {
   let library: Library
   let started = SystemClock.now()
 
-  /// When the state was last written before this node opened it.
-  let lastWritten: Timestamp?
+  /// When the state was last written before this node opened it; nil once rollouts that nobody
+  /// watched since are held.
+  private let lastWritten: Mutex<Timestamp?>
+  /// When the guard tries a forward move again that the journal did not take, monotonic
+  /// nanoseconds.
+  let guardRetries = Mutex<[Name: UInt64]>([:])
 
   private let running = Mutex(Running())
   private let serving = Atomic<Bool>(false)
@@ -41,7 +45,14 @@ public final class Node: NodeClient, Sendable {
   /// Opens the state, recovers it, and (when `options.serves`) begins to serve.
   /// - Throws: a ``Failure`` that names what is wrong with the directory, the lock or the journal.
   public static func open(_ options: NodeOptions) throws -> Node {
-    let node = try openState(options)
+    try open(options, log: { $0 })
+  }
+
+  /// Opens it with another log in the journal's place, for tests of a disk that fails.
+  static func open(
+    _ options: NodeOptions, log: (Journal) -> any DurableLog
+  ) throws -> Node {
+    let node = try openState(options, log: log)
     try node.begin()
     return node
   }
@@ -49,7 +60,13 @@ public final class Node: NodeClient, Sendable {
   /// Opens and recovers the state only: what can be refused is refused here, within milliseconds.
   /// - Throws: as ``open(_:)``.
   public static func openState(_ options: NodeOptions) throws -> Node {
-    let node = try Node(options)
+    try openState(options, log: { $0 })
+  }
+
+  private static func openState(
+    _ options: NodeOptions, log: (Journal) -> any DurableLog
+  ) throws -> Node {
+    let node = try Node(options, log: log)
     try node.obeyTombstones()
     return node
   }
@@ -58,22 +75,23 @@ public final class Node: NodeClient, Sendable {
   /// - Throws: a ``Failure`` when the system gives no thread or no socket.
   public func begin() throws {
     if options.serves {
-      try holdAfterAbsence()
+      holdAfterAbsence()
       try beginServing()
     }
     if options.listens { try listen() }
   }
 
-  private init(_ options: NodeOptions) throws {
+  private init(_ options: NodeOptions, log: (Journal) -> any DurableLog) throws {
     self.options = options
     directory = try StateDirectory(options.stateDirectory, create: true)
     lock = try directory.acquireLock()
-    lastWritten = directory.lastWritten
+    lastWritten = Mutex(directory.lastWritten)
     artifacts = ArtifactStore(directory)
     let journal = try Journal(lock)
     tombstones = try Tombstones(lock)
     core = ControlCore(
-      try Recovery.replay(journal), journal: journal, tombstones: tombstones)
+      try Recovery.replay(journal), journal: log(journal), reader: journal.reader,
+      tombstones: tombstones)
     shelf = ModelShelf(artifacts: artifacts)
     analyst = Analyst(shelf: shelf, serves: options.serves)
     plane = DataPlane(shelf: shelf, analyst: analyst)
@@ -88,39 +106,72 @@ public final class Node: NodeClient, Sendable {
     let pending = try tombstones.pending()
     guard !pending.isEmpty else { return }
     for tombstone in pending where !Recovery.isDone(tombstone, in: core.state) {
-      _ = try perform(Recovery.order(for: tombstone))
+      try obey(tombstone)
     }
     if core.durable { try tombstones.clear(Set(pending.map(\.sequence))) }
+  }
+
+  /// One that cannot be obeyed, because nothing is left to go back to, is noted in the journal: it
+  /// must not keep a node from starting.
+  private func obey(_ tombstone: Tombstone) throws {
+    var refusal = "there is no version to go back to"
+    for order in Recovery.orders(for: tombstone, in: core.state) {
+      do {
+        _ = try perform(order)
+        return
+      } catch {
+        let error = NodeError(describing: error)
+        guard error.exitCode != .system else { throw error }
+        refusal = error.message
+      }
+    }
+    let fence = tombstone.fence
+    let closed = fence.closed.map { "\($0)" }.joined(separator: ", ")
+    _ = try perform(
+      Order(
+        command: .annotate(
+          endpoint: fence.endpoint,
+          text: "a rollback of \(closed) recorded \(fence.time) was not done: \(refusal)"),
+        actor: fence.actor))
   }
 
   /// Whether versions must be in memory to be routed to: from the moment this node serves.
   var isServing: Bool { serving.load(ordering: .acquiring) }
 
   /// A rollout that nobody watched for long is held until a person has looked.
-  private func holdAfterAbsence() throws {
-    guard let lastWritten, core.state.endpoints.contains(where: { $0.rollout != nil }) else {
-      return
+  ///
+  /// When the journal cannot be written it cannot take a forward move either: the node serves, and
+  /// this is tried again before the next one.
+  /// - Returns: false when it is still to be done.
+  @discardableResult
+  func holdAfterAbsence() -> Bool {
+    guard let since = lastWritten.withLock({ $0 }) else { return true }
+    let change = try? core.transact(on: plane) { state in
+      recover(state, downSince: since, now: SystemClock.now())
     }
-    _ = try core.transact(on: plane) { state in
-      recover(state, downSince: lastWritten, now: SystemClock.now())
-    }
+    guard change != nil else { return false }
+    lastWritten.withLock { $0 = nil }
+    return true
   }
 
   private func beginServing() throws {
     for endpoint in core.state.endpoints {
       for deployment in endpoint.deployed {
         guard let registered = core.state.version(deployment.version) else { continue }
-        do {
-          try shelf.prepare(registered)
-        } catch {
-          analyst.noteRoutingFault(
-            endpoint.name, "\(deployment.version): \(NodeError(describing: error).message)")
-        }
+        // What cannot be loaded is remembered by the shelf; the others serve.
+        try? shelf.prepare(registered)
       }
       plane.follow(endpoint)
       try restoreEvidence(endpoint)
     }
     serving.store(true, ordering: .releasing)
+    for endpoint in core.state.endpoints {
+      guard let rollout = endpoint.rollout,
+        shelf.loaded(rollout.candidate) == nil || shelf.loaded(rollout.fallback) == nil
+      else { continue }
+      // Nothing can be compared: the plan must not go on by the clock alone. A held one stays held.
+      _ = try? perform(Order(command: .pause(endpoint: endpoint.name), actor: .system))
+    }
     let thread = try ServiceThread("guard") { [weak self] stop in
       var rounds = GuardRounds()
       while !stop.isSet {
@@ -133,7 +184,7 @@ public final class Node: NodeClient, Sendable {
 
   private func restoreEvidence(_ endpoint: EndpointState) throws {
     guard endpoint.rollout != nil,
-      let bytes = try core.withJournal({ try $0.evidence(endpoint.name.text) }),
+      let bytes = try core.reader.evidence(endpoint.name.text),
       let evidence = try? CanonicalJSON.decode(RolloutEvidence.self, from: bytes)
     else { return }
     analyst.withDesk { $0.book.restore(evidence, for: endpoint) }
@@ -168,6 +219,8 @@ public final class Node: NodeClient, Sendable {
     running.server?.stop()
     running.guardThread?.stop()
     try? saveEvidence()
+    // Requests that are still under way must not write when the next node has the directory.
+    core.close()
     lock.release()
   }
 

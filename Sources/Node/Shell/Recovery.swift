@@ -42,22 +42,41 @@ enum Recovery {
     }
   }
 
-  /// The command that a tombstone stands for.
-  static func order(for tombstone: Tombstone) -> Order {
+  /// The commands that a tombstone can stand for, best first: back to the version that it names, or
+  /// when that one cannot take the traffic any more, to another good one.
+  static func orders(for tombstone: Tombstone, in state: ControlState) -> [Order] {
     let fence = tombstone.fence
-    return Order(
-      command: .rollBack(
-        endpoint: fence.endpoint, to: fence.fallback,
-        symptom: "recorded \(fence.time) while the journal could not be written"),
-      actor: fence.actor)
+    let targets = state.endpoint(fence.endpoint)?.rollbackTargets() ?? []
+    let others = targets.filter { $0 != fence.fallback && !fence.closed.contains($0) }
+    return ([fence.fallback] + others).map { target in
+      Order(
+        command: .rollBack(
+          endpoint: fence.endpoint, to: target,
+          symptom: "recorded \(fence.time) while the journal could not be written"),
+        actor: fence.actor)
+    }
   }
 
-  /// Whether the state already is what a tombstone asks for.
+  /// Whether the state already is what a tombstone asks for: each version that it closes is closed,
+  /// gone, without traffic, or was put on the endpoint again by a later decision.
   static func isDone(_ tombstone: Tombstone, in state: ControlState) -> Bool {
     let fence = tombstone.fence
     guard let endpoint = state.endpoint(fence.endpoint) else { return true }
-    return fence.closed.allSatisfy {
-      endpoint.closed.contains($0) || !endpoint.isDeployed($0)
+    return fence.closed.allSatisfy { version in
+      (endpoint.split?.weight(of: version) ?? 0) == 0 || isLater(version, endpoint, fence)
     }
+  }
+
+  /// Whether a pending tombstone is about the present deployments of what it closes, and not about
+  /// earlier ones.
+  static func standsFor(_ tombstone: Tombstone, _ state: ControlState) -> Bool {
+    guard let endpoint = state.endpoint(tombstone.fence.endpoint) else { return false }
+    return tombstone.fence.closed.allSatisfy { !isLater($0, endpoint, tombstone.fence) }
+  }
+
+  private static func isLater(
+    _ version: VersionID, _ endpoint: EndpointState, _ fence: Fence
+  ) -> Bool {
+    endpoint.deployed.contains { $0.version == version && $0.since > fence.time }
   }
 }
