@@ -2,7 +2,9 @@ import Core
 import Glibc
 import Testing
 
-/// The real console in a real terminal. One at a time: each runs a node with traffic.
+/// The real console in a real terminal.
+///
+/// One at a time: each runs a node with traffic.
 @Suite(
   "The console in a terminal", .serialized,
   .enabled(if: !Executable.tmux.isEmpty, "tmux is the terminal"))
@@ -115,7 +117,7 @@ struct ConsoleTests {
     let terminal = try running()
     let process = try #require(try terminal.program())
     try terminal.type("C-z")
-    #expect(try terminal.shows("The engine runs"), "\(terminal.picture)")
+    #expect(try terminal.shows("the engine runs in this process"), "\(terminal.picture)")
     let state = try readText("/proc/\(process)/stat").split(separator: ")").last ?? ""
     #expect(!state.hasPrefix(" T"), "Ctrl-Z must not stop a process that serves")
     try terminal.type("C-c")
