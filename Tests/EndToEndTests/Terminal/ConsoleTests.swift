@@ -117,7 +117,7 @@ struct ConsoleTests {
     let terminal = try running()
     let process = try #require(try terminal.program())
     try terminal.type("C-z")
-    #expect(try terminal.shows("the engine runs in this process"), "\(terminal.picture)")
+    #expect(try terminal.shows("engine runs in this process"), "\(terminal.picture)")
     let state = try readText("/proc/\(process)/stat").split(separator: ")").last ?? ""
     #expect(!state.hasPrefix(" T"), "Ctrl-Z must not stop a process that serves")
     try terminal.type("C-c")
