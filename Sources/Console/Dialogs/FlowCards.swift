@@ -135,6 +135,17 @@ extension RampCard {
     row?.summary ?? model.feed.live?.registry.first { $0.version == version }?.summary ?? ""
   }
 
+  /// `errors 40 and 200, wrong answers 67 and 333`: where the guard holds and rolls back.
+  ///
+  /// A metric may spend its share of the risk, so its lines lie that much higher.
+  private var guardLines: String {
+    plan.metrics.map { item in
+      let hold = Format.evidence(plan.holdEvidence / item.riskShare)
+      let back = Format.evidence(plan.rollbackEvidence / item.riskShare)
+      return "\(MetricText.of(item.metric)) \(hold) and \(back)"
+    }.joined(separator: ", ")
+  }
+
   /// What the node says: one sentence at first, every step in the dry run.
   private func outcome(_ canvas: Canvas) -> [CardLine] {
     if let failure {
@@ -156,7 +167,9 @@ extension RampCard {
       CardLine(
         plan.metrics.isEmpty
           ? "Nothing judges this plan: it goes on by time alone."
-          : "Judged on \(plan.metrics.map { MetricText.of($0.metric) }.joined(separator: ", ")): holds at E \(canvas.glyphs.atLeast) \(Format.evidence(plan.holdEvidence)), rolls back to \(preview.fallback) by itself at E \(canvas.glyphs.atLeast) \(Format.evidence(plan.rollbackEvidence)).",
+          : "The guard holds, or rolls back to \(preview.fallback), by itself. Risk of a false "
+            + "alarm over all metrics: hold \(Format.percent(plan.holdRisk)), roll back "
+            + "\(Format.percent(plan.rollbackRisk)). Lines at E: \(guardLines).",
         plan.metrics.isEmpty ? .warn : .dim))
     return lines
   }

@@ -58,7 +58,7 @@ extension VersionCard {
         lines.append(
           CardLine([
             Span(SafeText.fitted(name, to: 24, ellipsis: canvas.glyphs.ellipsis), .dim),
-            Span(Format.fixed(value, 3), .text, .bold),
+            Span(Format.figure(value), .text, .bold),
           ]))
       }
     }
@@ -70,12 +70,37 @@ extension VersionCard {
     if !detail.card.isEmpty {
       lines.append(.blank)
       // A card is a text of a page or two; a longer one is read elsewhere.
-      for line in detail.card.split(separator: "\n", omittingEmptySubsequences: false).prefix(400) {
+      let text = detail.card.split(separator: "\n", omittingEmptySubsequences: false).prefix(400)
+      for line in VersionCard.readable(Array(text)) {
         let isHeading = line.hasPrefix("#")
         lines.append(CardLine(String(line), isHeading ? .title : .text, isHeading ? .bold : []))
       }
     }
     return lines
+  }
+}
+
+extension VersionCard {
+  /// A card's lines for people: the fields at its head without their marks and quotes, and without
+  /// the figures that stand above already.
+  static func readable(_ lines: [Substring]) -> [Substring] {
+    guard lines.first == "---", let end = lines.dropFirst().firstIndex(of: "---") else {
+      return lines
+    }
+    var fields: [Substring] = []
+    var isFigures = false
+    for line in lines[1..<end] {
+      if line.hasPrefix(" ") && isFigures { continue }
+      isFigures = line.hasPrefix("metrics:")
+      if isFigures { continue }
+      let parts = line.split(separator: ":", maxSplits: 1)
+      guard parts.count == 2, parts[1].hasPrefix(" \""), parts[1].hasSuffix("\"") else {
+        fields.append(line)
+        continue
+      }
+      fields.append("\(parts[0]): \(parts[1].dropFirst(2).dropLast())")
+    }
+    return fields + lines[(end + 1)...]
   }
 }
 
@@ -114,7 +139,7 @@ enum DiffCard {
     if !metrics.isEmpty { content.lines.append(.blank) }
     for name in metrics.sorted() {
       let (x, y) = (known[0]?.metrics[name], known[1]?.metrics[name])
-      add(name, Format.fixed(x, 3), Format.fixed(y, 3), delta: ratio(x, y))
+      add(name, Format.figure(x), Format.figure(y), delta: ratio(x, y))
     }
     content.lines.append(.blank)
     add(

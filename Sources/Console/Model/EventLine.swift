@@ -30,12 +30,13 @@ struct EventLine: Sendable {
   let reason: String?
   let commandLine: String?
 
-  init(_ row: JournalRow) {
+  /// - Parameter news: what the row's sentence is on this screen.
+  init(_ row: JournalRow, news: (String) -> String = { $0 }) {
     key = .journal(row.sequence)
     time = row.time
     actor = row.actor.name
-    kind = row.kind
-    summary = row.summary
+    kind = EventLine.words[row.kind] ?? row.kind
+    summary = news(row.summary)
     severity = row.severity
     generation = row.generation
     reason = row.reason
@@ -53,6 +54,13 @@ struct EventLine: Sendable {
     reason = nil
     commandLine = nil
   }
+
+  /// Short words for kinds whose names are made for programs; the column holds 11 characters.
+  private static let words = [
+    "version-registered": "registered", "endpoint-created": "created",
+    "endpoint-drained": "drained", "endpoint-enabled": "enabled", "ramp-started": "ramp",
+    "weight-set": "weight", "runbook-run": "runbook", "noted": "note",
+  ]
 
   /// What a filter looks through.
   var searchText: String { "\(actor) \(kind) \(summary) \(reason ?? "")" }

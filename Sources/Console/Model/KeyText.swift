@@ -32,6 +32,8 @@ public func keyReferenceMarkdown() -> String {
   var text = """
     # Keys of the console
 
+    <!-- Made by `sluice help --keys`; a test compares the two. -->
+
     This page is written by the program from its action table. A word in the second column can be
     typed after `:`. Risk says how much is asked first: *look* and *safe* ask little or nothing,
     *risk* shows what will happen and takes `y`, *destructive* takes the typed version in a

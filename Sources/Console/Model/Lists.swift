@@ -61,8 +61,8 @@ extension ConsoleModel {
   var eventLines: [EventLine] {
     let filter = filter(for: .events)
     let end = feed.frozen?.time ?? feed.pastAt
-    var lines = (shown?.events ?? []).map(EventLine.init)
-    lines += notes.filter { note in end.map { note.time <= $0 } ?? true }.map(EventLine.init)
+    var lines = (shown?.events ?? []).map { EventLine($0, news: news) }
+    lines += notes.filter { note in end.map { note.time <= $0 } ?? true }.map { EventLine($0) }
     lines = lines.filter { Self.matches($0.searchText, filter) }
     let isOrdered = zip(lines, lines.dropFirst()).allSatisfy { $0.time >= $1.time }
     guard !isOrdered else { return lines }

@@ -303,24 +303,67 @@ enum CanaryPane {
     }
     let bottom = rect.y + rect.height
     guard y + 1 < bottom else { return }
-    if rect.height >= 5 { y += 1 }
+    // The cause and the evidence of what ended come before a blank line.
+    let needed =
+      detail.rollout.map {
+        1 + causeLines($0, model, rect.width).count
+          + $0.evidence.count
+      } ?? 2
+    if y + 1 + needed < bottom { y += 1 }
+    let hasButtons = y + 1 < bottom
     if let rollout = detail.rollout {
-      let role = phaseRole(rollout)
-      let cause = rollout.cause.isEmpty ? "" : ": \(rollout.cause)"
-      canvas.put(
-        [
-          Span("Last: \(model.label(rollout.candidate)) ", .dim),
-          Span("\(canvas.glyph(role)) \(rollout.phase)", role, .bold), Span(cause, .dim),
-        ], x: rect.x, y: y, limit: rect.width)
+      let room = Rect(
+        x: rect.x, y: y, width: rect.width, height: bottom - y - (hasButtons ? 1 : 0))
+      drawEnded(rollout, model, in: room, on: &canvas)
     } else {
       canvas.put("No rollout runs", x: rect.x, y: y, .dim, limit: rect.width)
     }
-    if y + 1 < bottom {
+    if hasButtons {
       canvas.buttons(
         [
           .init(.ramp, "ramp", in: model), .init(.undo, "undo", in: model),
           .init(.rollBack, "ROLLBACK", in: model),
         ], x: rect.x, y: bottom - 1, limit: rect.width)
+    }
+  }
+
+  private static func causeLines(
+    _ rollout: RolloutView, _ model: ConsoleModel, _ width: Int
+  ) -> [CardLine] {
+    guard !rollout.cause.isEmpty else { return [] }
+    let role: Role = phaseRole(rollout) == .bad ? .text : .dim
+    return CardView.wrapped(CardLine(model.news(rollout.cause), role), width)
+  }
+
+  /// How the last rollout ended, the whole cause, and the evidence it ended with: what somebody
+  /// wants to read who was called because the guard rolled back.
+  private static func drawEnded(
+    _ rollout: RolloutView, _ model: ConsoleModel, in rect: Rect, on canvas: inout Canvas
+  ) {
+    let role = phaseRole(rollout)
+    let bottom = rect.y + rect.height
+    var y = rect.y
+    canvas.put(
+      [
+        Span("Last: \(model.label(rollout.candidate)) ", .dim),
+        Span("\(canvas.glyph(role)) \(rollout.phase)", role, .bold),
+        Span(
+          "  \(Format.count(rollout.candidateRequests)) requests"
+            + (rollout.plan.name.isEmpty ? "" : " by \(rollout.plan.name)"), .dim),
+      ], x: rect.x, y: y, limit: rect.width)
+    y += 1
+    for line in causeLines(rollout, model, rect.width) where y < bottom {
+      canvas.put(line.spans, x: rect.x, y: y, limit: rect.width)
+      y += 1
+    }
+    let evidence = rollout.evidence
+    if bottom - y > evidence.count { y += 1 }
+    let rows = max(0, min(evidence.count, bottom - y))
+    let floor = evidence.map(\.eValue).sorted(by: >).prefix(rows).last ?? 0
+    let countWidth = evidence.map { Canvas.columns(of: countText($0)) }.max() ?? 0
+    for item in evidence.filter({ $0.eValue >= floor }).prefix(rows) {
+      drawEvidence(item, countWidth, rect, y, on: &canvas)
+      y += 1
     }
   }
 }

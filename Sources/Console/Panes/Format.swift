@@ -52,6 +52,19 @@ enum Format {
   /// Basis points without the sign: `25`, `12.5`.
   static func weight(_ value: BasisPoints) -> String { String(percentText(value).dropLast()) }
 
+  /// A probability: `5 %`, `0.5 %`.
+  static func percent(_ probability: Double) -> String {
+    guard probability.isFinite else { return none }
+    let value = probability * 100
+    return fixed(value, value == value.rounded() ? 0 : value >= 0.1 ? 1 : 3) + " %"
+  }
+
+  /// A figure of a model card: `0.807`; counts, which cards hold too, as `65,469`.
+  static func figure(_ value: Double?) -> String {
+    guard let value, abs(value) >= 1000, value == value.rounded() else { return fixed(value, 3) }
+    return fixed(value, 0)
+  }
+
   /// PSI and Kolmogorov-Smirnov distances: `0.08`.
   static func distance(_ value: Double?) -> String { fixed(value, 2) }
 

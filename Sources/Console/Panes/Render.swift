@@ -73,6 +73,12 @@ extension ConsoleModel {
     return "\(padded(c.year, 4))-\(padded(c.month, 2))-\(padded(c.day, 2)) \(clock(time))"
   }
 
+  /// A sentence without the name of the endpoint it begins with, where that is the one shown.
+  func news(_ sentence: String) -> String {
+    guard !atHome, let endpoint, sentence.hasPrefix("\(endpoint): ") else { return sentence }
+    return String(sentence.dropFirst(endpoint.text.count + 2))
+  }
+
   /// A version in a narrow column: `@3`, or in full where the endpoint has several models.
   func label(_ version: VersionID) -> String {
     let models = Set((detail?.versions ?? []).map(\.version.model))

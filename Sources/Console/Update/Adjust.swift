@@ -108,6 +108,8 @@ extension ConsoleModel {
     }
     // A node keeps series from its start on.
     feed.pastAt = max(time, live.node.started)
+    // What was said of the present is not true of this time.
+    flash = nil
     return requestPast()
   }
 

@@ -73,7 +73,7 @@ extension ConsoleModel {
   private mutating func suspend() -> [Effect] {
     if settings.inProcess {
       say(
-        "The engine runs in this process: stopping it would stop serving. q leaves, and can leave it running",
+        "Not suspended: the engine runs in this process. q leaves, d there keeps it on",
         .warn)
       return []
     }

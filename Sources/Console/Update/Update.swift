@@ -117,13 +117,14 @@ extension ConsoleModel {
   }
 
   private func outcomeSentence(_ outcome: Outcome) -> String {
-    var sentence = outcome.summary
-    sentence += "  generation \(outcome.generation)"
-    if let fence = outcome.fenceMicroseconds {
-      sentence += ", closed in \(Format.milliseconds(Double(fence) / 1000)) ms"
+    let whole = "\(Format.milliseconds(Double(outcome.durableMicroseconds) / 1000)) ms"
+    let generation = ", generation \(outcome.generation)"
+    guard let fence = outcome.fenceMicroseconds else {
+      // Not the disk alone: a version may have been loaded first.
+      return "\(news(outcome.summary))  done in \(whole)\(generation)"
     }
-    return sentence
-      + ", durable in \(Format.milliseconds(Double(outcome.durableMicroseconds) / 1000)) ms"
+    let closed = "\(Format.milliseconds(Double(fence) / 1000)) ms"
+    return "\(news(outcome.summary))  closed in \(closed), durable in \(whole)\(generation)"
   }
 
   private mutating func take(

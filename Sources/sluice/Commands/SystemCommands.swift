@@ -46,15 +46,21 @@ enum SystemCommands {
   private static let topic = Positional(
     "command", .text.named("COMMAND"), count: .any, help: "a command; without one, all are listed")
   private static let markdown = Flag("markdown", help: "the whole reference as Markdown")
+  private static let keys = Flag("keys", help: "the keys of the console as Markdown")
 
   static let help: CommandDeclaration = CommandDeclaration(
     "help", summary: "Shows what a command takes, with examples",
-    parameters: [topic, markdown],
+    parameters: [topic, markdown, keys],
     examples: [("sluice help model import", "the same as sluice model import --help")]
   ) { call in
     let set = CommandSet.all
     if call[markdown] {
       let page = MarkdownReference(set: set).text
+      try call.tell(["markdown": page], text: page)
+      return .done
+    }
+    if call[keys] {
+      let page = keyReferenceMarkdown()
       try call.tell(["markdown": page], text: page)
       return .done
     }

@@ -107,6 +107,22 @@ import Testing
     check(driver, "stale-held-120x40")
   }
 
+  @Test(arguments: [(80, 24), (120, 40)])
+  func endedRollout(columns: Int, rows: Int) {
+    let cause =
+      "flight-delay: @2 25% -> 0%, @1 75% -> 100%: wrong answers, E 131 at 214 labels"
+    var snapshot = Sample.snapshot(
+      rollout: Sample.rollout(phase: "rolled back", cause: cause, worst: 131))
+    snapshot.detail?.split = Split(all: Sample.version(1))
+    let driver = Driver(columns: columns, rows: rows, snapshot: snapshot)
+    let text = driver.text
+    #expect(text.contains("rolled back"))
+    // The whole cause, and at least the line that decided.
+    #expect(text.contains("E 131 at") && text.contains("labels"))
+    #expect(text.contains("errors  E   131"))
+    check(driver, "ended-\(columns)x\(rows)")
+  }
+
   // MARK: Comparing
 
   private func check(_ driver: Driver, _ name: String) {

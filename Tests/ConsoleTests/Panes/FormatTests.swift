@@ -54,4 +54,23 @@ import Testing
     _ = Format.countdown(TimeSpan(microseconds: .max))
     _ = Format.bytes(.max)
   }
+
+  @Test func figuresOfCards() {
+    #expect(Format.figure(0.8072) == "0.807")
+    #expect(Format.figure(65_469) == "65,469")
+    #expect(Format.figure(1) == "1.000")
+    #expect(Format.figure(.nan) == "-")
+    #expect(Format.percent(0.05) == "5 %")
+    #expect(Format.percent(0.005) == "0.5 %")
+    #expect(Format.percent(.nan) == "-")
+  }
+
+  @Test func cardsAreReadWithoutTheirMarks() {
+    let card = "---\nowner: \"us\"\nmetrics:\n  accuracy: 0.8\nrows: 7\n---\n# Title\n---"
+    let lines = VersionCard.readable(card.split(separator: "\n"))
+    #expect(lines == ["owner: us", "rows: 7", "# Title", "---"])
+    // A head that never ends, and a text that has none, stay as they are.
+    #expect(VersionCard.readable(["---", "a: b"]) == ["---", "a: b"])
+    #expect(VersionCard.readable([]).isEmpty)
+  }
 }

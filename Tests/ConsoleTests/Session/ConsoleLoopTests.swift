@@ -161,7 +161,7 @@ final class ScriptedInput: TerminalInput {
         ready = ready ?? opened() + 350_000
         return opened() >= ready ?? 0
       })
-    rig.input.add(.character("R"), when: rig.shows("done  generation 119"))
+    rig.input.add(.character("R"), when: rig.shows("generation 119"))
     rig.input.add(.character("2"), when: rig.shows("Roll back flight-delay"))
     var second: Int64?
     rig.input.add(

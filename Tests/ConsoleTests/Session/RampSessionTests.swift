@@ -30,7 +30,7 @@ import Testing
     driver.wait(300)
     driver.press(.enter)
     #expect(driver.text.contains("5 steps over"))
-    #expect(driver.text.contains("Judged on errors, wrong answers, latency: holds at E ≥ 20"))
+    #expect(driver.text.contains("hold 5 %, roll back 1 %"))
     driver.press(.character("y"))
     #expect(driver.keyCount == 3)
     #expect(

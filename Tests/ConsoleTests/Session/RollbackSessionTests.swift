@@ -165,7 +165,7 @@ import Testing
             durableMicroseconds: 8_200, fenceMicroseconds: 40))))
     #expect(
       driver.model.flash?.sentence
-        == "flight-delay: rolled back to @1  generation 119, closed in 0.04 ms, durable in 8.20 ms")
+        == "rolled back to @1  closed in 0.04 ms, durable in 8.20 ms, generation 119")
     #expect(driver.effectNames == ["send live on snapshots"])
     #expect(driver.model.pending.isEmpty)
   }

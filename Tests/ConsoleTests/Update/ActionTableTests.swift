@@ -32,6 +32,13 @@ import Testing
     #expect(!text.contains("`|`"))
   }
 
+  @Test func theKeyPageIsWhatTheActionsSay() {
+    let root = #filePath.split(separator: "/").dropLast(4).reduce("") { $0 + "/" + $1 }
+    #expect(
+      Golden.load(root + "/docs/reference/keys.md") == keyReferenceMarkdown(),
+      "make it again: sluice help --keys > docs/reference/keys.md")
+  }
+
   @Test func paletteFindsByWordNameAndSynonym() {
     let model = Driver(snapshot: Sample.snapshot()).model
     for (query, wanted) in [

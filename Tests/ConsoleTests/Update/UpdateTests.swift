@@ -205,7 +205,7 @@ import Testing
     var inside = Driver(snapshot: Sample.snapshot()) { $0.inProcess = true }
     inside.press(.control("z"))
     #expect(inside.effects.isEmpty)
-    #expect(inside.model.flash?.sentence.contains("stop serving") == true)
+    #expect(inside.model.flash?.sentence.contains("the engine runs in this process") == true)
     var attached = Driver(snapshot: Sample.snapshot())
     attached.press(.control("z"))
     #expect(attached.effectNames == ["suspend"])
