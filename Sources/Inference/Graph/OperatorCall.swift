@@ -128,7 +128,7 @@ enum OperatorRegistry {
   static let main: OperatorTable = merge([
     arithmeticOperators, comparisonOperators, unaryOperators, castOperators, shapeOperators,
     selectionOperators, reductionOperators, matrixOperators, normalizationOperators,
-    scatterOperators, constantOperators,
+    scatterOperators, constantOperators, borderOperators, rankingOperators,
   ])
   static let ml: OperatorTable = merge([
     columnOperators, encoderOperators, linearOperators, treeOperators,
