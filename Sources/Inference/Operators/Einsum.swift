@@ -131,7 +131,8 @@ struct EinsumKernel: Kernel {
       var d = 0
       for label in term {
         guard let first = numbers[label] else { continue }
-        let range = label == .ellipsis ? (first + unnamed - mine)..<(first + unnamed) : first..<first + 1
+        let range =
+          label == .ellipsis ? (first + unnamed - mine)..<(first + unnamed) : first..<first + 1
         for number in range {
           let size = shape[d]
           guard size == loops.sizes[number] || size == 1 || loops.sizes[number] == 1 else {
@@ -157,7 +158,8 @@ struct EinsumKernel: Kernel {
     for size in loops.sizes {
       let (next, overflow) = products.multipliedReportingOverflow(by: max(size, 1))
       guard !overflow, next <= EinsumKernel.productsMax else {
-        throw KernelFault(.limit, "the equation takes more than \(EinsumKernel.productsMax) products")
+        throw KernelFault(
+          .limit, "the equation takes more than \(EinsumKernel.productsMax) products")
       }
       products = next
     }
