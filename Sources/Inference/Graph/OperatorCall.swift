@@ -128,10 +128,11 @@ enum OperatorRegistry {
   static let main: OperatorTable = merge([
     arithmeticOperators, comparisonOperators, unaryOperators, castOperators, shapeOperators,
     selectionOperators, reductionOperators, matrixOperators, normalizationOperators,
-    scatterOperators, constantOperators,
+    scatterOperators, constantOperators, borderOperators, rankingOperators, einsumOperators,
+    textOperators, tokenOperators,
   ])
   static let ml: OperatorTable = merge([
-    columnOperators, encoderOperators, linearOperators, treeOperators,
+    columnOperators, encoderOperators, linearOperators, treeOperators, supportVectorOperators,
   ])
 
   /// The factory of a node, or `nil` when the operator is not supported.
@@ -139,6 +140,7 @@ enum OperatorRegistry {
     switch domain {
     case "": main[name]
     case "ai.onnx.ml": ml[name]
+    case "com.microsoft": microsoftOperators[name]
     default: nil
     }
   }

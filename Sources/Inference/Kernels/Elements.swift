@@ -122,6 +122,29 @@ extension NumericElement where Self: FixedWidthInteger & SignedInteger {
   var isNotANumber: Bool { false }
 }
 
+/// A truth value seen as the number 0 or 1, for the reductions that have a meaning for it.
+struct Truth: NumericElement {
+  private let bit: UInt8
+
+  static let elementType = ElementType.bool
+  static let zero = Truth(0)
+  static let one = Truth(1)
+  static let isInteger = true
+  init(_ value: Int) { bit = value == 0 ? 0 : 1 }
+  var asDouble: Double { Double(bit) }
+  var asInt: Int { Int(bit) }
+  var isNotANumber: Bool { false }
+  static func < (a: Truth, b: Truth) -> Bool { a.bit < b.bit }
+  static func plus(_ a: Truth, _ b: Truth) -> Truth { Truth(Int(a.bit | b.bit)) }
+  static func minus(_ a: Truth, _ b: Truth) -> Truth { Truth(Int(a.bit ^ b.bit)) }
+  static func times(_ a: Truth, _ b: Truth) -> Truth { Truth(Int(a.bit & b.bit)) }
+  static func over(_ a: Truth, _ b: Truth) -> Truth { a }
+  static func power(_ a: Truth, _ b: Double) -> Truth { b == 0 ? one : a }
+  static func remainder(_ a: Truth, _ b: Truth, likeC: Bool) -> Truth { zero }
+  static func magnitude(_ a: Truth) -> Truth { a }
+  static func negated(_ a: Truth) -> Truth { a }
+}
+
 /// The integer nearest to zero of `x`; what does not fit is cut to the range, NaN to the least
 /// number, as the processor's own conversion does it.
 func saturatingInt(_ x: Double) -> Int {

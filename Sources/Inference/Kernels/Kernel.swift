@@ -4,12 +4,16 @@ import Core
 protocol Kernel: Sendable {
   /// The input that output 0 may be a mere view of, so that its memory must live as long.
   var aliasedInput: Int? { get }
+  /// Whether the shapes of the outputs depend on the elements of the inputs, so that a run on
+  /// made-up data tells nothing of them.
+  var hasDataDependentShape: Bool { get }
   /// Computes the node's outputs from its inputs.
   func run(_ io: NodeIO) throws(KernelFault)
 }
 
 extension Kernel {
   var aliasedInput: Int? { nil }
+  var hasDataDependentShape: Bool { false }
 }
 
 /// A kernel given as a closure.

@@ -23,8 +23,14 @@ private func reduce<Rule: Reduction>(
 
 /// How a run of elements becomes one.
 protocol Reduction: Sendable {
+  /// Whether truth values can be reduced: only the largest and the least.
+  static var takesTruth: Bool { get }
   /// The run's value; `at(i)` gives element `i` of `count`.
   static func reduce<T: NumericElement>(_ count: Int, _ at: (Int) -> T) -> T
+}
+
+extension Reduction {
+  static var takesTruth: Bool { false }
 }
 
 enum SumReduction: Reduction {
@@ -42,6 +48,7 @@ enum MeanReduction: Reduction {
   }
 }
 enum MaxReduction: Reduction {
+  static let takesTruth = true
   @inline(__always)
   static func reduce<T: NumericElement>(_ count: Int, _ at: (Int) -> T) -> T {
     guard count > 0 else { return extreme(T.self, isLow: true) }
@@ -51,6 +58,7 @@ enum MaxReduction: Reduction {
   }
 }
 enum MinReduction: Reduction {
+  static let takesTruth = true
   @inline(__always)
   static func reduce<T: NumericElement>(_ count: Int, _ at: (Int) -> T) -> T {
     guard count > 0 else { return extreme(T.self, isLow: false) }
@@ -116,6 +124,7 @@ private func extreme<T: NumericElement>(_: T.Type, isLow: Bool) -> T {
   switch T.elementType {
   case .int32: T(isLow ? Int(Int32.min) : Int(Int32.max))
   case .int64: T(isLow ? Int.min : Int.max)
+  case .bool: T(isLow ? 0 : 1)
   default: fromDouble(isLow ? -.infinity : .infinity)
   }
 }
@@ -133,6 +142,10 @@ struct ReduceKernel<Rule: Reduction>: Sendable {
   }
 
   func run(_ io: NodeIO) throws(KernelFault) {
+    if Rule.takesTruth, try io.input(0).type == .bool {
+      try go(io, Truth.self)
+      return
+    }
     try dispatchNumeric(
       try io.input(0).type, float: { () throws(KernelFault) in try go(io, Float.self) },
       double: { () throws(KernelFault) in try go(io, Double.self) },

@@ -6,6 +6,11 @@ let selectionOperators: OperatorTable = [
   "GatherElements": { call throws(KernelFault) in
     GatherElementsKernel(axis: try call.int("axis", default: 0))
   },
+  "GatherND": { call throws(KernelFault) in
+    GatherNDKernel(batchRank: try call.int("batch_dims", default: 0))
+  },
+  "Compress": { call throws(KernelFault) in CompressKernel(axis: try call.int("axis")) },
+  "NonZero": { _ in NonZeroKernel() },
   "Slice": { call throws(KernelFault) in
     let isOld = call.has("starts")
     return SliceKernel(

@@ -68,7 +68,7 @@ struct DropoutKernel: Kernel {
     let view = try io.input(0)
     if io.has(2), !io.frame.isProbe {
       let mode = try io.input(2)
-      if mode.type == .bool, mode.count == 1, mode.pointer(UInt8.self)[0] != 0 {
+      if mode.type == .bool, mode.count == 1, mode.pointer(UInt8.self)[0] != 0, try drops(io) {
         throw KernelFault(.unsupported, "training mode, which drops at random")
       }
     }
@@ -77,6 +77,14 @@ struct DropoutKernel: Kernel {
       let mask = try io.output(1, .bool, view.shape, as: UInt8.self)
       mask.update(repeating: 1, count: view.count)
     }
+  }
+
+  /// Whether the ratio is other than zero; 0.5 when it is not given.
+  private func drops(_ io: NodeIO) throws(KernelFault) -> Bool {
+    guard io.has(1) else { return true }
+    let ratio = try io.input(1)
+    try requireNumeric(ratio)
+    return ratio.count != 1 || floatElement(ratio, 0) != 0
   }
 }
 

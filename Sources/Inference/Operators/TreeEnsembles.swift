@@ -4,6 +4,7 @@ import Core
 let treeOperators: OperatorTable = [
   "TreeEnsembleClassifier": { call throws(KernelFault) in try TreeClassifierKernel(call) },
   "TreeEnsembleRegressor": { call throws(KernelFault) in try TreeRegressorKernel(call) },
+  "TreeEnsemble": { call throws(KernelFault) in try TreeEnsembleKernel(call) },
 ]
 
 /// base_values, as floats or as a tensor.
@@ -167,6 +168,73 @@ struct TreeClassifierKernel: Kernel {
     case .none, .softmax, .softmaxZero:
       to[0] = isBinary && isAllPositive ? 1 - score : -score
       to[1] = score
+    }
+  }
+}
+
+/// Trees that add up to numbers, in the form of ai.onnx.ml 5.
+struct TreeEnsembleKernel: Kernel {
+  private enum Walker: Sendable {
+    case forest(TreeScorer)
+    case plain(PlainTrees)
+  }
+
+  private let walker: Walker
+  private let targets: Int
+  private let transform: PostTransform
+
+  init(_ call: OperatorCall) throws(KernelFault) {
+    let trees = try SplitLeafTrees(call)
+    let order: [TreeScorer.Aggregate] = [.average, .sum, .minimum, .maximum]
+    let number = try call.int("aggregate_function", default: 1)
+    guard order.indices.contains(number),
+      let transform = PostTransform(number: try call.int("post_transform", default: 0))
+    else { throw KernelFault(.malformed, "an unknown aggregate function or post_transform") }
+    self.transform = transform
+    targets = trees.source.targets
+    let treeOfNode = try trees.treeOfNode()
+    if trees.isDouble || !trees.source.members.isEmpty {
+      walker = .plain(try PlainTrees(trees.source, aggregate: order[number]))
+      guard !trees.isDouble || transform == .none else {
+        throw call.unsupported("a post_transform of 64-bit scores")
+      }
+    } else {
+      // Leaves are in the order of their numbers, as the forest wants them.
+      walker = .forest(
+        try TreeScorer(
+          trees.source, treeOfNode: treeOfNode, aggregate: order[number], limits: call.limits))
+    }
+  }
+
+  func run(_ io: NodeIO) throws(KernelFault) {
+    let view = try io.input(0)
+    let shape = Shape(view.count / max(columnCount(view.shape), 1), targets)
+    switch view.type {
+    case .float64:
+      guard transform == .none else { throw unsupportedElement(view.type) }
+      let out = try io.output(0, .float64, shape, as: Double.self)
+      try score(io) { row, sums, _ in
+        for i in 0..<targets { out[row * targets + i] = sums[i] }
+      }
+    case .float32:
+      let out = try io.output(0, .float32, shape, as: Float.self)
+      try score(io) { row, sums, _ in
+        let to = out + row * targets
+        for i in 0..<targets { to[i] = Float(sums[i]) }
+        // As for TreeEnsembleRegressor: a single target is left alone, but for PROBIT.
+        if targets > 1 || transform == .probit { transform.apply(to, targets) }
+      }
+    default: throw unsupportedElement(view.type)
+    }
+  }
+
+  private func score(
+    _ io: NodeIO,
+    _ finish: (Int, UnsafeMutablePointer<Double>, UnsafeMutablePointer<Bool>) -> Void
+  ) throws(KernelFault) {
+    switch walker {
+    case .forest(let scorer): try scorer.run(io, input: 0, finish: finish)
+    case .plain(let trees): try trees.run(io, input: 0, finish: finish)
     }
   }
 }

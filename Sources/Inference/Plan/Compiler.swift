@@ -154,13 +154,21 @@ struct Facts {
         let mayBeSizes = inputs.contains { spec in
           (spec.type == .int64 || spec.type == .int32) && spec.shape?.first != .some(nil)
         }
-        if mayBeSizes { return nil }
+        // Nor do zeros and empty texts give the shapes that real rows would.
+        if mayBeSizes || graph.nodes.contains(where: \.kernel.hasDataDependentShape) { return nil }
         throw error
       }
       runs.append((0..<plan.valueCount).map { frame.views[$0] })
     }
     var computed = Set(graph.inputs)
-    for node in graph.nodes { computed.formUnion(node.outputs) }
+    for node in graph.nodes
+    where !node.kernel.hasDataDependentShape
+      && node.inputs.allSatisfy({
+        $0 < 0 || computed.contains($0) || graph.constants[$0] != nil
+      })
+    {
+      computed.formUnion(node.outputs)
+    }
     return Facts(
       facts: (0..<graph.names.count).map { value in
         if let constant = graph.constants[value] {

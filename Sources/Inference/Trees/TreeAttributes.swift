@@ -175,7 +175,7 @@ struct TreeAttributes {
         throw KernelFault(
           .malformed, "a weight belongs to node \(ids[i]) of tree \(trees[i]), which is not there")
       }
-      source.weights.append(.init(node: node, target: targets[i], value: Float(values[i])))
+      source.weights.append(.init(node: node, target: targets[i], value: values[i]))
     }
     // Stable, so that the order of the file decides between equal nodes.
     if !zip(source.weights, source.weights.dropFirst()).allSatisfy({ $0.node <= $1.node }) {

@@ -262,6 +262,7 @@ struct TreeLayout {
         // A missing value is unlike any number, whatever the flag says.
         (threshold, left, right) = (upper, node.whenFalse, node.whenTrue)
         missingGoesLeft = false
+      case .member: throw KernelFault(.unsupported, "sets in a forest laid out for walking")
       }
       guard !(missingGoesLeft && threshold.isNaN) else {
         throw KernelFault(.unsupported, "a tree threshold that nothing can be compared with")

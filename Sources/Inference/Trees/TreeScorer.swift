@@ -12,13 +12,24 @@ struct TreeScorer: Sendable {
   let forest: TreeForest
   let weights: TreeWeights
   let aggregate: Aggregate
+  /// For 64-bit inputs, when the thresholds are not 32-bit floats.
+  let plain: PlainTrees?
 
   init(
     _ attributes: TreeAttributes, aggregate: Aggregate, limits: ModelLimits
   ) throws(KernelFault) {
-    forest = try TreeForest(attributes.source, limits: limits)
-    weights = try TreeWeights(attributes.source, forest, treeOfNode: attributes.treeOfNode)
+    try self.init(
+      attributes.source, treeOfNode: attributes.treeOfNode, aggregate: aggregate, limits: limits)
+  }
+
+  init(
+    _ source: TreeSource, treeOfNode: [Int32], aggregate: Aggregate, limits: ModelLimits
+  ) throws(KernelFault) {
+    forest = try TreeForest(source, limits: limits)
+    weights = try TreeWeights(source, forest, treeOfNode: treeOfNode)
     self.aggregate = aggregate
+    plain =
+      forest.hasWideThresholds ? try PlainTrees(source, aggregate: aggregate) : nil
   }
 
   /// Calls `finish(row, sums, has)` for each row of input `index`.
@@ -33,9 +44,9 @@ struct TreeScorer: Sendable {
       throw KernelFault(
         .shape, "\(width) columns, the trees read \(forest.featureCount)")
     }
-    if view.type == .float64 && forest.hasWideThresholds {
-      throw KernelFault(
-        .unsupported, "64-bit inputs compared with 64-bit thresholds; export the model in float32")
+    if view.type == .float64, let plain {
+      try plain.run(io, input: index, finish: finish)
+      return
     }
     let rows = width == 0 ? 0 : view.count / width
     let targets = weights.targets

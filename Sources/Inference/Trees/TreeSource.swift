@@ -5,6 +5,8 @@ struct TreeSource {
   /// How a node compares the feature with the threshold.
   enum Mode: Sendable {
     case lessOrEqual, less, greaterOrEqual, greater, equal, notEqual, leaf
+    /// Whether the feature is one of ``TreeSource/members``.
+    case member
   }
 
   /// One node; children are indices into ``nodes``.
@@ -22,7 +24,7 @@ struct TreeSource {
   struct Weight {
     let node: Int
     let target: Int
-    let value: Float
+    let value: Double
   }
 
   var nodes: [Node] = []
@@ -30,6 +32,8 @@ struct TreeSource {
   var roots: [Int] = []
   /// In the order of ``Weight/node``, and for equal nodes in the order of the file.
   var weights: [Weight] = []
+  /// For nodes with ``Mode/member`` the values they look for, sorted.
+  var members: [Int: [Double]] = [:]
   /// The number of outputs.
   var targets = 1
 }

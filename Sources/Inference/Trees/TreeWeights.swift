@@ -56,7 +56,7 @@ final class TreeWeights: @unchecked Sendable {
       return
     }
     var valueOf = [Float](repeating: 0, count: source.nodes.count)
-    for weight in source.weights { valueOf[weight.node] = weight.value }
+    for weight in source.weights { valueOf[weight.node] = Float(weight.value) }
     for (node, leaf) in forest.leafSource.enumerated() where leaf >= 0 {
       values[node] = valueOf[Int(leaf)]
     }
@@ -78,7 +78,7 @@ final class TreeWeights: @unchecked Sendable {
       starts.append(UInt32(list.count))
       guard leaf >= 0 else { continue }
       for i in first[Int(leaf)]..<first[Int(leaf) + 1] {
-        list.append((Int32(source.weights[i].target), source.weights[i].value))
+        list.append((Int32(source.weights[i].target), Float(source.weights[i].value)))
       }
     }
     starts.append(UInt32(list.count))
