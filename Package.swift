@@ -50,7 +50,9 @@ let package = Package(
     module("Console", ["Core", "Control", "Documents", "Node", "CNcurses"]),
     .executableTarget(
       name: "sluice", dependencies: ["Core", "Control", "Inference", "Node", "Console"],
-      swiftSettings: strict),
+      swiftSettings: strict,
+      // The toolchain's own linker: the system's warns of a function in the static Swift runtime.
+      linkerSettings: [.unsafeFlags(["-use-ld=lld"])]),
 
     // Helpers of tests: a file system that fails and forgets on purpose, a process to kill, and a
     // count of heap allocations.
