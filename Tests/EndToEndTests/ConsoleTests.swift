@@ -1,7 +1,9 @@
 import Foundation
 import Testing
 
-/// The real console in a real terminal. One at a time: each runs a node with traffic.
+/// The real console in a real terminal.
+///
+/// One at a time: each runs a node with traffic.
 @Suite("The console in a terminal", .serialized)
 struct ConsoleTests {
   private func demo(

@@ -10,6 +10,9 @@ struct Bundle {
     let model: [UInt8]
     let inputs: [Tensor]
     let outputs: [Tensor]
+    /// The same as files.
+    let inputFiles: [[UInt8]]
+    let outputFiles: [[UInt8]]
   }
 
   struct Unreadable: Error {
@@ -32,15 +35,18 @@ struct Bundle {
       defer { cursor += count }
       return Array(file[cursor..<cursor + count])
     }
-    func tensors() throws -> [Tensor] {
-      try (0..<(try number())).map { _ in try Tensor(tensorProto: try piece()) }
-    }
+    func pieces() throws -> [[UInt8]] { try (0..<(try number())).map { _ in try piece() } }
     var list: [Case] = []
     while cursor < file.count {
+      let name = String(decoding: try piece(), as: UTF8.self)
+      let model = try piece()
+      let inputs = try pieces()
+      let outputs = try pieces()
       list.append(
         Case(
-          name: String(decoding: try piece(), as: UTF8.self), model: try piece(),
-          inputs: try tensors(), outputs: try tensors()))
+          name: name, model: model, inputs: try inputs.map { try Tensor(tensorProto: $0) },
+          outputs: try outputs.map { try Tensor(tensorProto: $0) }, inputFiles: inputs,
+          outputFiles: outputs))
     }
     cases = list
   }
@@ -69,6 +75,41 @@ enum Files {
     return [UInt8](unsafeUninitializedCapacity: max(size, 0)) { buffer, count in
       count = buffer.baseAddress.map { fread($0, 1, size, file) } ?? 0
     }
+  }
+}
+
+extension Files {
+  static func write(_ bytes: [UInt8], to path: String) throws {
+    guard let file = fopen(path, "wb") else { throw Bundle.Unreadable(what: path) }
+    defer { fclose(file) }
+    guard fwrite(bytes, 1, bytes.count, file) == bytes.count else {
+      throw Bundle.Unreadable(what: path)
+    }
+  }
+
+  /// Removes a folder and what is in it; links are removed, not followed.
+  private static func removeTree(_ path: String) {
+    if unlink(path) == 0 { return }
+    if let directory = opendir(path) {
+      var names: [String] = []
+      while let entry = readdir(directory) {
+        guard let offset = MemoryLayout<dirent>.offset(of: \dirent.d_name) else { break }
+        let bytes = UnsafeRawPointer(entry) + offset
+        names.append(String(cString: bytes.assumingMemoryBound(to: CChar.self)))
+      }
+      closedir(directory)
+      for name in names where name != "." && name != ".." { removeTree("\(path)/\(name)") }
+    }
+    rmdir(path)
+  }
+
+  /// A new folder that `body` may fill, removed afterwards.
+  static func withFolder<R>(_ body: (String) throws -> R) throws -> R {
+    var template = Array("/tmp/sluice-test-XXXXXX".utf8CString)
+    guard mkdtemp(&template) != nil else { throw Bundle.Unreadable(what: "/tmp") }
+    let path = String(decoding: template.dropLast().map { UInt8(bitPattern: $0) }, as: UTF8.self)
+    defer { removeTree(path) }
+    return try body(path)
   }
 }
 

@@ -1,5 +1,6 @@
 import Control
 import Core
+import Telemetry
 import Testing
 
 @testable import Node
@@ -114,5 +115,30 @@ struct DecimalTests {
   func notANumber() {
     #expect(decimal(.nan, 2) == "-")
     #expect(decimal(.infinity, 0) == "-")
+  }
+}
+
+@Suite("Cached points")
+struct PointCacheTests {
+  @Test("what is cached equals what is computed anew, at every moment and zoom")
+  func equalsUncached() {
+    let series = SecondSeries()
+    let cache = PointCache(series)
+    var random = SplitMix64(seed: 5)
+    var second = 1_000
+    for _ in 0..<400 {
+      for _ in 0..<Int.random(in: 0...5, using: &random) {
+        series.record(
+          second: second - Int.random(in: 0...1, using: &random),
+          latencyNanoseconds: Int.random(in: 1_000...5_000_000, using: &random),
+          failed: Bool.random(using: &random))
+      }
+      second += Int.random(in: 0...1, using: &random)
+      let perPoint = second % 7 == 0 ? 3 : 1
+      let end = perPoint == 1 ? second - 1 : second - 1 - second % perPoint
+      #expect(
+        cache.points(endingAt: end, secondsPerPoint: perPoint, count: 30, now: second)
+          == series.points(endingAt: end, secondsPerPoint: perPoint, count: 30))
+    }
   }
 }

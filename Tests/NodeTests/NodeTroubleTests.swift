@@ -32,12 +32,15 @@ struct NodeTroubleTests {
   private let slot = Slot()
 
   private func open(_ state: String, full: Bool = false) throws -> Node {
-    try Node.open(NodeOptions(stateDirectory: state, listens: false, serves: true)) { journal in
+    let options = NodeOptions(stateDirectory: state, listens: false, serves: true)
+    let node = try Node.openState(options) { journal in
       let log = FaultyLog(journal)
       log.isFull = full
       slot.log.withLock { $0 = log }
       return log
     }
+    try node.begin()
+    return node
   }
 
   /// A node with version 1 live and a ramp of version 2 in its first step.

@@ -137,9 +137,10 @@ public enum OnnxConformance {
     defer { closedir(directory) }
     var list: [String] = []
     while let entry = readdir(directory), list.count < casesMax {
-      let name = withUnsafePointer(to: entry.pointee.d_name) {
-        $0.withMemoryRebound(to: CChar.self, capacity: 256) { String(cString: $0) }
-      }
+      // The name lies in place: the struct says 256 bytes, but a shorter entry ends before that.
+      guard let offset = MemoryLayout<dirent>.offset(of: \dirent.d_name) else { return nil }
+      let bytes = UnsafeRawPointer(entry) + offset
+      let name = String(cString: bytes.assumingMemoryBound(to: CChar.self))
       if name != "." && name != ".." { list.append(name) }
     }
     return list.sorted()

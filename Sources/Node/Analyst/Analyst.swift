@@ -103,17 +103,19 @@ final class Analyst: Sendable {
   // MARK: One round
 
   /// Takes in everything that has been reported since the last round.
-  /// - Returns: the endpoints whose evidence grew.
-  func takeIn(now: Timestamp, monotonic: UInt64) -> Set<Name> {
+  /// - Returns: the endpoints whose evidence grew, and how many requests and labels there were.
+  func takeIn(now: Timestamp, monotonic: UInt64) -> (grown: Set<Name>, reports: Int) {
     let runtimes = runtimes.withLock { $0 }
     // Labels first, then taps, then the labels' effect: a label's request is then always known.
     let arrived = queues.withLock { $0 }.mapValues { $0.takeAll() }
     // From the monotonic clock of the records to the wall clock of the charts.
     let offset = now.microseconds * 1_000 - Int64(monotonic)
     return withDesk { desk in
+      var reports = 0
       for runtime in runtimes {
         let round = TapRound(desk: desk, runtime: runtime, offset: offset)
-        runtime.drainTaps { record, row in round.take(record, row) }
+        reports += runtime.drainTaps { record, row in round.take(record, row) }
+        reports += arrived[runtime.name]?.count ?? 0
         desk.figures(runtime.name).droppedTaps = runtime.droppedTaps
         for label in arrived[runtime.name] ?? [] { round.take(label, now: now) }
       }
@@ -122,7 +124,7 @@ final class Analyst: Sendable {
         evidence.withLock { $0[name] = grown }
       }
       defer { desk.grown.removeAll(keepingCapacity: true) }
-      return desk.grown
+      return (desk.grown, reports)
     }
   }
 

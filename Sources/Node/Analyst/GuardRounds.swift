@@ -8,6 +8,8 @@ import Storage
 struct GuardRounds {
   /// Between two rounds, microseconds: an answer is judged at most so much later.
   private static let roundMicroseconds: UInt32 = 2_000
+  /// The same while nothing comes: an idle node should sleep.
+  private static let idleMicroseconds: UInt32 = 8_000
   /// Step clocks, step ends and holds.
   private static let clockNanoseconds: UInt64 = 100_000_000
   /// Symptoms, saved evidence, tombstones of other processes.
@@ -17,12 +19,15 @@ struct GuardRounds {
 
   private var lastClock = SystemClock.monotonicNanoseconds()
   private var lastSlow = SystemClock.monotonicNanoseconds()
+  private var lastReport = SystemClock.monotonicNanoseconds()
   private var tombstoneGeneration: UInt64?
 
   /// One round, with the sleep after it.
   mutating func run(_ node: Node) {
     let monotonic = SystemClock.monotonicNanoseconds()
-    var watched = node.analyst.takeIn(now: SystemClock.now(), monotonic: monotonic)
+    let taken = node.analyst.takeIn(now: SystemClock.now(), monotonic: monotonic)
+    var watched = taken.grown
+    if taken.reports > 0 { lastReport = monotonic }
     if monotonic - lastClock >= GuardRounds.clockNanoseconds {
       let span = min(monotonic - lastClock, GuardRounds.pauseNanoseconds)
       node.analyst.advanceClocks(by: TimeSpan(microseconds: Int64(span / 1_000)))
@@ -36,7 +41,8 @@ struct GuardRounds {
       lastSlow = monotonic
       slow(node)
     }
-    usleep(GuardRounds.roundMicroseconds)
+    let isIdle = monotonic - lastReport > GuardRounds.slowNanoseconds
+    usleep(isIdle ? GuardRounds.idleMicroseconds : GuardRounds.roundMicroseconds)
   }
 
   private mutating func slow(_ node: Node) {

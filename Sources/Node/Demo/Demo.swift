@@ -40,27 +40,25 @@ public enum Demo {
     }
   }
 
-  /// A node with the sample registered, `@1` live and traffic running; the state is removed by
-  /// ``discard(_:)`` unless the person named it.
+  /// A node that is getting the sample registered, `@1` live and traffic running; the state is
+  /// removed by ``discard(_:_:)`` unless the person named it.
   /// - Throws: a ``Failure``: the sample is not found, the directory cannot be used.
-  public static func prepare(_ options: Options) throws -> Node {
+  public static func prepare(_ options: Options) throws -> DeferredNode {
     let sample = try SampleFiles.find(explicit: options.samples)
     let state = try options.stateDirectory ?? temporaryDirectory()
-    let node = try Node.open(NodeOptions(stateDirectory: state, profile: "demo"))
-    do {
+    let node = try Node.openState(NodeOptions(stateDirectory: state, profile: "demo"))
+    return try DeferredNode(node) { node in
+      try node.begin()
       try install(sample, in: node, scenario: options.scenario)
       try node.startReplay(replay(sample, options))
-    } catch {
-      node.stop()
-      throw error
     }
-    return node
   }
 
   /// Stops a demonstration's node and removes its state when it was a throw-away one.
-  public static func discard(_ node: Node, _ options: Options) {
-    let path = node.options.stateDirectory
-    node.stop()
+  public static func discard(_ deferred: DeferredNode, _ options: Options) {
+    _ = deferred.finish()
+    let path = deferred.node.options.stateDirectory
+    deferred.node.stop()
     if options.stateDirectory == nil { removeTree(path) }
   }
 

@@ -45,21 +45,34 @@ public final class Node: NodeClient, Sendable {
   /// Opens the state, recovers it, and (when `options.serves`) begins to serve.
   /// - Throws: a ``Failure`` that names what is wrong with the directory, the lock or the journal.
   public static func open(_ options: NodeOptions) throws -> Node {
-    try open(options, log: { $0 })
+    let node = try openState(options)
+    try node.begin()
+    return node
+  }
+
+  /// Opens and recovers the state only: what can be refused is refused here, within milliseconds.
+  /// - Throws: as ``open(_:)``.
+  public static func openState(_ options: NodeOptions) throws -> Node {
+    try openState(options, log: { $0 })
   }
 
   /// Opens it with another log in the journal's place, for tests of a disk that fails.
-  static func open(
+  static func openState(
     _ options: NodeOptions, log: (Journal) -> any DurableLog
   ) throws -> Node {
     let node = try Node(options, log: log)
     try node.obeyTombstones()
-    if options.serves {
-      node.holdAfterAbsence()
-      try node.beginServing()
-    }
-    if options.listens { try node.listen() }
     return node
+  }
+
+  /// Loads versions, serves and listens, as the options say.
+  /// - Throws: a ``Failure`` when the system gives no thread or no socket.
+  public func begin() throws {
+    if options.serves {
+      holdAfterAbsence()
+      try beginServing()
+    }
+    if options.listens { try listen() }
   }
 
   private init(_ options: NodeOptions, log: (Journal) -> any DurableLog) throws {

@@ -20,7 +20,7 @@ struct SnapshotBuilder {
   /// One line for each endpoint.
   func summaries() -> [EndpointSummary] {
     state.endpoints.map { endpoint in
-      let point = desk.telemetry[endpoint.name]?.total.window(endingAt: lastSecond, seconds: 10)
+      let point = desk.telemetry[endpoint.name]?.points.window(endingAt: lastSecond, seconds: 10)
       return EndpointSummary(
         name: endpoint.name, status: endpoint.status.rawValue, generation: endpoint.generation,
         stable: endpoint.stable, candidate: endpoint.rollout?.candidate,
@@ -42,7 +42,7 @@ struct SnapshotBuilder {
       split: endpoint.split, versions: versionRows(endpoint, telemetry),
       traffic: TrafficViews.view(
         of: telemetry, endingAt: lastSecond, seconds: request.windowSeconds,
-        points: request.points),
+        points: request.points, now: Int(now.microseconds / 1_000_000)),
       rollout: rollout(endpoint), drift: drift(endpoint, telemetry),
       rollback: rollbackPreview(endpoint, telemetry), undo: undo(endpoint))
   }
@@ -71,8 +71,8 @@ struct SnapshotBuilder {
     }
     return shown.map { registered in
       let own = telemetry.versions[registered.version]
-      let point = own?.series.window(endingAt: lastSecond, seconds: 10)
-      let labels = own?.series.window(endingAt: lastSecond, seconds: 60).counts
+      let point = own?.points.window(endingAt: lastSecond, seconds: 10)
+      let labels = own?.series.counts(endingAt: lastSecond, seconds: 60)
       let isFailed =
         endpoint.isDeployed(registered.version) && desk.serves
         && !prepared.contains(registered.version)
@@ -113,7 +113,7 @@ struct SnapshotBuilder {
   ) -> RollbackPreview? {
     let targets = endpoint.rollbackTargets(prepared: desk.serves ? prepared : nil)
     guard let target = targets.first, let from = endpoint.split else { return nil }
-    let point = telemetry.versions[target]?.series.window(endingAt: lastSecond, seconds: 60)
+    let point = telemetry.versions[target]?.points.window(endingAt: lastSecond, seconds: 10)
     return RollbackPreview(
       from: from, target: target, alternatives: Array(targets.dropFirst()),
       targetLive: endpoint.deployed.first { $0.version == target }?.live(at: now),

@@ -5,7 +5,7 @@ import Telemetry
 enum TrafficViews {
   /// The whole view over `seconds` seconds that end with `last`, in at most `points` points.
   static func view(
-    of telemetry: EndpointTelemetry, endingAt last: Int, seconds: Int, points: Int
+    of telemetry: EndpointTelemetry, endingAt last: Int, seconds: Int, points: Int, now: Int
   ) -> TrafficView {
     let span = min(max(seconds, 1), SecondSeries.secondsKept)
     let wanted = min(max(points, 1), span)
@@ -14,9 +14,9 @@ enum TrafficViews {
     // Points end on multiples of their length, so that a chart moves by whole points instead of
     // changing all of its values each second.
     let end = perPoint == 1 ? last : last - ((last + 1) % perPoint)
-    var series = [line(nil, telemetry.total, end, perPoint, count)]
+    var series = [line(nil, telemetry.points, end, perPoint, count, now)]
     for (version, own) in telemetry.versions.sorted(by: { $0.key < $1.key }) {
-      let line = line(version, own.series, end, perPoint, count)
+      let line = line(version, own.points, end, perPoint, count, now)
       if line.requestsPerSecond.contains(where: { $0 != nil }) { series.append(line) }
     }
     let totals = telemetry.total.totals
@@ -28,9 +28,10 @@ enum TrafficViews {
   }
 
   private static func line(
-    _ version: VersionID?, _ series: SecondSeries, _ end: Int, _ perPoint: Int, _ count: Int
+    _ version: VersionID?, _ cache: PointCache, _ end: Int, _ perPoint: Int, _ count: Int,
+    _ now: Int
   ) -> TrafficView.Series {
-    let points = series.points(endingAt: end, secondsPerPoint: perPoint, count: count)
+    let points = cache.points(endingAt: end, secondsPerPoint: perPoint, count: count, now: now)
     return TrafficView.Series(
       version: version,
       requestsPerSecond: points.map { $0.counts.requests > 0 ? $0.requestsPerSecond : nil },

@@ -63,6 +63,15 @@ public final class SecondSeries {
     totals.wrong += wrong ? 1 : 0
   }
 
+  /// The counts of `seconds` seconds up to and including the second `last`, without latencies.
+  public func counts(endingAt last: Int, seconds: Int) -> SeriesPoint.Counts {
+    var sum = SeriesPoint.Counts()
+    for second in (last - min(seconds, SecondSeries.secondsKept) + 1)...last {
+      if let counts = counts(of: second) { sum.add(counts) }
+    }
+    return sum
+  }
+
   /// The merged cells of `seconds` seconds up to and including the second `last`.
   public func window(endingAt last: Int, seconds: Int) -> SeriesPoint {
     SeriesPoint.merging([self], endingAt: last, seconds: seconds)

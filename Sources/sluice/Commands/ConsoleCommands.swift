@@ -12,7 +12,7 @@ enum ConsoleCommands {
       "When a node already runs there, the console attaches to it. When none does, the node runs "
         + "in this process; if the terminal is lost it serves on without a screen."
     ],
-    parameters: ConsoleScreen.parameters,
+    parameters: [profile] + ConsoleScreen.parameters,
     examples: [
       ("sluice", "the console on the default state directory"),
       ("sluice --state /srv/sluice --theme light", "on another one, in other colours"),
@@ -23,9 +23,14 @@ enum ConsoleCommands {
     ConsoleScreen.prepareProcess(stateDirectory: directory)
     if NodeDoor.isNodeRunning(stateDirectory: directory) { return try attach(call) }
     let signals = SignalWait.beforeThreads()
-    let node = try Node.open(NodeOptions(stateDirectory: directory))
+    let node = try Node.openState(
+      NodeOptions(stateDirectory: directory, profile: call[profile]))
+    // The screen is there while versions are still being loaded.
+    let deferred = try DeferredNode(node) { try $0.begin() }
     defer { node.stop() }
-    switch try ConsoleScreen.show(node, inProcess: true, call) {
+    let exit = try ConsoleScreen.show(deferred, inProcess: true, call)
+    if let failure = deferred.finish() { throw failure }
+    switch exit {
     case .quit: return .done
     case .detached, .terminalLost: serveOn(node, signals, call)
     }
@@ -157,11 +162,15 @@ enum ConsoleCommands {
     try ConsoleScreen.requireTerminal(call)
     ConsoleScreen.prepareProcess(stateDirectory: call.stateDirectory)
     let signals = SignalWait.beforeThreads()
-    let node = try Demo.prepare(options)
-    defer { Demo.discard(node, options) }
-    // A lost terminal ends a demonstration: nobody would find its throw-away state again.
-    if case .detached = try ConsoleScreen.show(node, inProcess: true, call) {
-      serveOn(node, signals, call)
+    let deferred = try Demo.prepare(options)
+    defer { Demo.discard(deferred, options) }
+    let exit = try ConsoleScreen.show(deferred, inProcess: true, call)
+    if let failure = deferred.finish() { throw failure }
+    // A throw-away state ends with its terminal: nobody would find it again. One that was named
+    // serves on.
+    let isNamed = options.stateDirectory != nil
+    if exit == .detached || (exit == .terminalLost && isNamed) {
+      serveOn(deferred.node, signals, call)
     }
     return .done
   }

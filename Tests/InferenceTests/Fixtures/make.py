@@ -94,7 +94,7 @@ def models() -> None:
     two = (x[:, 0] + x[:, 1] * x[:, 2] > 0).astype(int)
     three = np.digitize(x[:, 0] - x[:, 3], [-0.7, 0.7])
     number = x[:, 0] * 2 + np.abs(x[:, 1]) + 0.1 * rng.normal(size=300)
-    probe = (rng.normal(size=(23, 6)) * 1.5).astype(np.float32)
+    probe = (rng.normal(size=(17, 6)) * 1.5).astype(np.float32)
     holes = probe.copy()
     holes[rng.random(holes.shape) < 0.3] = np.nan
 
@@ -128,7 +128,7 @@ def models() -> None:
     sk("tree", DecisionTreeClassifier(max_depth=4, random_state=1), three)
     sk("tree regressor", DecisionTreeRegressor(max_depth=5, random_state=1), number)
     sk("forest two classes", RandomForestClassifier(7, max_depth=4, random_state=1), two)
-    sk("forest three classes", RandomForestClassifier(7, max_depth=4, random_state=1), three)
+    sk("forest three classes", RandomForestClassifier(5, max_depth=4, random_state=1), three)
     sk("forest regressor", RandomForestRegressor(5, max_depth=4, random_state=1), number)
     sk("extra trees, two targets", ExtraTreesRegressor(5, max_depth=3, random_state=1),
        np.stack([number, -number], 1))

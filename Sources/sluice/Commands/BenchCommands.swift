@@ -1,0 +1,60 @@
+import Core
+import Node
+
+/// `sluice bench …`: the figures that documents name, measured again by anyone.
+enum BenchCommands {
+  static let group = CommandGroup(name: "bench", summary: "Measures what the documents claim")
+  static let all = [kernels]
+
+  private static let model = Option<String>("model", .file, help: "the ONNX file")
+  private static let rows = Option<String>(
+    "rows", .file, help: "rows to time with: CSV, JSON lines or npy")
+  private static let batches = DefaultedOption<[Int]>(
+    "batch", .batchSizes, default: [1, 64, 1_024], shown: "1,64,1024", help: "rows in a call")
+
+  static let kernels = CommandDeclaration(
+    "bench kernels", summary: "Times a model on one thread, in processor time a row",
+    discussion: [
+      "Calls walk through the rows, so that each call sees fresh ones. A figure is the median over "
+        + "seven rounds of at least 0.12 s. Benchmarks/inference.py sets onnxruntime beside it."
+    ],
+    parameters: [model, rows, batches],
+    examples: [
+      ("sluice bench kernels --model m.onnx --rows rows.csv --batch 1,1024", "microseconds a row")
+    ]
+  ) { call in
+    guard let model = call[model], let rows = call[rows] else {
+      throw InvalidValue("bench kernels needs --model FILE and --rows FILE")
+    }
+    let report = try KernelBench.run(model: model, rows: rows, batches: call[batches])
+    var lines = ["compiled in \(hundredths(report.compileMilliseconds)) ms"]
+    for figure in report.figures {
+      lines.append(
+        "batch \(figure.batch): \(hundredths(figure.microsecondsPerRow)) us a row, best "
+          + "\(hundredths(figure.bestMicrosecondsPerRow))")
+    }
+    try call.tell(report, text: lines.joined(separator: "\n") + "\n")
+    return .done
+  }
+
+  private static func hundredths(_ value: Double) -> String {
+    let scaled = Int((value * 100).rounded())
+    return "\(scaled / 100).\(padded(scaled % 100, 2))"
+  }
+}
+
+extension ValueKind where Value == [Int] {
+  /// `1,64,1024`.
+  static let batchSizes = ValueKind(placeholder: "N,N", completion: .nothing) {
+    text throws(InvalidValue) in
+    var sizes: [Int] = []
+    for part in text.split(separator: ",", omittingEmptySubsequences: false) {
+      guard let size = Int(part), (1...20_000).contains(size), sizes.count < 16 else {
+        throw InvalidValue(
+          "expected batch sizes from 1 to 20,000 like 1,64,1024, got \"\(printable(text))\"")
+      }
+      sizes.append(size)
+    }
+    return sizes
+  }
+}
