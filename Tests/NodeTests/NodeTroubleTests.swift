@@ -284,7 +284,7 @@ struct NodeTroubleTests {
         }
       }
       defer { other.stop() }
-      for _ in 0..<10 {
+      for _ in 0..<4 {
         try perform(node, .deploy(endpoint: e, version: v(2)))
         #expect(running.shelf.loaded(v(2)) != nil)
         try perform(node, .unload(endpoint: e, version: v(2)))
