@@ -2,7 +2,14 @@
 
 #include <string.h>
 
-#if defined(__x86_64__)
+// ThreadSanitizer is not ready yet when the loader chooses between clones.
+#if defined(__has_feature)
+#if __has_feature(thread_sanitizer)
+#define ONE_COPY
+#endif
+#endif
+
+#if defined(__x86_64__) && !defined(ONE_COPY)
 #define CLONES \
   __attribute__((target_clones("arch=x86-64-v4", "arch=x86-64-v3", "default")))
 #else

@@ -334,15 +334,15 @@ struct ControlCoreTests {
     try bench.ramp()
     let here = try bench.here
     let runtime = try #require(bench.plane.runtime(of: bench.endpoint))
-    let plane = bench.plane
-    let other = try ServiceThread("follow") { stop in
-      while !stop.isSet { plane.follow(here) }
+    let (plane, state) = (bench.plane, bench.core.state)
+    let other = try ServiceThread("open") { stop in
+      while !stop.isSet { plane.reopen(here.name, in: state) }
     }
     defer { other.stop() }
     var opened = 0
-    for _ in 0..<3_000 {
+    for _ in 0..<5_000 {
       plane.holdFence(on: here, [bench.v(2)])
-      for _ in 0..<20 where !runtime.isFenced(bench.v(2)) { opened += 1 }
+      for _ in 0..<50 where !runtime.isFenced(bench.v(2)) { opened += 1 }
       plane.releaseFence(on: here.name, [bench.v(2)])
     }
     #expect(opened == 0)

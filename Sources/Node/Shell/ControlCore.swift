@@ -145,7 +145,9 @@ final class ControlCore: Sendable {
     }
   }
 
-  /// Ends writing: a change that comes later is refused. On return none is under way.
+  /// Ends writing.
+  ///
+  /// A change that comes later is refused; on return none is under way.
   func close() { writer.withLock { $0.isOpen = false } }
 
   private static func checkOpen(_ writer: Writer) throws(NodeError) {

@@ -95,9 +95,12 @@ extension Node {
     let last = Int(SystemClock.now().microseconds / 1_000_000) - 1
     return analyst.withDesk { desk -> LatencyThresholds? in
       guard let series = desk.telemetry[endpoint]?.versions[version]?.series else { return nil }
+      // Counting is cheap, merging histograms is not, and the guard asks in every round until then.
+      guard
+        series.counts(endingAt: last, seconds: 600).requests >= LatencyThresholds.minimumAnswers
+      else { return nil }
       let point = series.window(endingAt: last, seconds: 600)
-      guard point.counts.requests >= LatencyThresholds.minimumAnswers,
-        let p50 = point.p50Milliseconds, let p90 = point.p90Milliseconds,
+      guard let p50 = point.p50Milliseconds, let p90 = point.p90Milliseconds,
         let p99 = point.p99Milliseconds
       else { return nil }
       let extra = Int(slack.microseconds)

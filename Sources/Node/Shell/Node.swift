@@ -45,14 +45,7 @@ public final class Node: NodeClient, Sendable {
   /// Opens the state, recovers it, and (when `options.serves`) begins to serve.
   /// - Throws: a ``Failure`` that names what is wrong with the directory, the lock or the journal.
   public static func open(_ options: NodeOptions) throws -> Node {
-    try open(options, log: { $0 })
-  }
-
-  /// Opens it with another log in the journal's place, for tests of a disk that fails.
-  static func open(
-    _ options: NodeOptions, log: (Journal) -> any DurableLog
-  ) throws -> Node {
-    let node = try openState(options, log: log)
+    let node = try openState(options)
     try node.begin()
     return node
   }
@@ -63,7 +56,8 @@ public final class Node: NodeClient, Sendable {
     try openState(options, log: { $0 })
   }
 
-  private static func openState(
+  /// Opens it with another log in the journal's place, for tests of a disk that fails.
+  static func openState(
     _ options: NodeOptions, log: (Journal) -> any DurableLog
   ) throws -> Node {
     let node = try Node(options, log: log)
