@@ -57,8 +57,8 @@ struct EventLine: Sendable {
 
   /// Short words for kinds whose names are made for programs; the column holds 11 characters.
   private static let words = [
-    "version-registered": "registered", "endpoint-created": "created",
-    "endpoint-drained": "drained", "endpoint-enabled": "enabled", "ramp-started": "ramp",
+    "version-registered": "version", "endpoint-created": "endpoint",
+    "endpoint-drained": "endpoint", "endpoint-enabled": "endpoint", "ramp-started": "ramp",
     "weight-set": "weight", "runbook-run": "runbook", "noted": "note",
   ]
 

@@ -205,13 +205,16 @@ enum CanaryPane {
   private static func drawStatus(
     _ rollout: RolloutView, _ model: ConsoleModel, _ rect: Rect, _ y: Int, on canvas: inout Canvas
   ) {
-    canvas.put(
-      [
-        Span("plan \(rollout.plan.name)  ", .dim),
-        Span("\(Format.count(rollout.stepRequests)) requests in step, ", .dim),
-        Span("\(Format.count(rollout.candidateRequests)) in all", .dim),
-        Span("  by \(rollout.startedBy.name)", .dim),
-      ], x: rect.x, y: y, limit: rect.width)
+    // The parts that fit whole, the least important last.
+    var parts = [
+      "plan \(rollout.plan.name)",
+      "\(Format.count(rollout.stepRequests)) requests in step, "
+        + "\(Format.count(rollout.candidateRequests)) in all", "by \(rollout.startedBy.name)",
+    ]
+    while parts.count > 1 && Canvas.columns(of: parts.joined(separator: "  ")) > rect.width {
+      parts.removeLast()
+    }
+    canvas.put(parts.joined(separator: "  "), x: rect.x, y: y, .dim, limit: rect.width)
   }
 
   // MARK: Evidence
@@ -347,9 +350,7 @@ enum CanaryPane {
       [
         Span("Last: \(model.label(rollout.candidate)) ", .dim),
         Span("\(canvas.glyph(role)) \(rollout.phase)", role, .bold),
-        Span(
-          "  \(Format.count(rollout.candidateRequests)) requests"
-            + (rollout.plan.name.isEmpty ? "" : " by \(rollout.plan.name)"), .dim),
+        Span("  \(Format.count(rollout.candidateRequests)) requests", .dim),
       ], x: rect.x, y: y, limit: rect.width)
     y += 1
     for line in causeLines(rollout, model, rect.width) where y < bottom {
