@@ -87,7 +87,8 @@ public enum TopView {
 
   private static func rollout(_ rollout: RolloutView) -> [String] {
     var line =
-      "  rollout \(rollout.fallback) -> \(rollout.candidate)  plan \(printable(rollout.plan.name))  "
+      "  rollout \(rollout.fallback) -> \(rollout.candidate)  "
+      + "plan \(printable(rollout.plan.name))  "
       + "step \(min(rollout.step + 1, rollout.plan.steps.count))/\(rollout.plan.steps.count)  "
       + "\(printable(rollout.phase))  \(percentText(rollout.candidateWeight))"
     if let remaining = rollout.remaining { line += "  next \(Format.countdown(remaining))" }

@@ -1,6 +1,7 @@
 /// Numbers as axes and bars write them: short, no trailing noise.
 enum ChartNumber {
-  /// At most five characters for magnitudes below 10^15: `0`, `0.05`, `24.9`, `1842`, `2.4k`, `13M`.
+  /// At most five characters for magnitudes below 10^15: `0`, `0.05`, `24.9`, `1842`, `2.4k`,
+  /// `13M`.
   static func short(_ value: Double) -> String {
     guard value.isFinite else { return value.isNaN ? "-" : value > 0 ? "inf" : "-inf" }
     let magnitude = abs(value)
@@ -20,7 +21,8 @@ enum ChartNumber {
     return "\(sign)>1P"
   }
 
-  /// `value` with so many decimals (0 to 9), rounded half up; magnitudes beyond 10^9 are held there.
+  /// `value` with so many decimals (0 to 9), rounded half up; magnitudes beyond 10^9 are held
+  /// there.
   static func fixed(_ value: Double, decimals: Int) -> String {
     var scale: Int64 = 1
     for _ in 0..<max(0, min(9, decimals)) { scale *= 10 }

@@ -3,8 +3,8 @@ import Core
 import Node
 
 extension RollbackCard {
-  /// What would happen, in words: weights, the target's record, whether it is ready, what becomes of
-  /// requests under way.
+  /// What would happen, in words: weights, the target's record, whether it is ready, what becomes
+  /// of requests under way.
   func content(_ model: ConsoleModel, _ canvas: Canvas) -> CardContent {
     var content = CardContent(title: "Roll back \(endpoint)", role: .danger)
     let arrow = canvas.glyphs.arrow

@@ -2,8 +2,8 @@
 enum Fuzzy {
   /// How well `query` fits `text`, higher is better; nil when its letters do not occur in order.
   ///
-  /// A run of neighbouring letters and the beginning of a word count more; an exact beginning of the
-  /// text counts most, a long text counts a little less.
+  /// A run of neighbouring letters and the beginning of a word count more; an exact beginning of
+  /// the text counts most, a long text counts a little less.
   static func score(_ query: String, in text: String) -> Int? {
     let wanted = Array(query.lowercased().filter { $0 != " " })
     guard !wanted.isEmpty else { return 0 }

@@ -173,12 +173,14 @@ enum FeatureCard {
       [
         Span("missing ", .dim),
         Span(
-          "\(Format.share(feature.missingReference)) % \(canvas.glyphs.arrow) \(Format.share(feature.missingCurrent)) %"
+          "\(Format.share(feature.missingReference)) % \(canvas.glyphs.arrow) "
+            + "\(Format.share(feature.missingCurrent)) %"
         ),
         Span(feature.kind == "categorical" ? "   unseen " : "", .dim),
         Span(feature.kind == "categorical" ? "\(Format.share(feature.unseen)) %" : ""),
         Span(
-          "   \(Format.count(drift.rows)) rows now, \(Format.count(drift.referenceRows)) in the reference",
+          "   \(Format.count(drift.rows)) rows now, "
+            + "\(Format.count(drift.referenceRows)) in the reference",
           .dim),
       ], x: rect.x, y: rect.y + 1, limit: rect.width)
     canvas.put(
@@ -217,7 +219,8 @@ enum FeatureCard {
         [
           Span("most from ", .dim), Span(worst.label, .text, .bold),
           Span(
-            "  \(Format.share(worst.reference)) % \(canvas.glyphs.arrow) \(Format.share(worst.current)) %",
+            "  \(Format.share(worst.reference)) % \(canvas.glyphs.arrow) "
+              + "\(Format.share(worst.current)) %",
             .text),
         ], x: rect.x, y: y + 1, limit: rect.width)
     }

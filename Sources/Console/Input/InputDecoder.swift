@@ -6,8 +6,8 @@
 ///   keys, however it is split over reads.
 /// - Bytes that are no UTF-8, and control characters coded in UTF-8, give nothing.
 ///
-/// Sources: ECMA-48 (shape of sequences), xterm's "Control Sequences" (keys, mouse modes 1002, 1006,
-/// focus, bracketed paste), the kitty keyboard protocol (`CSI … u`).
+/// Sources: ECMA-48 (shape of sequences), xterm's "Control Sequences" (keys, mouse modes 1002,
+/// 1006, focus, bracketed paste), the kitty keyboard protocol (`CSI … u`).
 public struct InputDecoder: Sendable {
   /// How long a bare Escape waits for the rest of a sequence, in microseconds.
   ///

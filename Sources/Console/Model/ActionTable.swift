@@ -3,7 +3,8 @@ extension ActionSpec {
     ActionSpec(
       .paneTraffic, .move, [.character("1")], "traffic", "Traffic", "Goes to the Traffic pane."),
     ActionSpec(
-      .paneVersions, .move, [.character("2")], "versions", "Versions", "Goes to the Versions pane."),
+      .paneVersions, .move, [.character("2")], "versions", "Versions",
+      "Goes to the Versions pane."),
     ActionSpec(
       .paneCanary, .move, [.character("3")], "canary", "Canary", "Goes to the Canary pane."),
     ActionSpec(.paneDrift, .move, [.character("4")], "drift", "Drift", "Goes to the Drift pane."),
@@ -32,13 +33,15 @@ extension ActionSpec {
     ActionSpec(.pageDown, .move, [.pageDown], "page-down", "Page down", "Goes ten lines down."),
     ActionSpec(
       .open, .move, [.enter], "open", "Open",
-      "Opens what is selected: an endpoint, a version's card, a feature, an event, a runbook's dry run."
+      "Opens what is selected: an endpoint, a version's card, a feature, an event, a runbook's "
+        + "dry run."
     ),
     ActionSpec(
       .back, .move, [.escape, .backspace], "back", "Back",
       "Leaves a card, a filter, the zoom, or the endpoint for the list of endpoints."),
     ActionSpec(
-      .zoom, .move, [.character("z")], "zoom", "Zoom", "Gives the pane the whole screen, and back."),
+      .zoom, .move, [.character("z")], "zoom", "Zoom",
+      "Gives the pane the whole screen, and back."),
     ActionSpec(
       .nextLayout, .move, [.character("L")], "layout", "Layout",
       "Goes to the next layout: overview, release, watch.", argument: .layout),
@@ -185,6 +188,7 @@ extension ActionSpec {
       "Leaves the console; asks when the engine runs in it and traffic flows.", synonyms: ["exit"]),
     ActionSpec(
       .suspend, .tools, [.control("z")], "suspend", "Suspend",
-      "Stops the console for the shell; refused while the engine runs in it.", synonyms: ["detach"]),
+      "Stops the console for the shell; refused while the engine runs in it.",
+      synonyms: ["detach"]),
   ]
 }

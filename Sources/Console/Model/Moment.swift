@@ -1,7 +1,7 @@
 import Core
 
-/// When a message came: the reading of both clocks, given by whoever posts it, so that the console's
-/// logic itself never looks at a clock.
+/// When a message came: the reading of both clocks, given by whoever posts it, so that the
+/// console's logic itself never looks at a clock.
 public struct Moment: Sendable, Hashable {
   /// Milliseconds of a clock that never goes back; what ages and guards are measured on.
   public var milliseconds: Int

@@ -277,7 +277,8 @@ enum SmallScreen {
       [Span("\(model.endpoint?.text ?? "sluice") ", .text, .bold), state], x: 0, y: 0,
       limit: model.columns)
     let size =
-      "\(model.columns)x\(model.rows) is too small: \(ScreenLayout.columnsMin)x\(ScreenLayout.rowsMin) shows a pane"
+      "\(model.columns)x\(model.rows) is too small: "
+      + "\(ScreenLayout.columnsMin)x\(ScreenLayout.rowsMin) shows a pane"
     if model.rows > 3 { canvas.put(size, x: 0, y: 1, .dim, limit: model.columns) }
     if model.rows > 2 { canvas.put(line(model), x: 0, y: 2, limit: model.columns) }
     if model.rows > 4, let flash = model.flash {

@@ -16,8 +16,8 @@ public enum TerminalGuard {
   /// Call first thing in `main`, before any thread is started. Returns in the same process or in
   /// its image started again; where starting again fails, goes on without the trace.
   ///
-  /// - Parameter crashLog: where the trace goes: Swift's where its crash reporter is installed, else
-  ///   a plain one.
+  /// - Parameter crashLog: where the trace goes: Swift's where its crash reporter is installed,
+  ///   else a plain one.
   public static func prepareProcess(crashLog: String) {
     let reporter = crashReporter()
     if getenv(marker) == nil {

@@ -2,7 +2,8 @@
 public enum ColourDepth: UInt8, Sendable, Comparable, CaseIterable {
   /// None: attributes, glyphs and words carry everything.
   case mono
-  /// The palette of the terminal's user: 8 colours, and 8 bright ones (bold where there are only 8).
+  /// The palette of the terminal's user: 8 colours, and 8 bright ones (bold where there are only
+  /// 8).
   case ansi16
   /// The xterm palette: 6 x 6 x 6 colours and 24 greys.
   case indexed256

@@ -20,8 +20,8 @@ public enum ThemeContrast {
     public var isEnough: Bool { ratio >= minimum }
   }
 
-  /// The ratios of all roles at a depth, in the order of roles; empty for a theme or a depth without
-  /// colours.
+  /// The ratios of all roles at a depth, in the order of roles; empty for a theme or a depth
+  /// without colours.
   ///
   /// Where the terminal's own background shows, the theme's `surface` stands for it, and where its
   /// own foreground shows, black or white, whichever differs more. At 16 colours the palette is the

@@ -40,7 +40,8 @@ public struct ThemeLibrary: Sendable {
   /// The theme for a name, and what its file says wrongly.
   ///
   /// A user's theme goes before a built-in one of the same name, unless it inherits that one.
-  /// - Throws: ``ThemeError`` for an unknown name, a file that is no YAML, or inheritance in a circle.
+  /// - Throws: ``ThemeError`` for an unknown name, a file that is no YAML, or inheritance in a
+  ///   circle.
   public func theme(
     named name: String
   ) throws(ThemeError) -> (theme: Theme, warnings: [ThemeWarning]) {

@@ -181,7 +181,8 @@ extension ConsoleModel {
     let name = MetricText.of(worst.metric)
     return worst.eValue >= worst.holdAt
       ? "The guard stands against it: \(name) E \(e), holds at \(Format.evidence(worst.holdAt))."
-      : "The guard has nothing against it: \(name) E \(e), holds at \(Format.evidence(worst.holdAt))."
+      : "The guard has nothing against it: \(name) E \(e), holds at "
+        + "\(Format.evidence(worst.holdAt))."
   }
 
   // MARK: Weights

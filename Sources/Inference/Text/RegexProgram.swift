@@ -91,7 +91,8 @@ final class RegexProgram: Sendable {
     return found
   }
 
-  /// States without doubles, in the order they came (Briggs & Torczon 1993): cleared by forgetting the count.
+  /// States without doubles, in the order they came (Briggs & Torczon 1993): cleared by forgetting
+  /// the count.
   private struct StateSet {
     let members: UnsafeMutablePointer<Int32>
     let places: UnsafeMutablePointer<Int32>

@@ -31,7 +31,8 @@ private func fileText(_ path: String) -> String? {
     #expect(problems.isEmpty, "\(problems)")
   }
 
-  /// The texts in the program and the files are the same; `SLUICE_EMBED_THEMES=1` writes the former.
+  /// The texts in the program and the files are the same; `SLUICE_EMBED_THEMES=1` writes the
+  /// former.
   @Test func embeddedThemesEqualTheFiles() throws {
     if getenv("SLUICE_EMBED_THEMES") != nil {
       try embed()
