@@ -32,9 +32,11 @@ public enum OnnxConformance {
   private static let fileBytesMax = 1 << 30
 
   /// Runs every case below `directory`, in the order of their names.
+  /// - Parameter tolerance: the most that a number may be off, relative above 1; `nil` for
+  ///   ONNX's own tolerances.
   /// - Throws: ``InferenceError`` when the directory cannot be read.
   public static func run(
-    directory: String, limits: ModelLimits = .standard
+    directory: String, tolerance: Double? = nil, limits: ModelLimits = .standard
   ) throws(InferenceError) -> [CaseResult] {
     guard let root = names(in: directory) else {
       throw InferenceError(
@@ -44,7 +46,7 @@ public enum OnnxConformance {
     collect(directory, "", root, depth: 0, &found)
     return found.map { name in
       let path = name.isEmpty ? directory : "\(directory)/\(name)"
-      return CaseResult(name: name, outcome: runCase(path, limits))
+      return CaseResult(name: name, outcome: runCase(path, tolerance, limits))
     }
   }
 
@@ -64,7 +66,9 @@ public enum OnnxConformance {
     }
   }
 
-  private static func runCase(_ path: String, _ limits: ModelLimits) -> Outcome {
+  private static func runCase(
+    _ path: String, _ tolerance: Double?, _ limits: ModelLimits
+  ) -> Outcome {
     do throws(InferenceError) {
       let model = try CompiledModel.compile(
         onnx: try read("\(path)/model.onnx"), limits: limits)
@@ -80,7 +84,7 @@ public enum OnnxConformance {
           return .failed("\(set): \(outputs.count) outputs, expected \(expected.count)")
         }
         for (index, pair) in zip(outputs, expected).enumerated() {
-          if let difference = difference(pair.0, pair.1) {
+          if let difference = difference(pair.0, pair.1, tolerance: tolerance) {
             return .failed("\(set), output \(index): \(difference)")
           }
         }
@@ -107,7 +111,9 @@ public enum OnnxConformance {
   }
 
   /// Where two tensors differ by more than the tolerances, or `nil`.
-  public static func difference(_ got: Tensor, _ expected: Tensor) -> String? {
+  public static func difference(
+    _ got: Tensor, _ expected: Tensor, tolerance: Double? = nil
+  ) -> String? {
     guard got.elementType == expected.elementType else {
       return "\(got.elementType.rawValue), expected \(expected.elementType.rawValue)"
     }
@@ -125,7 +131,9 @@ public enum OnnxConformance {
     for i in 0..<got.count {
       let (a, b) = (got.number(i), expected.number(i))
       if a == b || (a.isNaN && b.isNaN) { continue }
-      if abs(a - b) <= absoluteTolerance + relativeTolerance * abs(b) { continue }
+      let allowed =
+        tolerance.map { $0 * max(1, abs(b)) } ?? absoluteTolerance + relativeTolerance * abs(b)
+      if abs(a - b) <= allowed { continue }
       return "element \(i) is \(a), expected \(b)"
     }
     return nil

@@ -145,6 +145,12 @@ enum OperatorRegistry {
     }
   }
 
+  /// Names by domain, as ``SupportedOperators`` tells them.
+  static let names: [(domain: String, names: [String])] = [
+    ("ai.onnx", main.keys.sorted()), ("ai.onnx.ml", ml.keys.sorted()),
+    ("com.microsoft", microsoftOperators.keys.sorted()),
+  ]
+
   private static func merge(_ tables: [OperatorTable]) -> OperatorTable {
     tables.reduce(into: [:]) { all, table in
       all.merge(table) { first, _ in

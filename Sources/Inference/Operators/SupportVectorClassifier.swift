@@ -66,7 +66,7 @@ struct SupportVectorClassifierKernel: Kernel {
     // A row, its likenesses, scores of pairs, votes, and room for the probabilities.
     let square = hasProbabilities ? classes * classes : 0
     let room = try io.scratch(
-      vectors.stride + vectors.count + pairs + 2 * classes + 2 * square, of: Float.self)
+      vectors.stride + vectors.count + pairs + 3 * classes + 2 * square, of: Double.self)
     let likenesses = room + vectors.stride
     let scores = likenesses + vectors.count
     let votes = scores + pairs
@@ -74,9 +74,9 @@ struct SupportVectorClassifierKernel: Kernel {
     for row in 0..<rows {
       let to = out + row * width
       vectors.load(view, row, room)
-      vectors.measure(room, shift: isLinear ? shifts[0] : 0, likenesses)
+      vectors.measure(room, shift: isLinear ? Double(shifts[0]) : 0, likenesses)
       if isLinear {
-        to.update(from: likenesses, count: classes)
+        for i in 0..<classes { to[i] = Float(likenesses[i]) }
         labels.write(chooseLinear(to), row, names)
         transform.apply(to, classes)
         continue
@@ -87,16 +87,16 @@ struct SupportVectorClassifierKernel: Kernel {
         probabilities(scores, work, to)
         transform.apply(to, classes)
       } else if pairs > 1 {
-        to.update(from: scores, count: pairs)
+        for i in 0..<pairs { to[i] = Float(scores[i]) }
         transform.apply(to, pairs)
       } else {
-        writePair(pairs == 1 ? scores[0] : 0, to)
+        writePair(pairs == 1 ? Float(scores[0]) : 0, to)
       }
     }
   }
 
   @inline(__always)
-  private func best(_ values: UnsafeMutablePointer<Float>, _ count: Int) -> Int {
+  private func best<T: RealElement>(_ values: UnsafeMutablePointer<T>, _ count: Int) -> Int {
     var best = 0
     for i in 0..<count where values[i] > values[best] { best = i }
     return best
@@ -110,8 +110,8 @@ struct SupportVectorClassifierKernel: Kernel {
 
   /// A score for each pair of classes; its sign is a vote.
   private func countVotes(
-    _ likenesses: UnsafeMutablePointer<Float>, _ scores: UnsafeMutablePointer<Float>,
-    _ votes: UnsafeMutablePointer<Float>
+    _ likenesses: UnsafeMutablePointer<Double>, _ scores: UnsafeMutablePointer<Double>,
+    _ votes: UnsafeMutablePointer<Double>
   ) {
     votes.update(repeating: 0, count: classes)
     var pair = 0
@@ -120,13 +120,13 @@ struct SupportVectorClassifierKernel: Kernel {
         // Coefficients have a row less than classes: a class has none against itself.
         var sum = 0.0
         for v in starts[i]..<starts[i + 1] {
-          sum += Double(coefficients[vectors.count * (j - 1) + v] * likenesses[v])
+          sum += Double(coefficients[vectors.count * (j - 1) + v]) * likenesses[v]
         }
         for v in starts[j]..<starts[j + 1] {
-          sum += Double(coefficients[vectors.count * i + v] * likenesses[v])
+          sum += Double(coefficients[vectors.count * i + v]) * likenesses[v]
         }
         sum += Double(shifts[pair])
-        scores[pair] = Float(sum)
+        scores[pair] = sum
         votes[sum > 0 ? i : j] += 1
         pair += 1
       }
@@ -144,17 +144,18 @@ struct SupportVectorClassifierKernel: Kernel {
   /// Probabilities of the classes from those of the pairs: the second method of Wu, Lin and Weng
   /// (2004), with the steps and stopping rule of libsvm.
   private func probabilities(
-    _ scores: UnsafeMutablePointer<Float>, _ work: UnsafeMutablePointer<Float>,
-    _ p: UnsafeMutablePointer<Float>
+    _ scores: UnsafeMutablePointer<Double>, _ work: UnsafeMutablePointer<Double>,
+    _ out: UnsafeMutablePointer<Float>
   ) {
     let k = classes
     let r = work
     let q = work + k * k
     let qp = work + 2 * k * k
+    let p = qp + k
     var pair = 0
     for i in 0..<(k - 1) {
       for j in (i + 1)..<k {
-        let value = 1 - sigmoid(scores[pair] * slopes[pair] + intercepts[pair])
+        let value = 1 - sigmoid(scores[pair] * Double(slopes[pair]) + Double(intercepts[pair]))
         let inside = min(max(value, 1e-7), 1 - 1e-7)
         r[i * k + j] = inside
         r[j * k + i] = 1 - inside
@@ -162,33 +163,34 @@ struct SupportVectorClassifierKernel: Kernel {
       }
     }
     for i in 0..<k {
-      p[i] = 1 / Float(k)
-      var own: Float = 0
+      p[i] = 1 / Double(k)
+      var own = 0.0
       for j in 0..<k where j != i {
         own += r[j * k + i] * r[j * k + i]
         q[i * k + j] = -r[j * k + i] * r[i * k + j]
       }
       q[i * k + i] = own
     }
-    let tolerance = 0.005 / Float(k)
+    let tolerance = 0.005 / Double(k)
     for _ in 0..<100 {
-      if improve(p, q, qp, tolerance) { return }
+      if improve(p, q, qp, tolerance) { break }
     }
+    for i in 0..<k { out[i] = Float(p[i]) }
   }
 
   /// One round; `true` when it is close enough already.
   private func improve(
-    _ p: UnsafeMutablePointer<Float>, _ q: UnsafeMutablePointer<Float>,
-    _ qp: UnsafeMutablePointer<Float>, _ tolerance: Float
+    _ p: UnsafeMutablePointer<Double>, _ q: UnsafeMutablePointer<Double>,
+    _ qp: UnsafeMutablePointer<Double>, _ tolerance: Double
   ) -> Bool {
     let k = classes
-    var pqp: Float = 0
+    var pqp = 0.0
     for i in 0..<k {
       qp[i] = 0
       for j in 0..<k { qp[i] += q[i * k + j] * p[j] }
       pqp += p[i] * qp[i]
     }
-    var worst: Float = 0
+    var worst = 0.0
     for i in 0..<k { worst = max(worst, abs(qp[i] - pqp)) }
     if worst < tolerance { return true }
     for i in 0..<k {

@@ -9,6 +9,9 @@ let supportVectorOperators: OperatorTable = [
 
 /// Vectors, and how alike a row is to each of them.
 ///
+/// Computed in double: coefficients may be thousands of times larger than their sum, which 32-bit
+/// products would blur.
+///
 /// `@unchecked Sendable`: written only before `init` returns.
 final class SupportVectors: @unchecked Sendable {
   enum Likeness: String, Sendable {
@@ -23,9 +26,9 @@ final class SupportVectors: @unchecked Sendable {
   /// Features rounded up to whole vectors of eight; the rest is zeros.
   let stride: Int
   private let likeness: Likeness
-  private let gamma: Float
-  private let offset: Float
-  private let degree: Float
+  private let gamma: Double
+  private let offset: Double
+  private let degree: Double
   private let values: UnsafeMutablePointer<Float>
 
   init(
@@ -44,7 +47,8 @@ final class SupportVectors: @unchecked Sendable {
       throw KernelFault(.malformed, "\(parameters.count) kernel parameters, three are expected")
     }
     (gamma, offset, degree) =
-      parameters.isEmpty ? (0, 0, 0) : (parameters[0], parameters[1], parameters[2])
+      parameters.isEmpty
+      ? (0, 0, 0) : (Double(parameters[0]), Double(parameters[1]), Double(parameters[2]))
     self.count = count
     features = list.count / count
     stride = (features + 7) & ~7
@@ -63,12 +67,12 @@ final class SupportVectors: @unchecked Sendable {
 
   /// How alike the row (padded to ``stride``) is to each vector; linear ones get `shift` added.
   func measure(
-    _ row: UnsafePointer<Float>, shift: Float, _ out: UnsafeMutablePointer<Float>
+    _ row: UnsafePointer<Double>, shift: Double, _ out: UnsafeMutablePointer<Double>
   ) {
     for vector in 0..<count {
       let at = values + vector * stride
       switch likeness {
-      case .radial: out[vector] = expf(-gamma * distance(row, at))
+      case .radial: out[vector] = exp(-gamma * distance(row, at))
       case .linear: out[vector] = product(row, at) + shift
       case .polynomial:
         let base = gamma * product(row, at) + offset
@@ -77,19 +81,24 @@ final class SupportVectors: @unchecked Sendable {
           ? base * base
           : degree == 3
             ? base * base * base
-            : powf(base, degree)
-      case .sigmoid: out[vector] = tanhf(gamma * product(row, at) + offset)
+            : pow(base, degree)
+      case .sigmoid: out[vector] = tanh(gamma * product(row, at) + offset)
       }
     }
   }
 
   @inline(__always)
-  private func eight(_ from: UnsafePointer<Float>, _ i: Int) -> SIMD8<Float> {
-    UnsafeRawPointer(from + i).loadUnaligned(as: SIMD8<Float>.self)
+  private func eight(_ from: UnsafePointer<Double>, _ i: Int) -> SIMD8<Double> {
+    UnsafeRawPointer(from + i).loadUnaligned(as: SIMD8<Double>.self)
   }
 
-  private func product(_ a: UnsafePointer<Float>, _ b: UnsafePointer<Float>) -> Float {
-    var sum = SIMD8<Float>(repeating: 0)
+  @inline(__always)
+  private func eight(_ from: UnsafePointer<Float>, _ i: Int) -> SIMD8<Double> {
+    SIMD8<Double>(UnsafeRawPointer(from + i).loadUnaligned(as: SIMD8<Float>.self))
+  }
+
+  private func product(_ a: UnsafePointer<Double>, _ b: UnsafePointer<Float>) -> Double {
+    var sum = SIMD8<Double>(repeating: 0)
     var i = 0
     while i < stride {
       sum += eight(a, i) * eight(b, i)
@@ -98,8 +107,8 @@ final class SupportVectors: @unchecked Sendable {
     return sum.sum()
   }
 
-  private func distance(_ a: UnsafePointer<Float>, _ b: UnsafePointer<Float>) -> Float {
-    var sum = SIMD8<Float>(repeating: 0)
+  private func distance(_ a: UnsafePointer<Double>, _ b: UnsafePointer<Float>) -> Double {
+    var sum = SIMD8<Double>(repeating: 0)
     var i = 0
     while i < stride {
       let difference = eight(a, i) - eight(b, i)
@@ -119,8 +128,8 @@ final class SupportVectors: @unchecked Sendable {
   }
 
   /// Copies a row to where it is padded with zeros.
-  func load(_ view: TensorView, _ row: Int, _ to: UnsafeMutablePointer<Float>) {
-    for i in 0..<features { to[i] = floatElement(view, row * features + i) }
+  func load(_ view: TensorView, _ row: Int, _ to: UnsafeMutablePointer<Double>) {
+    for i in 0..<features { to[i] = Double(floatElement(view, row * features + i)) }
     for i in features..<stride { to[i] = 0 }
   }
 }
@@ -130,7 +139,7 @@ struct SupportVectorRegressorKernel: Kernel {
   private let vectors: SupportVectors
   /// Empty: the only vector is the coefficients themselves.
   private let coefficients: [Float]
-  private let shift: Float
+  private let shift: Double
   private let isOneClass: Bool
 
   init(_ call: OperatorCall) throws(KernelFault) {
@@ -145,7 +154,7 @@ struct SupportVectorRegressorKernel: Kernel {
     guard try PostTransform(call) == .none else {
       throw call.unsupported("a post_transform of SVMRegressor")
     }
-    self.shift = shift
+    self.shift = Double(shift)
     isOneClass = try call.int("one_class", default: 0) != 0
     self.coefficients = count > 0 ? coefficients : []
     vectors = try SupportVectors(
@@ -156,7 +165,7 @@ struct SupportVectorRegressorKernel: Kernel {
   func run(_ io: NodeIO) throws(KernelFault) {
     let view = try io.input(0)
     let rows = try vectors.rows(view)
-    let row = try io.scratch(vectors.stride + vectors.count, of: Float.self)
+    let row = try io.scratch(vectors.stride + vectors.count, of: Double.self)
     let likenesses = row + vectors.stride
     let out = try io.output(0, .float32, Shape(rows, 1), as: Float.self)
     for r in 0..<rows {
@@ -165,9 +174,9 @@ struct SupportVectorRegressorKernel: Kernel {
       var sum = likenesses[0]
       if !coefficients.isEmpty {
         sum = shift
-        for i in 0..<vectors.count { sum += likenesses[i] * coefficients[i] }
+        for i in 0..<vectors.count { sum += likenesses[i] * Double(coefficients[i]) }
       }
-      out[r] = isOneClass ? (sum > 0 ? 1 : -1) : sum
+      out[r] = isOneClass ? (sum > 0 ? 1 : -1) : Float(sum)
     }
   }
 }

@@ -6,11 +6,16 @@ import Node
 enum OnnxCommands {
   static let group = CommandGroup(
     name: "onnx", summary: "The inference engine against the ONNX standard")
-  static let all = [check]
+  static let all = [check, operators]
 
   private static let folders = Positional(
     "folders", .folder, count: .oneOrMore, help: "folders with ONNX test cases, at any depth")
   private static let listsAll = Flag("all", help: "lists the passed cases too")
+
+  private static let tolerance = Option<Double>(
+    "tolerance", .number(0...1),
+    help: "the most a number may be off, relative above 1; ONNX's own tolerances unless given")
+  private static let isMarkdown = Flag("markdown", help: "writes the manual page instead")
 
   /// What `onnx check --json` tells scripts.
   private struct Report: Encodable {
@@ -35,12 +40,12 @@ enum OnnxCommands {
         + "it needs. "
         + "The exit code is 1 when one failed."
     ],
-    parameters: [folders, listsAll],
+    parameters: [folders, listsAll, tolerance],
     examples: [("sluice onnx check onnx/backend/test/data/node", "ends with the counts")]
   ) { call in
     var report = Report()
     for folder in call[all: folders] {
-      let results = try OnnxConformance.run(directory: folder)
+      let results = try OnnxConformance.run(directory: folder, tolerance: call[tolerance])
       guard !results.isEmpty else {
         throw NodeError(
           .badInput,
@@ -58,6 +63,34 @@ enum OnnxCommands {
       report,
       text: "\(report.passed) passed, \(report.failed) failed, \(report.skipped) skipped\n")
     return report.failed == 0 ? .done : .notSo
+  }
+
+  /// What `onnx operators --json` tells scripts.
+  private struct Listing: Encodable {
+    struct Domain: Encodable {
+      let name: String
+      let opsets: String
+      let operators: [String]
+    }
+    let domains: [Domain]
+  }
+
+  static let operators = CommandDeclaration(
+    "onnx operators", summary: "Lists the operators that the inference engine has",
+    discussion: ["A model with any other operator is refused when it is loaded."],
+    parameters: [isMarkdown],
+    examples: [("sluice onnx operators", "one line an operator, with its domain")]
+  ) { call in
+    let listing = Listing(
+      domains: SupportedOperators.domains.map {
+        .init(name: $0.name, opsets: $0.opsets, operators: $0.operators)
+      })
+    let lines = listing.domains.flatMap { domain in
+      domain.operators.map { "\(domain.name) \($0)\n" }
+    }
+    try call.tell(
+      listing, text: call[isMarkdown] ? SupportedOperators.markdown : lines.joined())
+    return .done
   }
 
   private static func add(

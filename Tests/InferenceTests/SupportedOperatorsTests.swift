@@ -1,0 +1,30 @@
+import Testing
+
+@testable import Inference
+
+/// The manual page of operators.
+struct SupportedOperatorsTests {
+  @Test func thePageNamesExactlyTheRegistrysOperators() throws {
+    let page = String(
+      decoding: try Files.read("\(Files.root)/docs/reference/operators.md"), as: UTF8.self)
+    #expect(
+      page == SupportedOperators.markdown,
+      "make it again: sluice onnx operators --markdown > docs/reference/operators.md")
+    var listed: [String] = []
+    var domain = ""
+    for line in page.split(separator: "\n") {
+      if line.hasPrefix("## ") { domain = String(line.dropFirst(3)) }
+      if line.hasPrefix("- "), !line.hasPrefix("- **") {
+        listed.append("\(domain) \(line.dropFirst(2))")
+      }
+    }
+    let known = OperatorRegistry.names.flatMap { domain, names in names.map { "\(domain) \($0)" } }
+    #expect(listed == known)
+    for (domain, names) in OperatorRegistry.names {
+      for name in names {
+        let inner = domain == "ai.onnx" ? "" : domain
+        #expect(OperatorRegistry.factory(domain: inner, name: name) != nil)
+      }
+    }
+  }
+}
