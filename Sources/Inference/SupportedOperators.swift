@@ -61,12 +61,13 @@ public enum SupportedOperators {
     ## How they are checked
 
     `scripts/onnx-cases` writes the cases that the package `onnx` makes for these operators, and
-    `sluice onnx check` runs them: of the 752 of onnx 1.23.2, 746 pass and none fails; the 6 others
-    ask for training modes. `scripts/corpus` trains models with scikit-learn, LightGBM and XGBoost
-    and records onnxruntime's answers; `sluice onnx check --tolerance 1e-5` compares with them. Of
-    71 models 61 agree and 5 are refused (Scan, LpNormalization). 4 support vector machines with large
-    coefficients differ by up to 2e-3, since onnxruntime sums them in 32 bits and this engine in 64;
-    in one forest a label differs where two classes have equal votes (scikit-learn gives ours).
+    `sluice onnx check` runs them: of the 752 of onnx 1.23.2, 746 pass and none fails; the 6
+    others ask for training modes. `scripts/corpus` trains models with scikit-learn, LightGBM
+    and XGBoost and records onnxruntime's answers; `sluice onnx check --tolerance 1e-5` compares
+    with them. Of 71 models 61 agree and 5 are refused (Scan, LpNormalization). 4 support vector
+    machines with large coefficients differ by up to 2e-3, since onnxruntime sums them in 32
+    bits and this engine in 64; in one forest a label differs where two classes have equal votes
+    (scikit-learn gives ours).
 
     """
 }
