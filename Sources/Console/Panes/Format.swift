@@ -79,7 +79,8 @@ enum Format {
   /// The largest unit of an age: `11m`, `6d`.
   static func age(_ span: TimeSpan) -> String {
     let seconds = max(0, span.microseconds / 1_000_000)
-    if seconds < 60 { return "\(seconds)s" }
+    // No seconds: a column that ticks draws the eye, and costs bytes, for nothing.
+    if seconds < 60 { return "<1m" }
     if seconds < 3600 { return "\(seconds / 60)m" }
     if seconds < 172_800 { return "\(seconds / 3600)h" }
     return "\(min(seconds / 86_400, 99_999))d"
