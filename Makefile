@@ -2,7 +2,10 @@
 
 PREFIX ?= /usr/local
 RELEASE := .build/release/sluice
-BUILD_RELEASE := swift build -c release --product sluice --static-swift-stdlib
+# The package manager builds everything anew when any variable of its environment differs, so it
+# gets the same few from every shell.
+SWIFT_BUILD := env -i HOME="$(HOME)" PATH="$(PATH)" LANG=C.UTF-8 swift build
+BUILD_RELEASE := $(SWIFT_BUILD) -c release --product sluice --static-swift-stdlib
 
 .PHONY: demo test lint bench soak install build setup format clean
 
@@ -13,7 +16,7 @@ demo: build
 # What every change must pass: all modules on the debug build, then the built program itself, whose
 # screen and figures are tested on the release build.
 test: build
-	@swift build --build-tests
+	@$(SWIFT_BUILD) --build-tests
 	@swift test --skip-build --skip EndToEndTests
 	@swift test --skip-build --filter EndToEndTests
 
