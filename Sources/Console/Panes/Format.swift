@@ -39,6 +39,8 @@ enum Format {
   /// Milliseconds: `0.42`, `4.40`, `20.6`, `340`.
   static func milliseconds(_ value: Double?) -> String {
     guard let value, value.isFinite else { return none }
+    // A model in the same process answers in microseconds: two digits would read 0.00.
+    if value > 0, value < 0.00995 { return fixed(value, 3) }
     return fixed(value, value < 9.995 ? 2 : value < 99.95 ? 1 : 0)
   }
 

@@ -14,6 +14,8 @@ import Testing
     #expect(Format.rate(1842.3) == "1,842")
     #expect(Format.rate(4.24) == "4.2")
     #expect(Format.rate(0) == "0")
+    #expect(Format.milliseconds(0.0034) == "0.003")
+    #expect(Format.milliseconds(0) == "0.00")
     #expect(Format.milliseconds(0.419) == "0.42")
     #expect(Format.milliseconds(20.63) == "20.6")
     #expect(Format.milliseconds(340.2) == "340")
