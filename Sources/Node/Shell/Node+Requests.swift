@@ -1,3 +1,4 @@
+import CSystem
 import Control
 import Core
 import Glibc
@@ -34,7 +35,7 @@ extension Node {
     NodeInfo(
       program: Product.version, pid: Int(getpid()), started: started,
       stateDirectory: directory.path, profile: options.profile, processors: processors(),
-      residentBytes: ProcessFigures.residentBytes(), trafficSource: trafficWords,
+      residentBytes: Int(sluice_resident_memory_bytes()), trafficSource: trafficWords,
       sequence: core.sequence, durable: core.durable)
   }
 
@@ -127,53 +128,19 @@ extension Node {
     guard let known = state.endpoint(endpoint) else {
       throw NodeError(.unknown, "there is no endpoint \"\(endpoint)\": see sluice endpoint list")
     }
-    let command = Command.startRamp(endpoint: endpoint, version: version, plan: plan)
-    var refusal: String?
-    do {
-      // As if it were loaded: loading is part of starting, and can still fail then.
-      _ = try decide(
-        state, command,
-        DecisionContext(
-          now: SystemClock.now(), actor: .currentPerson(),
-          prepared: Set(state.versions.map(\.version))))
-    } catch {
-      refusal = error.message
-    }
     let last = Int(SystemClock.now().microseconds / 1_000_000) - 1
     let rate = analyst.withDesk { desk in
-      desk.telemetry[endpoint]?.total.window(endingAt: last, seconds: 60).requestsPerSecond ?? 0
+      desk.telemetry[endpoint]?.total.window(endingAt: last, seconds: 60).requestsPerSecond
     }
+    // As if it were loaded: loading is part of starting, and can still fail then.
+    let context = DecisionContext(
+      now: SystemClock.now(), actor: .currentPerson(),
+      prepared: Set(state.versions.map(\.version)))
+    let forecast = Control.rampPreview(
+      state, endpoint, version, plan, context, requestsPerSecond: rate)
     return RampPreview(
       endpoint: endpoint, candidate: version,
-      fallback: known.rollout?.fallback ?? known.stable ?? version, plan: plan,
-      steps: RampWords.steps(plan, requestsPerSecond: rate),
-      summary: RampWords.summary(plan, fallback: known.stable), refusal: refusal)
-  }
-}
-
-/// What a plan will do, in sentences.
-enum RampWords {
-  /// Each step in words, with the requests to expect at the present rate.
-  static func steps(_ plan: Plan, requestsPerSecond: Double) -> [String] {
-    plan.steps.map { step in
-      let expected = requestsPerSecond * step.hold.seconds * Double(step.weight) / 10_000
-      var parts = [percentText(step.weight)]
-      if step.hold > .zero { parts.append("for \(step.hold)") }
-      if expected >= 1 { parts.append("about \(decimal(expected, 0)) requests") }
-      if step.minRequests > 0 { parts.append("at least \(step.minRequests)") }
-      if step.needsApproval { parts.append("then a person approves") }
-      return parts.joined(separator: ", ")
-    }
-  }
-
-  /// The whole plan in a sentence.
-  static func summary(_ plan: Plan, fallback: VersionID?) -> String {
-    let time = plan.steps.reduce(TimeSpan.zero) { $0 + $1.hold }
-    let watch =
-      plan.metrics.isEmpty
-      ? "nothing is judged"
-      : "judged by " + plan.metrics.map(\.metric.words).joined(separator: ", ")
-    return "\(plan.steps.count) steps over \(time), soak \(plan.soak); \(watch); "
-      + "back to \(fallback.map { "\($0)" } ?? "the stable version") by itself on breach"
+      fallback: known.rollout?.fallback ?? forecast.fallback ?? version, plan: plan,
+      steps: forecast.steps, summary: forecast.summary, refusal: forecast.refusal)
   }
 }

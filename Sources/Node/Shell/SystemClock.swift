@@ -21,20 +21,8 @@ public enum SystemClock {
   }
 }
 
-/// The process as the header shows it.
-enum ProcessFigures {
-  /// Resident memory in bytes, from `/proc/self/statm`; 0 when it cannot be read.
-  static func residentBytes() -> Int {
-    guard let file = fopen("/proc/self/statm", "r") else { return 0 }
-    defer { fclose(file) }
-    var line = [CChar](repeating: 0, count: 128)
-    guard fgets(&line, 128, file) != nil else { return 0 }
-    let text = String(decoding: line.prefix { $0 != 0 }.map(UInt8.init(bitPattern:)), as: UTF8.self)
-    let fields = text.split(separator: " ")
-    guard fields.count > 1, let pages = Int(fields[1]) else { return 0 }
-    return pages * Int(getpagesize())
-  }
-
+/// Who this process runs as.
+enum ProcessOwner {
   /// The login name of the user the process runs as, or the number when it has none.
   static func loginName(of user: uid_t = geteuid()) -> String {
     guard let entry = getpwuid(user), let name = entry.pointee.pw_name else { return "uid \(user)" }
@@ -45,6 +33,6 @@ enum ProcessFigures {
 extension ActorID {
   /// The person who runs this process.
   public static func currentPerson() -> ActorID {
-    ActorID(kind: .person, name: ProcessFigures.loginName())
+    ActorID(kind: .person, name: ProcessOwner.loginName())
   }
 }

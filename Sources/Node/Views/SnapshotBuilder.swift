@@ -44,7 +44,7 @@ struct SnapshotBuilder {
         of: telemetry, endingAt: lastSecond, seconds: request.windowSeconds,
         points: request.points, now: Int(now.microseconds / 1_000_000)),
       rollout: rollout(endpoint), drift: drift(endpoint, telemetry),
-      rollback: rollbackPreview(endpoint, telemetry), undo: undo(endpoint))
+      rollback: rollback(endpoint, telemetry), undo: undo(endpoint))
   }
 
   /// The registry for screens.
@@ -108,23 +108,27 @@ struct SnapshotBuilder {
     return DriftViews.view(of: own, version: version, histograms: request.driftHistograms)
   }
 
-  private func rollbackPreview(
+  private func rollback(
     _ endpoint: EndpointState, _ telemetry: EndpointTelemetry
   ) -> RollbackPreview? {
-    let targets = endpoint.rollbackTargets(prepared: desk.serves ? prepared : nil)
-    guard let target = targets.first, let from = endpoint.split else { return nil }
-    let point = telemetry.versions[target]?.points.window(endingAt: lastSecond, seconds: 10)
+    guard
+      let would = rollbackPreview(
+        state, endpoint.name, now: now, prepared: desk.serves ? prepared : nil)
+    else { return nil }
+    let point = telemetry.versions[would.target]?.points.window(endingAt: lastSecond, seconds: 10)
     return RollbackPreview(
-      from: from, target: target, alternatives: Array(targets.dropFirst()),
-      targetLive: endpoint.deployed.first { $0.version == target }?.live(at: now),
-      targetP99Milliseconds: point?.p99Milliseconds, targetErrorRate: point?.errorRate,
-      targetReady: !desk.serves || prepared.contains(target), generation: endpoint.generation,
+      from: would.from, target: would.target, alternatives: would.alternatives,
+      targetLive: would.targetLive, targetP99Milliseconds: point?.p99Milliseconds,
+      targetErrorRate: point?.errorRate, targetReady: would.isTargetPrepared,
+      generation: would.generation,
       symptom: desk.symptoms.symptoms.first { $0.endpoint == endpoint.name }?.sentence)
   }
 
   private func undo(_ endpoint: EndpointState) -> UndoView? {
-    guard endpoint.rollout == nil, let last = endpoint.lastChange else { return nil }
-    return UndoView(changed: last.changed, change: last.change, split: last.split)
+    let loaded = desk.serves ? prepared : Set(state.versions.map(\.version))
+    return undoPreview(state, endpoint.name, prepared: loaded).map {
+      UndoView(changed: $0.changed, change: $0.change, split: $0.split)
+    }
   }
 }
 

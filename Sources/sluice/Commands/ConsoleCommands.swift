@@ -183,11 +183,9 @@ enum ConsoleCommands {
 
   /// The file that this process runs, so that the scenario can start it once more.
   private static func ownPath() throws -> String {
-    var buffer = [CChar](repeating: 0, count: Int(PATH_MAX))
-    let count = readlink("/proc/self/exe", &buffer, buffer.count)
-    guard count > 0 else {
+    guard let path = SampleFiles.programPath() else {
       throw NodeError(.system, "the program's own file cannot be found: \(systemMessage(errno))")
     }
-    return String(decoding: buffer[..<count].map { UInt8(bitPattern: $0) }, as: UTF8.self)
+    return path
   }
 }
