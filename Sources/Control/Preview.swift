@@ -91,9 +91,10 @@ public func rampPreview(
 
 private func describe(_ plan: Plan, _ index: Int, _ requestsPerSecond: Double?) -> String {
   let step = plan.steps[index]
-  var text = "\(percentText(step.weight)) for \(step.hold)"
+  var text = percentText(step.weight)
+  if step.hold > .zero { text += " for \(step.hold)" }
   if step.minRequests > 0 { text += " and \(step.minRequests) requests" }
-  if let requestsPerSecond, requestsPerSecond.isFinite, requestsPerSecond >= 0 {
+  if step.hold > .zero, let requestsPerSecond, requestsPerSecond.isFinite, requestsPerSecond >= 0 {
     let share = Double(step.weight) / Double(Split.whole)
     let expected = requestsPerSecond * share * step.hold.seconds
     if expected < 1e15 {

@@ -130,7 +130,7 @@ extension Node {
     }
     let last = Int(SystemClock.now().microseconds / 1_000_000) - 1
     let rate = analyst.withDesk { desk in
-      desk.telemetry[endpoint]?.total.window(endingAt: last, seconds: 60).requestsPerSecond
+      desk.telemetry[endpoint]?.points.window(endingAt: last, seconds: 10).requestsPerSecond
     }
     // As if it were loaded: loading is part of starting, and can still fail then.
     let context = DecisionContext(
