@@ -63,6 +63,12 @@ public struct VersionDraft: Sendable, Hashable, Codable {
   public let card: Digest?
   /// The training reference for drift, when there is one.
   public let reference: Digest?
+  /// Rows with the training library's own answers, checked whenever the version is loaded.
+  public let golden: Digest?
+  /// What runs the version; `nil` lets the engine choose.
+  public let backend: Backend?
+  /// The version that this one was made from, when a command of this program made it.
+  public let parent: VersionID?
   /// What the card or the importer says in one line.
   public let summary: String
   /// What the card says of the evaluation: `accuracy`, `roc_auc`, ...
@@ -71,7 +77,8 @@ public struct VersionDraft: Sendable, Hashable, Codable {
   /// Puts them together.
   public init(
     model: Name, artifact: Digest, artifactBytes: Int, signature: Signature, card: Digest? = nil,
-    reference: Digest? = nil, summary: String = "", metrics: [String: Double] = [:]
+    reference: Digest? = nil, golden: Digest? = nil, backend: Backend? = nil,
+    parent: VersionID? = nil, summary: String = "", metrics: [String: Double] = [:]
   ) {
     self.model = model
     self.artifact = artifact
@@ -79,6 +86,9 @@ public struct VersionDraft: Sendable, Hashable, Codable {
     self.signature = signature
     self.card = card
     self.reference = reference
+    self.golden = golden
+    self.backend = backend
+    self.parent = parent
     self.summary = summary
     self.metrics = metrics
   }

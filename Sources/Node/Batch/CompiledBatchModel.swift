@@ -30,7 +30,7 @@ final class CompiledBatchModel: BatchModel {
     }
     let model: CompiledModel
     do throws(InferenceError) {
-      model = try CompiledModel.compile(onnx: bytes)
+      model = try CompiledModel.load(bytes)
     } catch {
       guard case .file(let path) = source else { throw error }
       throw NodeError(.badInput, "\(printable(path)): \(error.message)")

@@ -49,7 +49,7 @@ public enum KernelBench {
   {
     let start = SystemClock.processNanoseconds()
     let bytes = try TextFile.read(path, limitBytes: ModelLimits.standard.fileBytesMax)
-    let model = try CompiledModel.compile(onnx: bytes)
+    let model = try CompiledModel.load(bytes)
     let compiled = Double(SystemClock.processNanoseconds() - start) / 1e6
     let layout = try RowLayout(model.signature)
     let rows = try read(rowsPath, layout)

@@ -22,7 +22,7 @@ public enum ModelImporter {
     client: any NodeClient, actor: ActorID
   ) throws -> Outcome {
     let bytes = try TextFile.read(file, limitBytes: 2 << 30)
-    let compiled = try CompiledModel.compile(onnx: bytes)
+    let compiled = try CompiledModel.load(bytes)
     let cardContent = try card.map { try CardFile.load(path: $0) }
     let referenceBytes = try reference.map { try readReference($0) }
     let artifacts = ArtifactStore(try StateDirectory(stateDirectory, create: true))

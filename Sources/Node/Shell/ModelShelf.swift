@@ -94,7 +94,7 @@ final class ModelShelf: Sendable {
       throw NodeError(
         .system, "\(registered.version) cannot be loaded: \(error.message)")
     }
-    return try CompiledModel.compile(onnx: bytes)
+    return try CompiledModel.load(bytes, backend: registered.draft.backend)
   }
 
   /// Keeps a version for a command that is under way, until it is let go.
