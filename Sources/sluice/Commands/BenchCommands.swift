@@ -4,7 +4,7 @@ import Node
 /// `sluice bench …`: the figures that documents name, measured again by anyone.
 enum BenchCommands {
   static let group = CommandGroup(name: "bench", summary: "Measures what the documents claim")
-  static let all = [kernels]
+  static let all = [kernels, load]
 
   private static let model = Option<String>("model", .file, help: "the ONNX file")
   private static let rows = Option<String>(
@@ -34,6 +34,25 @@ enum BenchCommands {
           + "\(hundredths(figure.bestMicrosecondsPerRow))")
     }
     try call.tell(report, text: lines.joined(separator: "\n") + "\n")
+    return .done
+  }
+
+  static let load = CommandDeclaration(
+    "bench load", summary: "Times the way from a model file to a session that answers",
+    discussion: [
+      "Measured once, in a fresh process: repeat the command for a median. "
+        + "Benchmarks/loading.py sets onnxruntime beside it."
+    ],
+    parameters: [model],
+    examples: [("sluice bench load --model m.onnx", "milliseconds and memory")]
+  ) { call in
+    guard let model = call[model] else { throw InvalidValue("bench load needs --model FILE") }
+    let report = try LoadBench.run(model: model)
+    try call.tell(
+      report,
+      text: "compiled in \(hundredths(report.compileMilliseconds)) ms, session in "
+        + "\(hundredths(report.sessionMilliseconds)) ms, \(report.residentKibibytes) KiB more "
+        + "resident memory\n")
     return .done
   }
 
