@@ -135,7 +135,7 @@ struct Bench {
       evidence.record(metric: .wrongAnswers, arm: arm, bad: count / 10, count: count)
       for quantile in 0..<3 where evidence.thresholds != nil {
         evidence.record(
-          metric: .latency, arm: arm, bad: count / 10, count: count, quantile: quantile)
+          metric: .latency, arm: arm, bad: count / 10, count: count, stream: quantile)
       }
     }
     for _ in 0..<requests { evidence.recordWarmUp(failed: false) }

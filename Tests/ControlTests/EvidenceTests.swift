@@ -40,7 +40,7 @@ import Testing
     }
     evidence.record(metric: .errors, arm: .stable, bad: -5, count: -7)
     evidence.record(metric: .errors, arm: .stable, bad: 9, count: 4)
-    evidence.record(metric: .latency, arm: .stable, bad: 1, count: 1, quantile: 9)
+    evidence.record(metric: .latency, arm: .stable, bad: 1, count: 1, stream: 9)
     #expect(evidence.epochs[0].errors.candidateBad == .max)
     #expect(evidence.epochs[0].errors.stableBad == 4 && evidence.epochs[0].errors.stableTotal == 4)
     let verdict = Judge.evaluate(evidence, plan: Bench.plan())

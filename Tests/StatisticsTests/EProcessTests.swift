@@ -200,3 +200,31 @@ private func median(_ values: [Int]) -> Int { values.sorted()[values.count / 2] 
     #expect(EProcess.logMean([]) == 0)
   }
 }
+
+@Suite struct RunningEvidenceTests {
+  /// Event by event comes to the same as all counts at once, late events included.
+  @Test func equalsTheTestOnCounts() {
+    var random = SplitMix64(seed: 17)
+    for tolerance in [1.0, 1.25, 3] {
+      var running = RunningEvidence(tolerance: tolerance)
+      for weight in [500, 1_000, 0, 2_500, 5_000] {
+        running.beginEpoch(shareBasisPoints: weight)
+        for _ in 0..<200 {
+          let late = random.nextUnit() < 0.2 ? 0 : nil
+          running.addBad(isCandidate: random.nextUnit() < 0.3, epoch: late)
+          let expected = EProcess.evidence(running.epochs, tolerance: tolerance)
+          #expect(agrees(running.evidence, expected, 1e-9))
+        }
+      }
+    }
+  }
+
+  @Test func staysFiniteOnEndlessStreams() {
+    var running = RunningEvidence(tolerance: 1)
+    running.beginEpoch(shareBasisPoints: 500)
+    for _ in 0..<20_000 { running.addBad(isCandidate: true) }
+    #expect(running.evidence.isFinite && running.evidence > 1e100)
+    for _ in 0..<200_000 { running.addBad(isCandidate: false) }
+    #expect(running.evidence >= 0 && running.evidence < 1e100)
+  }
+}

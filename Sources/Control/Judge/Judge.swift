@@ -51,6 +51,9 @@ extension Metric {
     case .errors: "failed answers"
     case .wrongAnswers: "wrong answers"
     case .latency: "slow answers"
+    case .predictions: "shifted answers"
+    case .confidence: "shifted confidence"
+    case .scores: "shifted scores"
     }
   }
 }
@@ -98,21 +101,35 @@ public enum Judge {
       let value = logEvidence(counts, evidence, judged)
       return result(judged, plan, evidence, counts, logValue: value, stream: nil)
     case .latency:
-      var logs: [Double] = []
-      for stream in latencyStreams.indices {
-        logs.append(logEvidence(latency(stream, evidence), evidence, judged))
-      }
-      let worst = logs.indices.max { logs[$0] < logs[$1] } ?? 0
-      return result(
-        judged, plan, evidence, latency(worst, evidence), logValue: EProcess.logMean(logs),
-        stream: latencyStreams[worst])
+      return evaluate(judged, evidence, plan, names: latencyStreams, \.latency)
+    case .predictions:
+      let labels = evidence.profile?.labels ?? []
+      return evaluate(judged, evidence, plan, names: labels + ["other"], \.predictions)
+    case .confidence:
+      return evaluate(judged, evidence, plan, names: ["low", "high"], \.confidence)
+    case .scores: return evaluate(judged, evidence, plan, names: ["low", "high"], \.scores)
     }
   }
 
-  private static func latency(
-    _ stream: Int, _ evidence: RolloutEvidence
-  ) -> [RolloutEvidence.Counts] {
-    evidence.epochs.map { $0.latency.indices.contains(stream) ? $0.latency[stream] : .init() }
+  /// A metric of several streams: the mean of their evidence, shown with the counts of the stream
+  /// that has the most.
+  private static func evaluate(
+    _ judged: JudgedMetric, _ evidence: RolloutEvidence, _ plan: Plan, names: [String],
+    _ streams: (RolloutEvidence.Epoch) -> [RolloutEvidence.Counts]
+  ) -> MetricEvidence {
+    var logs: [Double] = []
+    var counts: [[RolloutEvidence.Counts]] = []
+    for stream in names.indices {
+      let seen = evidence.epochs.map { epoch in
+        streams(epoch).indices.contains(stream) ? streams(epoch)[stream] : .init()
+      }
+      counts.append(seen)
+      logs.append(logEvidence(seen, evidence, judged))
+    }
+    let worst = logs.indices.max { logs[$0] < logs[$1] } ?? 0
+    return result(
+      judged, plan, evidence, counts[worst], logValue: EProcess.logMean(logs),
+      stream: names[worst])
   }
 
   private static func logEvidence(
@@ -123,7 +140,10 @@ public enum Judge {
         shareBasisPoints: epoch.weight, candidateBad: counts.candidateBad,
         stableBad: counts.stableBad)
     }
-    return EProcess.logEvidence(epochs, tolerance: judged.tolerance)
+    let more = EProcess.logEvidence(epochs, tolerance: judged.tolerance)
+    guard judged.metric.isTwoSided else { return more }
+    let fewer = EProcess.logEvidenceOfFewer(epochs, tolerance: 1 / judged.tolerance)
+    return EProcess.logMean([more, fewer])
   }
 
   private static func result(

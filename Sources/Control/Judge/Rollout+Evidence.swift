@@ -16,12 +16,12 @@ extension Rollout {
 
   /// The first judged metric that was not seen on both versions.
   ///
-  /// Latency counts only once its thresholds are known: before, it is not judged. A metric that a
-  /// person overrode is no gap.
+  /// Latency counts only once its thresholds are known, and what answers say once the stable's usual
+  /// answers are: before, they are not judged. A metric that a person overrode is no gap.
   public func metricGap(_ evidence: RolloutEvidence) -> HoldCause? {
     let unseen = Judge.evaluate(evidence, plan: plan).first { metric in
       !metric.isSeen && !overridden.contains(metric.metric)
-        && (metric.metric != .latency || evidence.thresholds != nil)
+        && evidence.isCompared(metric.metric)
     }
     return unseen.map { .inconclusive($0.metric) }
   }
@@ -50,5 +50,18 @@ extension Rollout {
   /// The split with the candidate at `weight`.
   func split(_ weight: BasisPoints) -> Split {
     Split(stable: fallback, candidate: candidate, weight: weight)
+  }
+}
+
+extension RolloutEvidence {
+  /// Whether what a metric is compared by is known.
+  func isCompared(_ metric: Metric) -> Bool {
+    switch metric {
+    case .errors, .wrongAnswers: true
+    case .latency: thresholds != nil
+    case .predictions: profile.map { !$0.labels.isEmpty } ?? false
+    case .confidence: profile?.confidenceRange != nil
+    case .scores: profile?.scoreRange != nil
+    }
   }
 }

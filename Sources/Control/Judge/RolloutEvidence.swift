@@ -1,35 +1,5 @@
 import Core
 
-/// The answer times of the stable that no more than 50, 10 and 1 % of its answers exceeded before
-/// the rollout.
-///
-/// Whoever measures them adds the plan's ``Plan/latencySlack`` to each; here an answer is slow when
-/// it takes longer than the number given, and nothing is added again.
-///
-/// Fixed from at least ``minimumAnswers`` answers of the stable. While there are fewer, latency is
-/// not judged; once there are enough the thresholds are set, and only answers routed from then on
-/// count. That is still valid: the thresholds are known before each answer they are applied to.
-public struct LatencyThresholds: Sendable, Hashable, Codable {
-  /// How many answers of the stable are needed to fix them.
-  public static let minimumAnswers = 5_000
-  /// Microseconds that half of the stable's answers exceed.
-  public let p50Microseconds: Int
-  /// Microseconds that a tenth exceed.
-  public let p90Microseconds: Int
-  /// Microseconds that a hundredth exceed.
-  public let p99Microseconds: Int
-
-  /// Puts the three together.
-  public init(p50Microseconds: Int, p90Microseconds: Int, p99Microseconds: Int) {
-    self.p50Microseconds = p50Microseconds
-    self.p90Microseconds = p90Microseconds
-    self.p99Microseconds = p99Microseconds
-  }
-
-  /// The three, in order.
-  public var all: [Int] { [p50Microseconds, p90Microseconds, p99Microseconds] }
-}
-
 /// What has been seen of a rollout: integers only, so that a verdict can be computed again,
 /// anywhere, from what the journal holds.
 ///
@@ -92,6 +62,12 @@ public struct RolloutEvidence: Sendable, Hashable, Codable {
     public var wrongAnswers = Counts()
     /// Answers slower than the stable's p50, p90 and p99.
     public var latency = [Counts(), Counts(), Counts()]
+    /// Answers of each class of ``StableProfile/labels``, and last of any other.
+    public var predictions: [Counts] = []
+    /// Answers with a confidence below and above the stable's usual range.
+    public var confidence = [Counts(), Counts()]
+    /// Answers with a score below and above the stable's usual range.
+    public var scores = [Counts(), Counts()]
 
     init(weight: BasisPoints) { self.weight = weight }
   }
@@ -99,21 +75,23 @@ public struct RolloutEvidence: Sendable, Hashable, Codable {
   /// The rollout's identifier: evidence is never mixed between rollouts.
   public let rollout: Int
   /// Periods of constant weight, oldest first; never empty.
-  public private(set) var epochs: [Epoch]
+  public internal(set) var epochs: [Epoch]
   /// The latency thresholds; nil while latency is not judged.
-  public private(set) var thresholds: LatencyThresholds?
+  public internal(set) var thresholds: LatencyThresholds?
+  /// What the stable usually answers; nil while answers are not compared.
+  public internal(set) var profile: StableProfile?
   /// Which run of the step clock this is; see ``Rollout/stage``.
-  public private(set) var stage: Int
+  public internal(set) var stage: Int
   /// Time with traffic in the present step.
-  public private(set) var stepObserved: TimeSpan
+  public internal(set) var stepObserved: TimeSpan
   /// Requests that the candidate answered in the present step.
-  public private(set) var stepCandidateRequests: Int
+  public internal(set) var stepCandidateRequests: Int
   /// Requests that the candidate answered in the whole rollout.
-  public private(set) var candidateRequests: Int
+  public internal(set) var candidateRequests: Int
   /// Time since the last traffic.
-  public private(set) var idle: TimeSpan
+  public internal(set) var idle: TimeSpan
   /// Candidate answers that failed one after another, up to now.
-  public private(set) var consecutiveFailures: Int
+  public internal(set) var consecutiveFailures: Int
 
   /// The evidence of a rollout that begins now with `weight`.
   public static func begin(
@@ -167,84 +145,13 @@ public struct RolloutEvidence: Sendable, Hashable, Codable {
     }
   }
 
+  /// Fixes what the stable usually answers, once; see ``StableProfile``.
+  public mutating func judgeAnswers(by profile: StableProfile) {
+    if self.profile == nil { self.profile = profile }
+  }
+
   /// Fixes the latency thresholds, once; see ``LatencyThresholds``.
   public mutating func judgeLatency(by thresholds: LatencyThresholds) {
     if self.thresholds == nil { self.thresholds = thresholds }
   }
-}
-
-extension RolloutEvidence {
-  /// Adds events of one kind.
-  ///
-  /// Latency has three streams; `quantile` says which (0: p50, 1: p90, 2: p99) and other metrics
-  /// ignore it.
-  /// - Parameters:
-  ///   - bad: how many of `count` were bad.
-  ///   - epoch: where the requests were routed; nil is the present one. An epoch that never was is
-  ///     ignored.
-  public mutating func record(
-    metric: Metric, arm: Arm, bad: Int, count: Int, epoch: Int? = nil, quantile: Int = 0
-  ) {
-    let index = epoch ?? self.epoch
-    guard epochs.indices.contains(index) else { return }
-    switch metric {
-    case .errors: epochs[index].errors.add(arm, bad: bad, total: count)
-    case .wrongAnswers: epochs[index].wrongAnswers.add(arm, bad: bad, total: count)
-    case .latency:
-      guard epochs[index].latency.indices.contains(quantile) else { return }
-      epochs[index].latency[quantile].add(arm, bad: bad, total: count)
-    }
-  }
-
-  /// Counts one answer: its outcome, its time against the thresholds, the breaker, the step.
-  ///
-  /// The time of a failed answer is not judged; its failure is.
-  public mutating func recordAnswer(
-    _ arm: Arm, failed: Bool, latencyMicroseconds: Int, epoch: Int? = nil
-  ) {
-    record(metric: .errors, arm: arm, bad: failed ? 1 : 0, count: 1, epoch: epoch)
-    if let thresholds, !failed {
-      for (quantile, limit) in thresholds.all.enumerated() {
-        record(
-          metric: .latency, arm: arm, bad: latencyMicroseconds > limit ? 1 : 0, count: 1,
-          epoch: epoch, quantile: quantile)
-      }
-    }
-    if arm == .candidate { countCandidate(failed: failed) }
-  }
-
-  /// Counts a late label of an answer that was routed in `epoch`.
-  public mutating func recordLabel(_ arm: Arm, wrong: Bool, epoch: Int? = nil) {
-    record(metric: .wrongAnswers, arm: arm, bad: wrong ? 1 : 0, count: 1, epoch: epoch)
-  }
-
-  /// Counts a candidate's answer that is left out of the judgement (a cold instance, a later
-  /// request of the same key): for the breaker and the step only.
-  public mutating func recordWarmUp(failed: Bool) { countCandidate(failed: failed) }
-
-  /// Adds a time in which the endpoint had traffic.
-  public mutating func observedTime(add span: TimeSpan) {
-    guard span > .zero else { return }
-    stepObserved = TimeSpan(
-      microseconds: saturated(stepObserved.microseconds, span.microseconds))
-    idle = .zero
-  }
-
-  /// Adds a time without traffic; it does not count for the step.
-  public mutating func idleTime(add span: TimeSpan) {
-    guard span > .zero else { return }
-    idle = TimeSpan(microseconds: saturated(idle.microseconds, span.microseconds))
-  }
-
-  private mutating func countCandidate(failed: Bool) {
-    stepCandidateRequests = saturated(stepCandidateRequests, 1)
-    candidateRequests = saturated(candidateRequests, 1)
-    consecutiveFailures = failed ? saturated(consecutiveFailures, 1) : 0
-  }
-}
-
-/// The sum, or the greatest number where it would overflow.
-func saturated<Number: FixedWidthInteger>(_ a: Number, _ b: Number) -> Number {
-  let (sum, overflow) = a.addingReportingOverflow(b)
-  return overflow ? Number.max : sum
 }

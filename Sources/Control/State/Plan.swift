@@ -8,6 +8,21 @@ public enum Metric: String, Sendable, Codable, CaseIterable {
   case wrongAnswers = "wrong_answers"
   /// The answer was slower than a quantile of the stable's latency before the rollout.
   case latency
+  /// Each class is answered about as often, up or down.
+  case predictions
+  /// The model is about as sure of its answers: neither more often below the stable's 5th percentile
+  /// of confidence nor above its 95th.
+  case confidence
+  /// The same of the score itself.
+  case scores
+
+  /// Whether a difference in either direction counts against the candidate.
+  public var isTwoSided: Bool {
+    switch self {
+    case .errors, .wrongAnswers, .latency: false
+    case .predictions, .confidence, .scores: true
+    }
+  }
 }
 
 /// One metric that a plan has judged, with what the operator tolerates.

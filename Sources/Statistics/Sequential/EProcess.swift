@@ -86,6 +86,20 @@ public enum EProcess {
     return total.value
   }
 
+  /// ln E of the opposite claim, "the candidate's bad events are at least `tolerance` times as
+  /// frequent as the stable's": what speaks for fewer.
+  ///
+  /// The same test with the arms exchanged. With a tolerance over 1 it is the test of
+  /// non-inferiority: at E = 1/α it is certain, but for probability α, that the ratio is under it.
+  public static func logEvidenceOfFewer(_ epochs: [Epoch], tolerance: Double) -> Double {
+    logEvidence(
+      epochs.map {
+        Epoch(
+          shareBasisPoints: 10_000 - $0.shareBasisPoints, candidateBad: $0.stableBad,
+          stableBad: $0.candidateBad)
+      }, tolerance: 1 / tolerance)
+  }
+
   /// E of the epochs, at most ``evidenceLimit``.
   public static func evidence(_ epochs: [Epoch], tolerance: Double) -> Double {
     value(fromLog: logEvidence(epochs, tolerance: tolerance))
