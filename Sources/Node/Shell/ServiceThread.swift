@@ -51,6 +51,11 @@ final class ServiceThread: Sendable {
   /// Asks the thread to end and waits until it has.
   func stop() {
     flag.set()
+    wait()
+  }
+
+  /// Waits until the thread has ended by itself.
+  func wait() {
     let thread = handle.withLock { handle in
       defer { handle = nil }
       return handle

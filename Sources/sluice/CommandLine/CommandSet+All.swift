@@ -4,11 +4,11 @@ extension CommandSet {
     root: ConsoleCommands.root,
     groups: [
       ModelCommands.group, EndpointCommands.group, JournalCommands.group, RunbookCommands.group,
-      OnnxCommands.group, ThemeCommands.group, BenchCommands.group,
+      OnnxCommands.group, ThemeCommands.group, JudgeCommands.group, BenchCommands.group,
     ],
     commands: ConsoleCommands.all + StatusCommands.all + ModelCommands.all + [
       PredictCommand.declaration
     ]
       + EndpointCommands.all + ControlCommands.all + JournalCommands.all + RunbookCommands.all
-      + OnnxCommands.all + ThemeCommands.all + BenchCommands.all + SystemCommands.all)
+      + OnnxCommands.all + ThemeCommands.all + JudgeCommands.all + BenchCommands.all + SystemCommands.all)
 }
