@@ -6,7 +6,9 @@ import Glibc
 /// A file of recorded evidence, an event a line as JSON:
 /// `{"arm":"candidate","weight_bp":500,"metric":"errors","bad":true,"key":"k1"}`.
 public enum RecordedEvents {
-  /// Judges a file; `-` is standard input. Memory grows with the keys that are told apart only.
+  /// Judges a file; `-` is standard input.
+  ///
+  /// Memory grows with the keys that are told apart only.
   /// - Throws: a ``Failure`` that names the line: no object, a missing or wrong member.
   public static func judge(
     path: String, settings: RecordedJudge.Settings
