@@ -36,4 +36,8 @@ struct TreeSource {
   var members: [Int: [Double]] = [:]
   /// The number of outputs.
   var targets = 1
+  /// For each node how much of the training data came by: a count of samples or a sum of weights
+  /// or Hessians, as the library has it. Empty when the file does not tell. Only explanations read
+  /// it.
+  var covers: [Double] = []
 }
