@@ -24,11 +24,14 @@ public final class ExplainedModel: Sendable {
   public let signature: Signature
   /// The columns of all inputs, in order: each has one contribution.
   public let features: [ExplainedFeature]
-  /// What the margins belong to: a class's label, or an output's name (`name[1]` when it has
-  /// several columns). Two classes with one score have one margin, the second's.
+  /// What the margins belong to: a class's label, or an output's name (`name[1]` of several).
+  ///
+  /// Two classes with one score have one margin, the second's.
   public let outputs: [String]
-  /// Whether background rows must be set first: for trees whose file does not tell how much of the
-  /// training data came by each node. No ONNX converter of note writes that.
+  /// Whether background rows must be set first.
+  ///
+  /// So it is for trees whose file does not tell how much of the training data came by each node:
+  /// skl2onnx and onnxmltools write none of that.
   public let needsBackground: Bool
 
   /// Computes the table that the trees or coefficients read.

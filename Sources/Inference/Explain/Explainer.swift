@@ -251,8 +251,9 @@ extension Explainer {
     return contributions[start..<start + count]
   }
 
-  /// The `count` features that add or take the most, largest magnitude first; equal ones in the
-  /// order of the inputs. Features that add nothing are left out.
+  /// The `count` features that add or take the most, largest magnitude first.
+  ///
+  /// Equal ones come in the order of the inputs; features that add nothing are left out.
   /// - Precondition: the row was explained last and there is such an output.
   public func top(
     _ count: Int, row: Int, output: Int

@@ -147,14 +147,21 @@ struct MarginModel: Sendable {
         "\(coefficients.count) coefficients and \(intercepts.count) intercepts for "
           + "\(targets) scores")
     }
-    form = .linear(coefficients, width: coefficients.count / targets)
+    let width = coefficients.count / targets
+    form = .linear(coefficients, width: width)
     targetCount = targets
     guard isClassifier else {
       outputs = MarginModel.numbered(name, targets, intercepts)
       return
     }
     let labels = try ClassLabels(call, integers: "classlabels_ints")
-    outputs = (0..<targets).map { i in
+    let isMirrored =
+      targets == 2 && labels.count == 2 && intercepts[0] == -intercepts[1]
+      && zip(coefficients.prefix(width), coefficients.suffix(width)).allSatisfy { $0 == -$1 }
+    let transform = try PostTransform(call)
+    // Exporters write two classes as mirrored scores; through a logistic, one of them says it all.
+    let first = isMirrored && (transform == .logistic || transform == .none) ? 1 : 0
+    outputs = (first..<targets).map { i in
       let label = targets == 1 && labels.count == 2 ? 1 : i
       return Output(
         label: label < labels.count ? labels.text(label) : "\(label)", target: i,

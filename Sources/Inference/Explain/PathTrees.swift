@@ -5,7 +5,7 @@ import Core
 ///
 /// `@unchecked Sendable`: the tables are written only before `init` returns.
 final class PathTrees: @unchecked Sendable {
-  /// A node, and the edge that leads to it. Positions are within the tree.
+  /// A node and the edge that leads to it; positions are within the tree.
   struct Step {
     /// The node above; -1 for the root.
     var parent: Int32 = -1
@@ -246,11 +246,13 @@ private struct PathTreesBuilder {
     guard !source.covers.isEmpty else { return }
     let whole = source.covers[nodes[start + parent]]
     let part = source.covers[node]
-    guard whole > 0, part >= 0, part <= whole * 1.001, whole.isFinite else {
+    // Below a node that no training data came by nothing comes by; but something enters a tree.
+    guard whole > 0 || (whole == 0 && parent > 0), part >= 0, part <= whole * 1.001, whole.isFinite
+    else {
       coverFault =
         coverFault ?? "a tree node has the cover \(whole) and one of its children \(part)"
       return
     }
-    step.share = step.previousShare * (part / whole)
+    step.share = whole > 0 ? step.previousShare * (part / whole) : 0
   }
 }
