@@ -176,8 +176,6 @@ enum ModelCommands {
     let damage: String?
     let golden: GoldenResult?
     let goldenFault: String?
-
-    var isSound: Bool { damage == nil && goldenFault == nil }
   }
 
   static let verify = CommandDeclaration(
@@ -197,7 +195,8 @@ enum ModelCommands {
         try verified(version, try client.detail(of: version), call.stateDirectory)
       }
     }
-    let damaged = checked.count { !$0.isSound }
+    let damaged = checked.count { $0.damage != nil }
+    let wrong = checked.count { $0.goldenFault != nil }
     var text = ""
     for entry in checked {
       text += "\(entry.version)  \(entry.digest.short)  "
@@ -208,9 +207,10 @@ enum ModelCommands {
         text += "ok, golden: \(entry.golden.map(words) ?? "none")\n"
       }
     }
-    text += "\(checked.count - damaged) sound, \(damaged) not\n"
+    text += "\(checked.count - damaged - wrong) intact, \(damaged) damaged"
+    text += (wrong > 0 ? ", \(wrong) with other answers" : "") + "\n"
     try call.tell(checked, text: text)
-    return damaged == 0 ? .done : .notSo
+    return damaged + wrong == 0 ? .done : .notSo
   }
 
   /// Golden rows are run here, from the files: a node's own shelf is left as it is.
