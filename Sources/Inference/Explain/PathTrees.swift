@@ -32,6 +32,17 @@ final class PathTrees: @unchecked Sendable {
     var previousShare = 1.0
   }
 
+  /// What the path-dependent walk reads of a step, close together.
+  struct Edge {
+    var share = 1.0
+    var previousShare = 1.0
+    var parent: Int32 = 0
+    var previous: Int32 = -1
+    var feature: Int32 = 0
+    /// As in ``Step/side``.
+    var side: UInt8 = 0
+  }
+
   /// One tree's place in the tables.
   struct Tree {
     let start: Int
@@ -46,6 +57,7 @@ final class PathTrees: @unchecked Sendable {
   static let featuresOnPathMax = 256
 
   let steps: UnsafeMutablePointer<Step>
+  let edges: UnsafeMutablePointer<Edge>
   /// For each (tree, target) a number for each node: what a leaf adds, 0 elsewhere.
   let values: UnsafeMutablePointer<Double>
   let members: [Double]
@@ -97,12 +109,20 @@ final class PathTrees: @unchecked Sendable {
     coverFault = builder.coverFault
     steps = .allocate(capacity: max(builder.steps.count, 1))
     steps.initialize(from: builder.steps, count: builder.steps.count)
+    edges = .allocate(capacity: max(builder.steps.count, 1))
+    for (i, step) in builder.steps.enumerated() {
+      (edges + i).initialize(
+        to: Edge(
+          share: step.share, previousShare: step.previousShare, parent: step.parent,
+          previous: step.previous, feature: step.feature, side: step.side))
+    }
     values = .allocate(capacity: max(numbers.count, 1))
     values.initialize(from: numbers, count: numbers.count)
   }
 
   deinit {
     steps.deallocate()
+    edges.deallocate()
     values.deallocate()
   }
 

@@ -135,12 +135,13 @@ extension TreeContributions {
     for i in 0..<width * slots { lanes[i] = .zero }
     for tree in layout.trees where tree.count > 1 {
       let steps = UnsafePointer(layout.steps + tree.start)
+      let edges = UnsafePointer(layout.edges + tree.start)
       walk(steps, tree.count, row, taken)
       for place in places {
-        descend(steps, tree.count, place.at, place.weight)
+        descend(edges, tree.count, place.at, place.weight)
         for (target, base) in tree.targets where slotOfTarget[target] >= 0 {
           ascend(
-            steps, tree.count, layout.values + base, lanes + slotOfTarget[target] * width)
+            edges, tree.count, layout.values + base, lanes + slotOfTarget[target] * width)
         }
       }
     }
@@ -149,50 +150,63 @@ extension TreeContributions {
 
   /// For each node the product of all factors down to it, and what its edge's feature gets of it.
   private func descend(
-    _ steps: UnsafePointer<PathTrees.Step>, _ count: Int, _ t: Lanes, _ weight: Lanes
+    _ edges: UnsafePointer<PathTrees.Edge>, _ count: Int, _ t: Lanes, _ weight: Lanes
   ) {
     let rest = Lanes(repeating: 1) - t
-    let lost = -Lanes(repeating: 1) / rest
+    // A factor may be zero where nothing of the training data went; so is its numerator then.
+    let tiny = Lanes(repeating: 1e-300)
     product[0] = weight
     state[0] = 1
     for i in 1..<count {
-      let step = steps + i
-      let parent = Int(step.pointee.parent)
-      let previous = Int(step.pointee.previous)
-      let agrees: UInt8 = taken[parent] == step.pointee.side ? 1 : 0
-      let before = previous < 0 ? 1 : state[previous]
-      state[i] = before & agrees
-      let share = step.pointee.share
-      let earlier = step.pointee.previousShare
-      if before == 0 {
-        // Decided already: only the share shrinks.
-        product[i] = product[parent] * (earlier > 0 ? share / earlier : 0)
-        factor[i] = .zero
-        continue
-      }
-      let g = agrees != 0 ? share * rest + t : share * rest
-      var c = agrees != 0 ? Lanes(repeating: 1 - share) / g : lost
-      if previous < 0 {
+      let edge = edges[i]
+      let parent = Int(edge.parent)
+      let agrees: UInt8 = taken[parent] == edge.side ? 1 : 0
+      let known = Double(agrees)
+      if edge.previous < 0 {
+        state[i] = agrees
+        let g = edge.share * rest + known * t
         product[i] = product[parent] * g
+        factor[i] = Lanes(repeating: known - edge.share) / pointwiseMax(g, tiny)
       } else {
-        let inverse = Lanes(repeating: 1) / (earlier * rest + t)
-        c -= (1 - earlier) * inverse
-        product[i] = product[parent] * (g * inverse)
+        repeated(i, edge, agrees, t, rest)
       }
-      factor[i] = c
     }
+  }
+
+  /// The same for an edge that asks about a feature of an earlier one.
+  private func repeated(
+    _ i: Int, _ edge: PathTrees.Edge, _ agrees: UInt8, _ t: Lanes, _ rest: Lanes
+  ) {
+    let before = state[Int(edge.previous)]
+    let above = product[Int(edge.parent)]
+    let earlier = edge.previousShare
+    state[i] = before & agrees
+    guard before != 0 else {
+      // Decided already: only the share shrinks.
+      product[i] = above * (earlier > 0 ? edge.share / earlier : 0)
+      factor[i] = .zero
+      return
+    }
+    let known = Double(agrees)
+    let g = edge.share * rest + known * t
+    let inverse = Lanes(repeating: 1) / (earlier * rest + t)
+    product[i] = above * (g * inverse)
+    factor[i] =
+      Lanes(repeating: known - edge.share) / pointwiseMax(g, Lanes(repeating: 1e-300))
+      - (1 - earlier) * inverse
   }
 
   /// Sums the leaves below each node and gives the features their parts.
   private func ascend(
-    _ steps: UnsafePointer<PathTrees.Step>, _ count: Int, _ values: UnsafePointer<Double>,
+    _ edges: UnsafePointer<PathTrees.Edge>, _ count: Int, _ values: UnsafePointer<Double>,
     _ result: UnsafeMutablePointer<Lanes>
   ) {
     for i in 0..<count { sums[i] = product[i] * values[i] }
     // Only leaves have values, so inner nodes begin at zero.
     for i in stride(from: count - 1, to: 0, by: -1) {
-      sums[Int(steps[i].parent)] += sums[i]
-      result[Int(steps[i].feature)] += sums[i] * factor[i]
+      let sum = sums[i]
+      sums[Int(edges[i].parent)] += sum
+      result[Int(edges[i].feature)] += sum * factor[i]
     }
   }
 }
