@@ -26,7 +26,7 @@ struct ExplanationTests {
     let explainer = model.makeExplainer(maxRows: 32)
     if example.inputs.count > count {
       try bind(explainer, example.inputs[count...])
-      try explainer.setBackground(rows: example.inputs[count].shape[0])
+      try explainer.addBackground(rows: example.inputs[count].shape[0])
     }
     try bind(explainer, example.inputs[..<count])
     try explainer.explain(rows: example.inputs[0].shape[0])
@@ -108,6 +108,89 @@ struct ExplanationTests {
       }
     }
     #expect(compared >= 10)
+  }
+
+  /// Background rows that come in two pieces are those that come in one.
+  @Test func backgroundAddsUp() throws {
+    for name in ["extra trees, background", "ridge, background"] {
+      let example = try Bundle("explanations").named(name)
+      let whole = try ExplanationTests.explained(example)
+      let explainer = whole.model.makeExplainer(maxRows: 20)
+      let rows = example.inputs[1]
+      let start = UnsafePointer(rows.view.pointer(Float.self))
+      try explainer.bind(input: 0, to: .float32(start), elements: 20 * 6)
+      try explainer.addBackground(rows: 20)
+      try explainer.bind(input: 0, to: .float32(start + 20 * 6), elements: 5 * 6)
+      try explainer.addBackground(rows: 5)
+      #expect(explainer.backgroundRows == 25)
+      try ExplanationTests.bind(explainer, example.inputs[..<1])
+      try explainer.explain(rows: 9)
+      for row in 0..<9 {
+        #expect(
+          abs(explainer.base(row: row, output: 0) - whole.base(row: row, output: 0)) < 1e-9)
+        for (a, b) in zip(
+          explainer.contributions(row: row, output: 0), whole.contributions(row: row, output: 0))
+        {
+          #expect(abs(a - b) < 1e-9)
+        }
+      }
+      #expect(throws: InferenceError.self) { try explainer.addBackground(rows: 1 << 20) }
+    }
+  }
+
+  /// Altered files are refused or explained, whatever is in them.
+  @Test func alteredFilesDoNoHarm() throws {
+    var random = SplitMix(seed: 5)
+    var read = 0
+    for example in try Bundle("explanations").cases {
+      for _ in 0..<2 {
+        var bytes = example.model
+        bytes[Int(random.unit() * Double(bytes.count))] = UInt8(random.unit() * 256)
+        guard let model = try? ExplainedModel.load(bytes),
+          model.signature.inputs.count <= example.inputs.count
+        else { continue }
+        read += 1
+        let explainer = model.makeExplainer(maxRows: 32)
+        let count = model.signature.inputs.count
+        let rows = example.inputs[0].shape[0]
+        do throws(InferenceError) {
+          for (index, tensor) in example.inputs[..<count].enumerated() {
+            let view = tensor.view
+            let column: ColumnPointer =
+              view.type == .text
+              ? .text(UnsafePointer(view.pointer(TextRef.self)))
+              : .float32(UnsafePointer(view.pointer(Float.self)))
+            try explainer.bind(input: index, to: column, elements: view.count)
+          }
+          try explainer.addBackground(rows: rows)
+          try explainer.explain(rows: rows)
+        } catch {
+          #expect(!error.message.isEmpty)
+        }
+      }
+    }
+    #expect(read > 5)
+  }
+
+  /// Text columns, imputers, scalers and encoders of real pipelines lead back to their inputs.
+  @Test(arguments: 1...2) func theSamplesCanBeExplained(number: Int) throws {
+    let file = try Files.read(
+      "\(Files.root)/samples/flight-delay/models/flight-delay-\(number).onnx")
+    let model = try ExplainedModel.load(file)
+    let signature = try CompiledModel.compile(onnx: file).signature
+    #expect(model.features.map(\.name) == signature.inputs.map(\.name))
+    #expect(model.signature.inputs == signature.inputs)
+    #expect(model.outputs == ["1"])
+  }
+
+  /// A network, and trees averaged with a network: no part of the answer passes for the whole.
+  @Test(arguments: [(3, "has neither"), (4, "would not explain the model's answer")])
+  func whatTreesDoNotDecideAloneIsNotExplained(number: Int, reason: String) throws {
+    let file = try Files.read(
+      "\(Files.root)/samples/flight-delay/models/flight-delay-\(number).onnx")
+    let error = #expect(throws: InferenceError.self) { try ExplainedModel.load(file) }
+    #expect(error?.code == .unsupported)
+    #expect(error?.message.contains(reason) == true, "\(error?.message ?? "")")
   }
 
   @Test func topIsSortedAndLeavesOutNothings() throws {
@@ -295,6 +378,40 @@ struct TreeContributionTests {
         }
       }
     }
+  }
+
+  /// Trees of another origin than ONNX, with a test of their own: even numbers go one way.
+  @Test func treesMayBringTheirOwnTests() throws {
+    var source = TreeSource()
+    var root = TreeSource.Node()
+    (root.mode, root.feature, root.whenTrue, root.whenFalse) = (.member, 1, 1, 2)
+    source.nodes = [root, TreeSource.Node(), TreeSource.Node()]
+    source.roots = [0]
+    source.weights = [.init(node: 1, target: 0, value: 8), .init(node: 2, target: 0, value: 4)]
+    source.covers = [4, 1, 3]
+    let trees = try PathTrees(source, scale: 0.5) { node, x in
+      node == 0 && x.truncatingRemainder(dividingBy: 2) == 0
+    }
+    let margins = MarginModel(
+      trees, outputs: [.init(label: "y", target: 0, constant: 10)], targetCount: 1)
+    let input = TensorSpec(name: "input", elementType: .float64, shape: [nil, 3])
+    let model = try ExplainedModel(input, shape: [nil, 3], margins: margins, limits: .standard)
+    let explainer = model.makeExplainer(maxRows: 2)
+    let rows: [Double] = [0, 6, 0, 0, 7, 0]
+    try rows.withUnsafeBufferPointer { rows in
+      let start = try #require(rows.baseAddress)
+      try explainer.bind(input: 0, to: .float64(start), elements: 6)
+      try explainer.explain(rows: 2)
+    }
+    #expect(model.features.map(\.name) == ["input[0]", "input[1]", "input[2]"])
+    #expect(explainer.base(row: 0, output: 0) == 12.5)
+    for (row, wanted) in [[0, 1.5, 0], [0, -0.5, 0]].enumerated() {
+      for (got, value) in zip(explainer.contributions(row: row, output: 0), wanted) {
+        #expect(abs(got - value) < 1e-12)
+      }
+    }
+    #expect(explainer.margin(row: 1, output: 0) == 12)
+    #expect(explainer.likeliestOutput(row: 1) == 0)
   }
 
   /// A cover that no training data can have given is not computed with.

@@ -28,6 +28,8 @@ struct ColumnOrigins {
 
   /// The columns of one row beyond which nothing is followed.
   private static let widthMax = 1 << 16
+  /// The columns of all values together beyond which no further value is followed.
+  private static let columnsMax = 1 << 22
 
   /// - Parameter starts: for each graph input the number of its first column.
   init(_ graph: Graph, _ facts: Facts, starts: [Int], widths: [Int]) {
@@ -36,9 +38,13 @@ struct ColumnOrigins {
     for (index, value) in graph.inputs.enumerated() {
       known[value] = (0..<widths[index]).map { .column(starts[index] + $0) }
     }
+    var total = 0
     for node in graph.nodes {
       for (slot, output) in node.outputs.enumerated() where output >= 0 {
-        guard let width = width(of: output) else { continue }
+        guard let width = width(of: output), total + width <= ColumnOrigins.columnsMax else {
+          continue
+        }
+        total += width
         let columns = columns(node, slot, width)
         // What does not fit in number was not understood.
         known[output] =

@@ -99,6 +99,37 @@ public final class ExplainedModel: Sendable {
       featureOf: featureOf)
   }
 
+  /// Trees that read the one input of a model as it is: those of a tree library's own file.
+  /// - Parameter shape: of the input: rows and columns.
+  convenience init(
+    _ input: TensorSpec, shape: [Int?], margins: MarginModel, limits: ModelLimits
+  ) throws(InferenceError) {
+    let spec = Compiler.InputSpec(name: input.name, type: input.elementType, shape: shape)
+    let (features, _, _) = try ExplainedModel.columns([spec])
+    guard margins.width <= features.count,
+      margins.outputs.count * features.count <= ExplainedModel.cellsMax
+    else {
+      throw InferenceError(
+        .shape,
+        "the trees read \(margins.width) columns and have \(margins.outputs.count) outputs, the "
+          + "input has \(features.count) columns")
+    }
+    var graph = Graph(model: OnnxModel(file: []), limits: limits)
+    graph.names = [input.name]
+    graph.inputs = [0]
+    graph.outputs = [0]
+    let signature = Signature(inputs: [input], outputs: [])
+    let table = CompiledModel(
+      signature: signature,
+      summary: ModelSummary(
+        operators: [:], nodeCount: 0, stepCount: 0, parameterCount: 0, fileBytes: 0, opsets: [:],
+        irVersion: 0, producer: ""),
+      plan: Plan(graph), inputShapes: [shape])
+    self.init(
+      signature: signature, features: features, table: table, margins: margins,
+      featureOf: Array(0..<margins.width))
+  }
+
   /// One thread's use of it, for up to `maxRows` rows at once.
   /// - Precondition: `maxRows` is at least 1.
   public func makeExplainer(maxRows: Int) -> Explainer { Explainer(self, maxRows: maxRows) }
@@ -114,6 +145,9 @@ extension ExplainedModel {
     "ReduceSum", "Max", "Min", "Abs", "Binarizer", "Shape", "ConstantOfShape", "Erf", "Split",
   ]
 
+  /// The most contributions a row.
+  private static let cellsMax = 1 << 20
+
   private static func explainedNode(_ graph: Graph) throws(InferenceError) -> Graph.Node {
     let found = graph.nodes.filter {
       MarginModel.operators.contains($0.call.node.operatorType)
@@ -122,7 +156,7 @@ extension ExplainedModel {
     guard let node = found.first, node.inputs.first ?? -1 >= 0 else {
       throw InferenceError(
         .unsupported,
-        "contributions are computed for tree ensembles and linear models (TreeEnsemble…, Linear…); "
+        "contributions are computed for tree ensembles and linear models of ai.onnx.ml; "
           + "this model has neither")
     }
     guard found.count == 1 else {
@@ -134,7 +168,11 @@ extension ExplainedModel {
     var after = Set(node.outputs)
     for next in graph.nodes where next.inputs.contains(where: { $0 >= 0 && after.contains($0) }) {
       let name = next.call.node.operatorType
-      guard harmless.contains(name) else {
+      // Nor may scores of another part of the graph come in: an average with a network, say.
+      let isAlone = next.inputs.allSatisfy {
+        $0 < 0 || after.contains($0) || graph.constants[$0] != nil
+      }
+      guard harmless.contains(name), isAlone else {
         throw InferenceError(
           .unsupported,
           "the scores go on through \(next.label), so contributions to them would not explain the "
@@ -187,13 +225,20 @@ extension ExplainedModel {
       throw InferenceError(
         .unsupported, "the columns that \(node.label) reads cannot be followed to the inputs")
     }
+    guard margins.outputs.count * max(features.count, margins.width) <= cellsMax else {
+      throw InferenceError(
+        .limit,
+        "\(margins.outputs.count) margins of \(max(features.count, margins.width)) columns are too "
+          + "many contributions a row")
+    }
+    let isRead = margins.readColumns()
     var result: [Int] = []
     for column in 0..<margins.width {
       switch columns[column] {
       case .column(let feature): result.append(feature)
       case .constant: result.append(-1)
       case .mixed:
-        guard !margins.reads(column) else {
+        guard !isRead[column] else {
           throw InferenceError(
             .unsupported,
             "column \(column) that \(node.label) reads is made from several inputs, so its "

@@ -73,28 +73,29 @@ public final class Explainer {
     try session.bind(input: input, to: column, elements: elements)
   }
 
-  /// Takes the bound rows as background: from now on rows are explained against them.
+  /// Adds the bound rows to the background: from now on rows are explained against it.
   ///
-  /// The time of an explanation of trees grows with their number; 100 are usually enough.
+  /// The time of an explanation of trees grows with the background rows; 100 are usually enough.
   /// - Throws: ``InferenceError`` as ``explain(rows:)`` does, or when there are too many.
-  public func setBackground(rows: Int) throws(InferenceError) {
-    guard backgroundRows + rows <= Explainer.backgroundRowsMax else {
+  public func addBackground(rows: Int) throws(InferenceError) {
+    guard backgroundRows + max(rows, 0) <= Explainer.backgroundRowsMax else {
       throw InferenceError(
         .input, "more than \(Explainer.backgroundRowsMax) background rows; take a sample of them")
     }
     let table = try readTable(rows: rows)
-    let outputs = targets.count
+    let before = Double(backgroundRows)
+    backgroundRows += rows
+    let all = Double(backgroundRows)
     if let trees {
-      background = table
-      backgroundRows = rows
-      expectations = Array(repeating: 0, count: outputs)
-      for row in 0..<rows { score(trees, row, &expectations) }
-      for i in 0..<outputs { expectations[i] /= Double(rows) }
+      background += table
+      var sums = before > 0 ? expectations.map { $0 * before } : expectations.map { _ in 0 }
+      for row in Int(before)..<backgroundRows { score(trees, row, &sums) }
+      expectations = sums.map { $0 / all }
     } else if case .linear(let coefficients, _) = model.margins.form {
-      backgroundRows = rows
-      background = Array(repeating: 0, count: width)
-      for row in 0..<rows {
-        for i in 0..<width { background[i] += table[row * width + i] / Double(rows) }
+      if background.isEmpty { background = Array(repeating: 0, count: width) }
+      for i in 0..<width {
+        let sum = (0..<rows).reduce(background[i] * before) { $0 + table[$1 * width + i] }
+        background[i] = sum / all
       }
       for (i, target) in targets.enumerated() {
         expectations[i] = (0..<width).reduce(0) {
@@ -249,6 +250,18 @@ extension Explainer {
     let count = model.features.count
     let start = place(row, output) * count
     return contributions[start..<start + count]
+  }
+
+  /// The output with the largest margin: the class that is most likely, where each has one; the
+  /// first of equal ones, and the only one where there is but one.
+  /// - Precondition: the row was explained last.
+  public func likeliestOutput(row: Int) -> Int {
+    var best = 0
+    for output in model.outputs.indices
+    where margin(row: row, output: output) > margin(row: row, output: best) {
+      best = output
+    }
+    return best
   }
 
   /// The `count` features that add or take the most, largest magnitude first.

@@ -31,18 +31,22 @@ struct MarginModel: Sendable {
     }
   }
 
-  /// Whether a column has any influence.
-  func reads(_ column: Int) -> Bool {
+  /// For each column whether it has any influence.
+  func readColumns() -> [Bool] {
+    var result = [Bool](repeating: false, count: width)
     switch form {
     case .trees(let layout):
-      layout.trees.contains { tree in
-        (tree.start..<tree.start + tree.count).contains {
-          Int(layout.steps[$0].tested) == column
+      for tree in layout.trees {
+        for i in tree.start..<tree.start + tree.count where !layout.steps[i].isLeaf {
+          result[Int(layout.steps[i].tested)] = true
         }
       }
     case .linear(let coefficients, let width):
-      (0..<targetCount).contains { coefficients[$0 * width + column] != 0 }
+      for (i, coefficient) in coefficients.enumerated() where coefficient != 0 {
+        result[i % width] = true
+      }
     }
+    return result
   }
 
   /// The operators whose margins can be explained.
@@ -50,6 +54,13 @@ struct MarginModel: Sendable {
     "TreeEnsembleClassifier", "TreeEnsembleRegressor", "TreeEnsemble", "LinearClassifier",
     "LinearRegressor",
   ]
+
+  /// Trees of any origin.
+  init(_ layout: PathTrees, outputs: [Output], targetCount: Int) {
+    form = .trees(layout)
+    self.outputs = outputs
+    self.targetCount = targetCount
+  }
 
   /// - Parameter name: what a single score is called.
   init(_ call: OperatorCall, name: String) throws(KernelFault) {

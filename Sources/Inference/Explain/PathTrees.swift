@@ -25,6 +25,8 @@ final class PathTrees: @unchecked Sendable {
     /// Where the node's set begins and ends in ``members``.
     var members: (Int32, Int32) = (0, 0)
     var threshold = 0.0
+    /// The node in the source.
+    var node: Int32 = 0
     /// The share of the cover that goes along all edges so far which ask about this edge's feature;
     /// 1 for the root.
     var share = 1.0
@@ -61,6 +63,8 @@ final class PathTrees: @unchecked Sendable {
   /// For each (tree, target) a number for each node: what a leaf adds, 0 elsewhere.
   let values: UnsafeMutablePointer<Double>
   let members: [Double]
+  /// What decides instead of the nodes' own tests, by node of the source and value.
+  private let decide: (@Sendable (Int, Double) -> Bool)?
   let trees: [Tree]
   /// One more than the largest feature read.
   let featureCount: Int
@@ -73,8 +77,14 @@ final class PathTrees: @unchecked Sendable {
   /// Why covers that are there cannot be used.
   let coverFault: String?
 
-  /// - Parameter scale: what every leaf is multiplied by (1 over the trees for an average).
-  init(_ source: TreeSource, scale: Double) throws(KernelFault) {
+  /// - Parameters:
+  ///   - scale: what every leaf is multiplied by (1 over the trees for an average).
+  ///   - decide: whether a node's true side is taken, for libraries whose tests (of categories or
+  ///     of what counts as missing) the source cannot say.
+  init(
+    _ source: TreeSource, scale: Double, decide: (@Sendable (Int, Double) -> Bool)? = nil
+  ) throws(KernelFault) {
+    self.decide = decide
     var builder = try PathTreesBuilder(source)
     var trees: [Tree] = []
     var numbers: [Double] = []
@@ -91,7 +101,7 @@ final class PathTrees: @unchecked Sendable {
             slot = slots.count
             slots.append((weight.target, numbers.count))
             numbers.append(contentsOf: repeatElement(0, count: count))
-            guard numbers.count <= 1 << 27 else {
+            guard numbers.count <= max(1 << 24, 8 * source.weights.count) else {
               throw KernelFault(.limit, "the trees have too many leaf values to explain")
             }
           }
@@ -129,6 +139,7 @@ final class PathTrees: @unchecked Sendable {
   /// Whether the test of an inner node holds: its true side is taken.
   @inline(__always)
   func holds(_ step: UnsafePointer<Step>, _ x: Double) -> Bool {
+    if let decide { return decide(Int(step.pointee.node), x) }
     // A missing value is unlike any number, whatever the flag says.
     if x.isNaN { return step.pointee.missingIsTrue || step.pointee.mode == .notEqual }
     let threshold = step.pointee.threshold
@@ -140,6 +151,21 @@ final class PathTrees: @unchecked Sendable {
     case .equal: return x == threshold
     case .notEqual: return x != threshold
     case .member: return isMember(x, step.pointee.members)
+    }
+  }
+
+  /// 1 when ``holds(_:_:)``, else 0, without a branch on the row's values for the usual tests.
+  @inline(__always)
+  func takes(_ step: UnsafePointer<Step>, _ x: Double) -> UInt8 {
+    if decide != nil { return unsafeBitCast(holds(step, x), to: UInt8.self) }
+    let threshold = step.pointee.threshold
+    // A comparison with a missing value is false; the flag makes up for it.
+    let isMissing = unsafeBitCast(x.isNaN, to: UInt8.self)
+    let whenMissing = isMissing & unsafeBitCast(step.pointee.missingIsTrue, to: UInt8.self)
+    switch step.pointee.mode {
+    case .lessOrEqual: return unsafeBitCast(x <= threshold, to: UInt8.self) | whenMissing
+    case .less: return unsafeBitCast(x < threshold, to: UInt8.self) | whenMissing
+    default: return unsafeBitCast(holds(step, x), to: UInt8.self)
     }
   }
 
@@ -198,6 +224,7 @@ private struct PathTreesBuilder {
       else { throw KernelFault(.limit, "a tree deeper than \(PathTrees.depthMax) nodes") }
       let node = source.nodes[next.node]
       var step = PathTrees.Step()
+      step.node = Int32(next.node)
       var features = next.features
       if next.parent >= 0 {
         link(&step, start, next.parent, next.side, next.node)

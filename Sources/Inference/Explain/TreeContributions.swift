@@ -119,7 +119,7 @@ final class TreeContributions {
     _ taken: UnsafeMutablePointer<UInt8>
   ) {
     for i in 0..<count where !steps[i].isLeaf {
-      taken[i] = layout.holds(steps + i, row[Int(steps[i].tested)]) ? 1 : 0
+      taken[i] = layout.takes(steps + i, row[Int(steps[i].tested)])
     }
   }
 }
@@ -160,7 +160,7 @@ extension TreeContributions {
     for i in 1..<count {
       let edge = edges[i]
       let parent = Int(edge.parent)
-      let agrees: UInt8 = taken[parent] == edge.side ? 1 : 0
+      let agrees = 1 ^ taken[parent] ^ edge.side
       let known = Double(agrees)
       if edge.previous < 0 {
         state[i] = agrees
@@ -266,8 +266,8 @@ extension TreeContributions {
         let previous = Int(step.pointee.previous)
         let before = previous < 0 ? 3 : state[previous]
         let side = step.pointee.side
-        let mine: UInt8 = taken[parent] == side ? 1 : 0
-        let theirs: UInt8 = other[parent] == side ? 2 : 0
+        let mine = 1 ^ taken[parent] ^ side
+        let theirs = (1 ^ other[parent] ^ side) << 1
         let now = before & (mine | theirs)
         if now == 0 {
           i = Int(step.pointee.end)
@@ -280,8 +280,8 @@ extension TreeContributions {
       }
       if !step.pointee.isLeaf {
         let feature = Int(step.pointee.tested)
-        taken[i] = layout.holds(step, row[feature]) ? 1 : 0
-        other[i] = layout.holds(step, background[feature]) ? 1 : 0
+        taken[i] = layout.takes(step, row[feature])
+        other[i] = layout.takes(step, background[feature])
       }
       seen[visited] = Int32(i)
       visited += 1
