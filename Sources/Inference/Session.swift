@@ -207,6 +207,9 @@ extension Session {
     return UnsafeBufferPointer(start: UnsafePointer(view.pointer(T.self)), count: view.count)
   }
 
+  /// The first output of the last run, whatever its type.
+  var tableView: TensorView { frame.views[plan.outputs[0]] }
+
   /// The elements of a float32 output, valid until the next run.
   /// - Precondition: the output has that type.
   public func floats(output: Int) -> UnsafeBufferPointer<Float> {

@@ -9,3 +9,4 @@ python3 -m venv .venv
 .venv/bin/python prepare.py
 .venv/bin/python train.py
 .venv/bin/python answers.py
+.venv/bin/python golden.py

@@ -118,6 +118,16 @@ struct TreeAttributes {
     }
   }
 
+  /// Takes `nodes_hitrates` over as covers, when they are more than the ones that converters write
+  /// for want of anything better.
+  mutating func readCovers(_ call: OperatorCall) throws(KernelFault) {
+    let rates = try doubles(call, "nodes_hitrates")
+    guard rates.count == source.nodes.count, rates.contains(where: { $0 != rates[0] }) else {
+      return
+    }
+    source.covers = rates
+  }
+
   /// A list of floats, or its double precision twin `…_as_tensor`.
   private func doubles(_ call: OperatorCall, _ name: String) throws(KernelFault) -> [Double] {
     if let tensor = try call.tensor("\(name)_as_tensor"), tensor.count > 0 {

@@ -36,4 +36,9 @@ struct TreeSource {
   var members: [Int: [Double]] = [:]
   /// The number of outputs.
   var targets = 1
+  /// For each node how much of the training data came by; empty when the file does not tell.
+  ///
+  /// A count of samples or a sum of weights or Hessians, as the library has it. Only explanations
+  /// read it.
+  var covers: [Double] = []
 }

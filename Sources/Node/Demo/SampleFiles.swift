@@ -18,6 +18,8 @@ public struct SampleFiles: Sendable {
   public func referencePath(_ number: Int) -> String {
     "\(directory)/references/\(model)-\(number).json"
   }
+  /// The rows with recorded answers that a version is checked against.
+  public func goldenPath(_ number: Int) -> String { "\(directory)/golden/\(model)-\(number).jsonl" }
   /// The January-to-June reference of the season scenario.
   public var seasonReferencePath: String { directory + "/references/season.json" }
 

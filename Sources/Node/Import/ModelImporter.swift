@@ -18,11 +18,14 @@ public enum ModelImporter {
   /// - Throws: a ``Failure``: the file is no model that can be run, the card is malformed, the node
   ///   refused.
   public static func importModel(
-    file: String, model: Name, card: String?, reference: String?, stateDirectory: String,
-    client: any NodeClient, actor: ActorID
+    file: String, model: Name, card: String?, reference: String?, golden: String? = nil,
+    goldenTolerance: Double? = nil, stateDirectory: String, client: any NodeClient, actor: ActorID
   ) throws -> Outcome {
     let bytes = try TextFile.read(file, limitBytes: 2 << 30)
     let compiled = try CompiledModel.load(bytes)
+    let goldenBytes = try golden.map {
+      try GoldenFile.check(path: $0, tolerance: goldenTolerance, on: compiled)
+    }
     let cardContent = try card.map { try CardFile.load(path: $0) }
     let referenceBytes = try reference.map { try readReference($0) }
     let artifacts = ArtifactStore(try StateDirectory(stateDirectory, create: true))
@@ -32,6 +35,7 @@ public enum ModelImporter {
       signature: compiled.signature,
       card: try cardContent.map { try artifacts.put($0.bytes).digest },
       reference: try referenceBytes.map { try artifacts.put($0).digest },
+      golden: try goldenBytes.map { try artifacts.put($0).digest },
       summary: cardContent?.summary ?? "", metrics: cardContent?.metrics ?? [:])
     let order = Order(command: .registerVersion(draft), actor: actor)
     guard case .outcome(let outcome) = try client.send(.perform(order)) else {

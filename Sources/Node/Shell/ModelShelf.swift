@@ -30,6 +30,8 @@ final class ModelShelf: Sendable {
     var reserved: [VersionID: Int] = [:]
     /// Why a version could not be loaded when that was last tried.
     var faults: [VersionID: String] = [:]
+    /// What the golden rows gave when they were last run.
+    var golden: [VersionID: GoldenResult] = [:]
   }
   private let contents = Mutex(Contents())
   /// One load at a time, so that two commands do not compile the same version twice.
@@ -46,6 +48,10 @@ final class ModelShelf: Sendable {
   /// Why a version is not here; nil when it is, or was never asked for.
   func fault(of version: VersionID) -> String? { contents.withLock { $0.faults[version] } }
 
+  /// What a version's golden rows gave when it was last loaded; nil when they were not run, or
+  /// failed (see ``fault(of:)``).
+  func golden(of version: VersionID) -> GoldenResult? { contents.withLock { $0.golden[version] } }
+
   /// Reads, checks, compiles and warms a version, unless it is here already.
   /// - Throws: a ``Failure`` that says what is wrong with its bytes or its graph.
   func prepare(_ registered: RegisteredVersion) throws {
@@ -56,7 +62,10 @@ final class ModelShelf: Sendable {
         contents.withLock { $0.faults[registered.version] = nil }
       } catch {
         let message = NodeError(describing: error).message
-        contents.withLock { $0.faults[registered.version] = message }
+        contents.withLock { contents in
+          contents.faults[registered.version] = message
+          contents.golden[registered.version] = nil
+        }
         throw error
       }
     }
@@ -65,6 +74,8 @@ final class ModelShelf: Sendable {
   private func load(_ registered: RegisteredVersion) throws {
     let id = registered.version
     let model = try compile(registered)
+    let golden = try runGolden(registered, model)
+    contents.withLock { $0.golden[id] = golden }
     let source = try ModelSource(model)
     let version = try LoadedVersion(id, source: source, warm: ModelShelf.warmSessions)
     var reference: Reference?
@@ -95,6 +106,28 @@ final class ModelShelf: Sendable {
         .system, "\(registered.version) cannot be loaded: \(error.message)")
     }
     return try CompiledModel.load(bytes, backend: registered.draft.backend)
+  }
+
+  /// Runs a version's golden rows, when it has some.
+  /// - Throws: a ``Failure`` that says which answer differs, or why the rows cannot be run.
+  @discardableResult
+  func runGolden(
+    _ registered: RegisteredVersion, _ model: CompiledModel
+  ) throws -> GoldenResult? {
+    guard let digest = registered.draft.golden else { return nil }
+    let bytes: [UInt8]
+    do {
+      bytes = try artifacts.read(digest, limitBytes: GoldenRows.storedBytesMax)
+    } catch {
+      throw NodeError(
+        .system, "the golden rows of \(registered.version) cannot be read: \(error.message)")
+    }
+    do {
+      return try GoldenCheck.run(stored: bytes, name: "golden rows", on: model)
+    } catch let error as NodeError where error.code == .refused {
+      throw NodeError(
+        .refused, "\(registered.version) does not give its golden answers: \(error.message)")
+    }
   }
 
   /// Keeps a version for a command that is under way, until it is let go.

@@ -60,6 +60,7 @@ extension Node {
       guard model.signature == draft.signature else {
         throw NodeError(.badInput, "the draft's signature is not the model file's")
       }
+      try shelf.runGolden(trial, model)
     default: break
     }
     return nil

@@ -113,10 +113,16 @@ extension Node {
     if let digest = registered.draft.card {
       card = String(decoding: try artifacts.read(digest), as: UTF8.self)
     }
-    return VersionDetail(
+    var detail = VersionDetail(
       registered: RegisteredVersionView(registered, in: state),
       signature: registered.draft.signature, card: card,
       hasReference: registered.draft.reference != nil, damage: damage)
+    detail.fault = shelf.fault(of: version)
+    if let digest = registered.draft.golden {
+      detail.golden = GoldenView(
+        digest: digest, result: shelf.golden(of: version), backend: registered.draft.backend)
+    }
+    return detail
   }
 
   // MARK: Ramp preview

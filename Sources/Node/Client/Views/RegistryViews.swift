@@ -44,6 +44,10 @@ public struct VersionDetail: Sendable, Codable {
   public var hasReference: Bool
   /// Nil when the artifact's bytes still match the digest, else what is wrong.
   public var damage: String?
+  /// Why it could not be loaded when that was last tried; nil when it could or was not tried.
+  public var fault: String?
+  /// Its golden rows; nil when it has none.
+  public var golden: GoldenView?
 
   /// Puts them together.
   public init(
@@ -55,5 +59,22 @@ public struct VersionDetail: Sendable, Codable {
     self.card = card
     self.hasReference = hasReference
     self.damage = damage
+  }
+}
+
+/// A version's golden rows.
+public struct GoldenView: Sendable, Codable, Equatable {
+  /// SHA-256 of the file as it is kept.
+  public let digest: Digest
+  /// What they gave when the version was last loaded; nil when it is not loaded, or they failed.
+  public let result: GoldenResult?
+  /// What must run them; nil lets the engine choose.
+  public let backend: Backend?
+
+  /// Puts them together.
+  public init(digest: Digest, result: GoldenResult?, backend: Backend?) {
+    self.digest = digest
+    self.result = result
+    self.backend = backend
   }
 }
