@@ -1,6 +1,10 @@
+internal import CKernels
 import Core
 
 /// Walks rows through a forest and adds up their leaves.
+///
+/// The layout is chosen by the trees and by what the processor has; all give the same leaves, and
+/// sums are made in one order, so that results have the same bits everywhere.
 struct TreeScorer: Sendable {
   enum Aggregate: String, Sendable {
     case sum = "SUM"
@@ -9,9 +13,21 @@ struct TreeScorer: Sendable {
     case maximum = "MAX"
   }
 
-  let forest: TreeForest
+  /// How the trees are laid out.
+  enum Layout: Sendable {
+    case flat(FlatTrees)
+    case chained(ChainedTrees)
+    case stepwise(TreeForest)
+    case plain(PlainTrees)
+  }
+
+  let layout: Layout
   let weights: TreeWeights
   let aggregate: Aggregate
+  /// One more than the largest feature number.
+  let featureCount: Int
+  let treeCount: Int
+  let set: InstructionSet
   /// For 64-bit inputs, when the thresholds are not 32-bit floats.
   let plain: PlainTrees?
 
@@ -22,14 +38,58 @@ struct TreeScorer: Sendable {
       attributes.source, treeOfNode: attributes.treeOfNode, aggregate: aggregate, limits: limits)
   }
 
+  /// - Parameter set: what kernels may use; at most what the processor has.
   init(
-    _ source: TreeSource, treeOfNode: [Int32], aggregate: Aggregate, limits: ModelLimits
+    _ source: TreeSource, treeOfNode: [Int32], aggregate: Aggregate, limits: ModelLimits,
+    using set: InstructionSet = .current
   ) throws(KernelFault) {
-    forest = try TreeForest(source, limits: limits)
-    weights = try TreeWeights(source, forest, treeOfNode: treeOfNode)
+    guard source.nodes.count <= limits.treeNodesMax else {
+      throw KernelFault(
+        .limit, "\(source.nodes.count) tree nodes, the limit is \(limits.treeNodesMax)")
+    }
+    var features = 0
+    var isWide = false
+    for node in source.nodes where node.mode != .leaf {
+      guard node.feature >= 0, node.feature < 1 << 24 else {
+        throw KernelFault(.limit, "a tree reads feature \(node.feature)")
+      }
+      features = max(features, node.feature + 1)
+      if Double(Float(node.threshold)) != node.threshold && !node.threshold.isNaN { isWide = true }
+    }
+    featureCount = features
+    treeCount = source.roots.count
+    self.set = min(set, .native)
     self.aggregate = aggregate
-    plain =
-      forest.hasWideThresholds ? try PlainTrees(source, aggregate: aggregate) : nil
+    layout = try TreeScorer.layout(source, features, limits, self.set)
+    let leafSource: [Int32] =
+      switch layout {
+      case .flat(let trees): trees.leafSource
+      case .chained(let trees): trees.leafSource
+      case .stepwise(let trees): trees.leafSource
+      case .plain(let trees): trees.leafSource
+      }
+    weights = try TreeWeights(source, leafSource: leafSource, treeOfNode: treeOfNode)
+    plain = isWide ? try PlainTrees(source, aggregate: aggregate) : nil
+  }
+
+  private static func layout(
+    _ source: TreeSource, _ features: Int, _ limits: ModelLimits, _ set: InstructionSet
+  ) throws(KernelFault) -> Layout {
+    if set == .avx512 {
+      let treelets = try TreeletLayout(source)
+      if FlatTrees.suits(treelets),
+        let ranks = try RankColumns(source, featureCount: features)
+      {
+        return .flat(try FlatTrees(source, treelets, ranks: ranks))
+      }
+      if let trees = try ChainedTrees(source, treelets, featureCount: features) {
+        return .chained(trees)
+      }
+    }
+    if source.nodes.contains(where: { $0.mode == .member }) {
+      return .plain(try PlainTrees(source, aggregate: .sum))
+    }
+    return .stepwise(try TreeForest(source, limits: limits))
   }
 
   /// Calls `finish(row, sums, has)` for each row of input `index`.
@@ -40,40 +100,80 @@ struct TreeScorer: Sendable {
     let view = try io.input(index)
     try requireNumeric(view)
     let width = columnCount(view.shape)
-    guard view.shape.rank >= 1, width >= forest.featureCount else {
-      throw KernelFault(
-        .shape, "\(width) columns, the trees read \(forest.featureCount)")
+    guard view.shape.rank >= 1, width >= featureCount else {
+      throw KernelFault(.shape, "\(width) columns, the trees read \(featureCount)")
     }
     if view.type == .float64, let plain {
       try plain.run(io, input: index, finish: finish)
       return
     }
-    let rows = width == 0 ? 0 : view.count / width
-    let targets = weights.targets
-    let slots = forest.leafSlots
-    // Sums, flags, then features of eight rows, then leaves of eight rows: all in one piece.
-    let words = targets * 2 + (targets + 3) / 4 + 8 * forest.rowWidth + 8 * slots + 16
-    let room = try io.scratch(words, of: UInt32.self)
-    let sums = UnsafeMutableRawPointer(room).assumingMemoryBound(to: Double.self)
-    let has = UnsafeMutableRawPointer(room + targets * 2).assumingMemoryBound(to: Bool.self)
-    let features = UnsafeMutableRawPointer(room + targets * 2 + (targets + 3) / 4)
-      .assumingMemoryBound(to: Float.self)
-    let leaves = room + targets * 2 + (targets + 3) / 4 + 8 * forest.rowWidth
-    var row = 0
-    while row + 8 <= rows {
-      gatherEight(view, row, width, features)
-      forest.walkEight(features, leaves: leaves)
-      for i in 0..<8 {
-        total(leaves + i, 8, sums, has)
-        finish(row + i, sums, has)
+    let rows = TreeRows(view: view, width: width, features: featureCount)
+    let room = try TreeRoom(io, self, rows: rows.count)
+    var first = 0
+    while first < rows.count {
+      let count = min(rows.count - first, room.rowsMax)
+      let stride = fill(rows, first, count, room)
+      for i in 0..<count {
+        // Eight rows at a time lie side by side, all others one after another.
+        total(room.leaves + i * stride.row, stride.tree, room.sums, room.has)
+        finish(first + i, room.sums, room.has)
       }
-      row += 8
+      first += count
     }
-    while row < rows {
-      forest.walk(gatherOne(view, row, width, features), leaves: leaves)
-      total(leaves, 1, sums, has)
-      finish(row, sums, has)
-      row += 1
+  }
+
+  /// The leaves of `count` rows; returns how far apart rows and trees are in them.
+  private func fill(
+    _ rows: TreeRows, _ first: Int, _ count: Int, _ room: TreeRoom
+  ) -> (row: Int, tree: Int) {
+    switch layout {
+    case .flat(let trees):
+      var hasMissing = false
+      for i in 0..<count {
+        let codes = room.codes + i * trees.ranks.bytes
+        let row = rows.row(first + i, room.row)
+        let missing = trees.needsMissing ? room.missing + i * trees.ranks.bytes : nil
+        let isMissing = trees.ranks.rank(row, codes: codes, missing: missing, using: set)
+        guard let missing, isMissing != hasMissing else { continue }
+        // From the first row on that lacks something, all have the second table.
+        if isMissing && i > 0 {
+          room.missing.update(repeating: 0, count: i * trees.ranks.bytes)
+        } else if !isMissing {
+          missing.update(repeating: 0, count: trees.ranks.bytes)
+        }
+        hasMissing = true
+      }
+      trees.leaves(
+        rows: count, codes: room.codes, missing: hasMissing ? room.missing : nil,
+        room: room.words, leaves: room.leaves)
+      return (trees.leafSlots, 1)
+    case .chained(let trees):
+      var hasMissing: Int32 = 0
+      for i in 0..<count {
+        let row = rows.row(first + i, room.row)
+        hasMissing |= sluice_take_columns(
+          row, trees.features, trees.features.count, room.columns + i * trees.width)
+      }
+      trees.leaves(
+        rows: count, room.columns, hasMissing: hasMissing != 0 && trees.needsMissing,
+        leaves: room.leaves)
+      return (trees.leafSlots, 1)
+    case .stepwise(let trees):
+      if count == 8 {
+        rows.transposeEight(first, room.columns, doubling: trees.readsMissingHalf)
+        trees.walkEight(room.columns, leaves: room.leaves)
+        return (1, 8)
+      }
+      for i in 0..<count {
+        let row = rows.row(first + i, room.columns, doubling: trees.readsMissingHalf)
+        trees.walk(row, leaves: room.leaves + i * trees.leafSlots)
+      }
+      return (trees.leafSlots, 1)
+    case .plain(let trees):
+      for i in 0..<count {
+        trees.walk(rows.row(first + i, room.row), leaves: room.leaves + i * treeCount)
+      }
+      return (treeCount, 1)
     }
   }
 
@@ -81,58 +181,16 @@ struct TreeScorer: Sendable {
     _ leaves: UnsafeMutablePointer<UInt32>, _ stride: Int, _ sums: UnsafeMutablePointer<Double>,
     _ has: UnsafeMutablePointer<Bool>
   ) {
-    let trees = forest.treeCount
     switch aggregate {
-    case .sum: weights.add(leaves, trees: trees, stride: stride, sums: sums, has: has)
-    case .average:
-      weights.add(leaves, trees: trees, stride: stride, sums: sums, has: has)
-      for i in 0..<weights.targets { sums[i] /= Double(trees) }
+    case .sum, .average:
+      weights.add(leaves, trees: treeCount, stride: stride, sums: sums, has: has, using: set)
+      if aggregate == .average {
+        for i in 0..<weights.targets { sums[i] /= Double(treeCount) }
+      }
     case .minimum, .maximum:
       weights.extreme(
-        leaves, trees: trees, stride: stride, isMaximum: aggregate == .maximum, sums: sums,
+        leaves, trees: treeCount, stride: stride, isMaximum: aggregate == .maximum, sums: sums,
         has: has)
     }
-  }
-
-  /// One row's features: where they lie, when that will do.
-  private func gatherOne(
-    _ view: TensorView, _ row: Int, _ width: Int, _ features: UnsafeMutablePointer<Float>
-  ) -> UnsafePointer<Float> {
-    if view.type == .float32 && !forest.readsMissingHalf {
-      return UnsafePointer(view.pointer(Float.self) + row * width)
-    }
-    let count = forest.featureCount
-    for f in 0..<count { features[f] = comparable(view, row * width + f) }
-    if forest.readsMissingHalf {
-      for f in 0..<count {
-        let x = features[f]
-        features[count + f] = x.isNaN ? -.infinity : x
-      }
-    }
-    return UnsafePointer(features)
-  }
-
-  /// Eight rows' features, transposed.
-  private func gatherEight(
-    _ view: TensorView, _ first: Int, _ width: Int, _ features: UnsafeMutablePointer<Float>
-  ) {
-    let count = forest.featureCount
-    for i in 0..<8 {
-      let base = (first + i) * width
-      for f in 0..<count { features[f * 8 + i] = comparable(view, base + f) }
-    }
-    if forest.readsMissingHalf {
-      for i in 0..<(count * 8) {
-        let x = features[i]
-        features[count * 8 + i] = x.isNaN ? -.infinity : x
-      }
-    }
-  }
-
-  /// A feature as a float that compares with float thresholds as the original does: a double is
-  /// rounded up, which keeps `x <= t` for every float `t`.
-  @inline(__always)
-  private func comparable(_ view: TensorView, _ i: Int) -> Float {
-    view.type == .float64 ? roundedUp(view.pointer(Double.self)[i]) : floatElement(view, i)
   }
 }

@@ -23,9 +23,9 @@ final class TreeWeights: @unchecked Sendable {
   private let starts: [UInt32]
   private let list: [(target: Int32, value: Float)]
 
-  init(_ source: TreeSource, _ forest: TreeForest, treeOfNode: [Int32]) throws(KernelFault) {
+  init(_ source: TreeSource, leafSource: [Int32], treeOfNode: [Int32]) throws(KernelFault) {
     targets = source.targets
-    let nodeCount = forest.leafSource.count
+    let nodeCount = leafSource.count
     var countOf = [Int32](repeating: 0, count: source.nodes.count)
     var targetOfTree = [Int32](repeating: -1, count: source.roots.count)
     var onlyTarget = source.weights.first?.target ?? 0
@@ -52,12 +52,12 @@ final class TreeWeights: @unchecked Sendable {
     values = .allocate(capacity: nodeCount)
     values.initialize(repeating: 0, count: nodeCount)
     if case .lists = form {
-      (starts, list) = TreeWeights.lists(source, forest)
+      (starts, list) = TreeWeights.lists(source, leafSource)
       return
     }
     var valueOf = [Float](repeating: 0, count: source.nodes.count)
     for weight in source.weights { valueOf[weight.node] = Float(weight.value) }
-    for (node, leaf) in forest.leafSource.enumerated() where leaf >= 0 {
+    for (node, leaf) in leafSource.enumerated() where leaf >= 0 {
       values[node] = valueOf[Int(leaf)]
     }
     starts = []
@@ -67,14 +67,14 @@ final class TreeWeights: @unchecked Sendable {
   deinit { values.deallocate() }
 
   private static func lists(
-    _ source: TreeSource, _ forest: TreeForest
+    _ source: TreeSource, _ leafSource: [Int32]
   ) -> ([UInt32], [(target: Int32, value: Float)]) {
     var first = [Int](repeating: 0, count: source.nodes.count + 1)
     for weight in source.weights { first[weight.node + 1] += 1 }
     for i in 0..<source.nodes.count { first[i + 1] += first[i] }
     var starts: [UInt32] = []
     var list: [(target: Int32, value: Float)] = []
-    for leaf in forest.leafSource {
+    for leaf in leafSource {
       starts.append(UInt32(list.count))
       guard leaf >= 0 else { continue }
       for i in first[Int(leaf)]..<first[Int(leaf) + 1] {
@@ -93,7 +93,7 @@ final class TreeWeights: @unchecked Sendable {
   ///   - has: whether any leaf had a weight for the output; cleared first.
   func add(
     _ leaves: UnsafePointer<UInt32>, trees: Int, stride: Int, sums: UnsafeMutablePointer<Double>,
-    has: UnsafeMutablePointer<Bool>
+    has: UnsafeMutablePointer<Bool>, using set: InstructionSet
   ) {
     for i in 0..<targets {
       sums[i] = 0
@@ -101,7 +101,7 @@ final class TreeWeights: @unchecked Sendable {
     }
     switch form {
     case .single(let target):
-      sums[target] = sluice_sum_leaves(values, leaves, trees, stride)
+      sums[target] = sum(leaves, trees, stride, set)
       has[target] = trees > 0
     case .perTree:
       for tree in 0..<trees {
@@ -119,6 +119,16 @@ final class TreeWeights: @unchecked Sendable {
         }
       }
     }
+  }
+
+  @inline(__always)
+  private func sum(
+    _ leaves: UnsafePointer<UInt32>, _ trees: Int, _ stride: Int, _ set: InstructionSet
+  ) -> Double {
+    #if arch(x86_64)
+      if set == .avx512 && stride == 1 { return sluice_sum_leaves_avx512(values, leaves, trees) }
+    #endif
+    return sluice_sum_leaves(values, leaves, trees, stride)
   }
 
   /// The least or greatest weight a row's leaves have, instead of the sum.
