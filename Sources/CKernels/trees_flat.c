@@ -24,7 +24,8 @@ size_t sluice_code_bytes(size_t columns) {
   return columns <= 64 ? 64 : columns <= 128 ? 128 : columns <= 256 ? 256 : 0;
 }
 
-int sluice_rank_row_scalar(const SluiceRanks *ranks, const float *x, uint8_t *codes) {
+int sluice_rank_row_scalar(const SluiceRanks *ranks, const float *x, uint8_t *codes,
+                           size_t step) {
   int missing = 0;
   for (size_t c = 0; c < ranks->columns; c++) {
     const float *limits = ranks->limits + ranks->starts[c];
@@ -35,13 +36,14 @@ int sluice_rank_row_scalar(const SluiceRanks *ranks, const float *x, uint8_t *co
     for (size_t i = 0; i < 16; i++) rank += in[i] < v;
     int isMissing = v != v;
     missing |= isMissing;
-    codes[c] = (uint8_t)(isMissing ? 255 : group * 16 + rank);
+    codes[c * step] = (uint8_t)(isMissing ? 255 : group * 16 + rank);
   }
   return missing;
 }
 
 #if defined(__x86_64__)
-AVX512 int sluice_rank_row_avx512(const SluiceRanks *ranks, const float *x, uint8_t *codes) {
+AVX512 int sluice_rank_row_avx512(const SluiceRanks *ranks, const float *x, uint8_t *codes,
+                                  size_t step) {
   unsigned missing = 0;
   for (size_t c = 0; c < ranks->columns; c++) {
     const float *limits = ranks->limits + ranks->starts[c];
@@ -52,7 +54,7 @@ AVX512 int sluice_rank_row_avx512(const SluiceRanks *ranks, const float *x, uint
         _mm512_cmp_ps_mask(_mm512_loadu_ps(limits + 16 + group * 16), v, _CMP_LT_OQ));
     unsigned isMissing = (unsigned)_mm512_cmp_ps_mask(v, v, _CMP_UNORD_Q);
     missing |= isMissing;
-    codes[c] = (uint8_t)(group * 16 + rank + isMissing);
+    codes[c * step] = (uint8_t)((group * 16 + rank) | (0 - (isMissing & 1)));
   }
   return missing != 0;
 }

@@ -35,9 +35,9 @@ typedef struct {
   const float *limits;
 } SluiceRanks;
 
-/// Ranks of one row. Returns whether a value is missing.
-int sluice_rank_row_avx512(const SluiceRanks *ranks, const float *x, uint8_t *codes);
-int sluice_rank_row_scalar(const SluiceRanks *ranks, const float *x, uint8_t *codes);
+/// Ranks of one row, `step` bytes apart. Returns whether a value is missing.
+int sluice_rank_row_avx512(const SluiceRanks *ranks, const float *x, uint8_t *codes, size_t step);
+int sluice_rank_row_scalar(const SluiceRanks *ranks, const float *x, uint8_t *codes, size_t step);
 
 /// Bytes of ranks a row: `columns` rounded up to a number of 64-byte registers the kernels take,
 /// 0 when there are more than they take.
@@ -119,6 +119,42 @@ void sluice_chain_leaves_avx512(const SluiceTreelet *treelets, const uint32_t *r
                                 const uint32_t *order, const uint32_t *steps, size_t groups,
                                 const float *x, size_t width, int hasMissing, size_t rows,
                                 uint32_t *leaves, size_t stride);
+
+/// One node for 64 rows: each takes one of two results, that of a leaf or of an earlier node.
+typedef struct {
+  /// Where the column's 64 ranks are: 64 times its number.
+  uint16_t column;
+  /// Where the results of going left and right are: 64 times a leaf's number within the tree, or
+  /// 64 times (128 plus the number of an earlier node of the tree).
+  uint16_t left, right;
+  /// The walk goes right when the rank is not less than this.
+  uint8_t limit;
+  uint8_t unused;
+} SluiceLaneNode;
+
+/// The leaves of 64 rows, all nodes of a tree one after another, children first.
+/// Tree t has the nodes firstNode[t] to firstNode[t + 1], the last its root, at most 128 of them
+/// and as many leaves; leaf 0 of it has the number firstLeaf[t].
+/// leaves[t * 64 + row] is written. `room` has 256 * 64 bytes; both are 64-byte aligned.
+void sluice_lane_leaves_avx2(const SluiceLaneNode *nodes, const uint32_t *firstNode,
+                             const uint32_t *firstLeaf, size_t trees, const uint8_t *codes,
+                             uint8_t *room, uint32_t *leaves);
+void sluice_lane_leaves_avx512(const SluiceLaneNode *nodes, const uint32_t *firstNode,
+                               const uint32_t *firstLeaf, size_t trees, const uint8_t *codes,
+                               uint8_t *room, uint32_t *leaves);
+
+/// For each of 64 rows what sluice_sum_leaves gives with stride 64, with the same bits.
+/// `room` has 8 * 64 doubles.
+void sluice_sum_lane_leaves(const float *values, const uint32_t *leaves, size_t trees,
+                            double *room, double *sums);
+
+/// sums[targetOf[t]] += values[leaves[t * stride]], tree after tree.
+void sluice_add_by_tree(const float *values, const uint32_t *leaves, size_t trees, size_t stride,
+                        const uint32_t *targetOf, double *sums);
+
+/// sums[i] += values[leaves[t * stride] * targets + i], tree after tree.
+void sluice_add_vectors(const float *values, const uint32_t *leaves, size_t trees, size_t stride,
+                        size_t targets, double *sums);
 
 /// out[i] = x[features[i]]. Returns whether one of them is NaN.
 int sluice_take_columns(const float *x, const uint32_t *features, size_t count, float *out);

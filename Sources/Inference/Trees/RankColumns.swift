@@ -187,16 +187,7 @@ final class RankColumns: @unchecked Sendable {
     _ row: UnsafePointer<Float>, codes: UnsafeMutablePointer<UInt8>,
     missing: UnsafeMutablePointer<UInt8>?, using set: InstructionSet
   ) -> Bool {
-    var ranks = SluiceRanks(
-      columns: rankCount, features: features, starts: starts, limits: limits)
-    #if arch(x86_64)
-      var isMissing =
-        set == .avx512
-        ? sluice_rank_row_avx512(&ranks, row, codes) != 0
-        : sluice_rank_row_scalar(&ranks, row, codes) != 0
-    #else
-      var isMissing = sluice_rank_row_scalar(&ranks, row, codes) != 0
-    #endif
+    var isMissing = rankApart(row, codes: codes, step: 1, using: set)
     for i in 0..<sets.count {
       let x = row[sets[i].feature]
       if x.isNaN { isMissing = true }
@@ -206,6 +197,22 @@ final class RankColumns: @unchecked Sendable {
     for i in 0..<rankCount { missing[i] = row[Int(features[i])].isNaN ? 255 : 0 }
     for i in 0..<sets.count { missing[rankCount + i] = row[sets[i].feature].isNaN ? 255 : 0 }
     return true
+  }
+}
+
+extension RankColumns {
+  /// Writes one row's bytes `step` bytes apart, but for sets.
+  /// - Returns: whether something is missing.
+  func rankApart(
+    _ row: UnsafePointer<Float>, codes: UnsafeMutablePointer<UInt8>, step: Int,
+    using set: InstructionSet
+  ) -> Bool {
+    var ranks = SluiceRanks(
+      columns: rankCount, features: features, starts: starts, limits: limits)
+    #if arch(x86_64)
+      if set == .avx512 { return sluice_rank_row_avx512(&ranks, row, codes, step) != 0 }
+    #endif
+    return sluice_rank_row_scalar(&ranks, row, codes, step) != 0
   }
 }
 

@@ -57,6 +57,8 @@ struct TreeRows {
 struct TreeRoom {
   /// The most rows at a time.
   let rowsMax: Int
+  /// The most of them that walk together when they do not go side by side.
+  let stepMax: Int
   /// A sum and a flag for each output.
   let sums: UnsafeMutablePointer<Double>
   let has: UnsafeMutablePointer<Bool>
@@ -70,7 +72,7 @@ struct TreeRoom {
   let leaves: UnsafeMutablePointer<UInt32>
 
   /// Rows at a time of ``ChainedTrees``: a tree stays in the first cache while they pass.
-  private static let chainedRowsMax = 64
+  private static let chainedRowsMax = 256
 
   init(_ io: NodeIO, _ scorer: TreeScorer, rows: Int) throws(KernelFault) {
     var codeBytes = 0
@@ -79,21 +81,28 @@ struct TreeRoom {
     let slots: Int
     switch scorer.layout {
     case .flat(let trees):
-      rowsMax = max(1, min(rows, FlatTrees.rowsMax))
-      codeBytes = trees.ranks.bytes * rowsMax
-      wordBytes = trees.roomBytes * rowsMax
+      stepMax = max(1, min(rows, FlatTrees.rowsMax))
+      codeBytes = trees.ranks.bytes * stepMax
+      wordBytes = trees.roomBytes * stepMax
       slots = trees.leafSlots
     case .chained(let trees):
-      rowsMax = max(1, min(rows, TreeRoom.chainedRowsMax))
-      columnFloats = trees.width * rowsMax
+      stepMax = max(1, min(rows, TreeRoom.chainedRowsMax))
+      columnFloats = trees.width * stepMax
       slots = trees.leafSlots
     case .stepwise(let trees):
-      rowsMax = rows < 8 ? 1 : 8
-      columnFloats = trees.rowWidth * rowsMax
+      stepMax = rows < 8 ? 1 : 8
+      columnFloats = trees.rowWidth * stepMax
       slots = trees.leafSlots
     case .plain:
-      rowsMax = 1
+      stepMax = 1
       slots = scorer.treeCount
+    }
+    if let lanes = scorer.lanes, rows >= LaneTrees.rowsMin {
+      rowsMax = LaneTrees.rows
+      codeBytes = max(codeBytes, (lanes.ranks.count + 1) * LaneTrees.rows)
+      wordBytes = max(wordBytes, LaneTrees.roomBytes)
+    } else {
+      rowsMax = stepMax
     }
     let targets = scorer.weights.targets
     let sumBytes = TreeRoom.padded(targets * 8)

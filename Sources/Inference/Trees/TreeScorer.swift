@@ -22,6 +22,8 @@ struct TreeScorer: Sendable {
   }
 
   let layout: Layout
+  /// The same trees for many rows at once, where that is faster.
+  let lanes: LaneTrees?
   let weights: TreeWeights
   let aggregate: Aggregate
   /// One more than the largest feature number.
@@ -60,7 +62,8 @@ struct TreeScorer: Sendable {
     treeCount = source.roots.count
     self.set = min(set, .native)
     self.aggregate = aggregate
-    layout = try TreeScorer.layout(source, features, limits, self.set)
+    let (layout, ranks) = try TreeScorer.layout(source, features, limits, self.set)
+    self.layout = layout
     let leafSource: [Int32] =
       switch layout {
       case .flat(let trees): trees.leafSource
@@ -68,28 +71,37 @@ struct TreeScorer: Sendable {
       case .stepwise(let trees): trees.leafSource
       case .plain(let trees): trees.leafSource
       }
-    weights = try TreeWeights(source, leafSource: leafSource, treeOfNode: treeOfNode)
+    lanes =
+      if let ranks, self.set >= .avx2 {
+        try LaneTrees(source, ranks, firstLeaf: leafSource.count)
+      } else {
+        nil
+      }
+    weights = try TreeWeights(
+      source, leafSource: leafSource + (lanes?.leafSource ?? []), treeOfNode: treeOfNode)
     plain = isWide ? try PlainTrees(source, aggregate: aggregate) : nil
   }
 
   private static func layout(
     _ source: TreeSource, _ features: Int, _ limits: ModelLimits, _ set: InstructionSet
-  ) throws(KernelFault) -> Layout {
+  ) throws(KernelFault) -> (Layout, RankColumns?) {
     if set == .avx512 {
       let treelets = try TreeletLayout(source)
       if FlatTrees.suits(treelets),
         let ranks = try RankColumns(source, featureCount: features)
       {
-        return .flat(try FlatTrees(source, treelets, ranks: ranks))
+        return (.flat(try FlatTrees(source, treelets, ranks: ranks)), ranks)
       }
       if let trees = try ChainedTrees(source, treelets, featureCount: features) {
-        return .chained(trees)
+        return (.chained(trees), nil)
       }
     }
     if source.nodes.contains(where: { $0.mode == .member }) {
-      return .plain(try PlainTrees(source, aggregate: .sum))
+      return (.plain(try PlainTrees(source, aggregate: .sum)), nil)
     }
-    return .stepwise(try TreeForest(source, limits: limits))
+    let forest = try TreeForest(source, limits: limits)
+    guard set == .avx2 else { return (.stepwise(forest), nil) }
+    return (.stepwise(forest), try RankColumns(source, featureCount: features))
   }
 
   /// Calls `finish(row, sums, has)` for each row of input `index`.
@@ -112,14 +124,57 @@ struct TreeScorer: Sendable {
     var first = 0
     while first < rows.count {
       let count = min(rows.count - first, room.rowsMax)
-      let stride = fill(rows, first, count, room)
-      for i in 0..<count {
+      if let lanes, count >= LaneTrees.rowsMin,
+        runLanes(lanes, rows, first, count, room, finish)
+      {
+        first += count
+        continue
+      }
+      let step = min(count, room.stepMax)
+      let stride = fill(rows, first, step, room)
+      for i in 0..<step {
         // Eight rows at a time lie side by side, all others one after another.
         total(room.leaves + i * stride.row, stride.tree, room.sums, room.has)
         finish(first + i, room.sums, room.has)
       }
-      first += count
+      first += step
     }
+  }
+
+  /// Up to 64 rows side by side; false when they must walk because something is missing.
+  private func runLanes(
+    _ trees: LaneTrees, _ rows: TreeRows, _ first: Int, _ count: Int, _ room: TreeRoom,
+    _ finish: (Int, UnsafeMutablePointer<Double>, UnsafeMutablePointer<Bool>) -> Void
+  ) -> Bool {
+    var isMissing = false
+    for i in 0..<LaneTrees.rows {
+      // Rows that are not there repeat the last one.
+      let row = rows.row(first + min(i, count - 1), room.row)
+      if trees.ranks.rankApart(row, codes: room.codes + i, step: LaneTrees.rows, using: set) {
+        isMissing = true
+      }
+    }
+    if isMissing && trees.needsMissing { return false }
+    trees.leaves(codes: room.codes, room: room.words, leaves: room.leaves, using: set)
+    guard aggregate == .sum, case .single(let target) = weights.form else {
+      for i in 0..<count {
+        total(room.leaves + i, LaneTrees.rows, room.sums, room.has)
+        finish(first + i, room.sums, room.has)
+      }
+      return true
+    }
+    let lanes = UnsafeMutableRawPointer(room.words).assumingMemoryBound(to: Double.self)
+    weights.sum64(room.leaves, trees: treeCount, room: lanes, sums: lanes + 8 * LaneTrees.rows)
+    for i in 0..<count {
+      for other in 0..<weights.targets {
+        room.sums[other] = 0
+        room.has[other] = false
+      }
+      room.has[target] = treeCount > 0
+      room.sums[target] = lanes[8 * LaneTrees.rows + i]
+      finish(first + i, room.sums, room.has)
+    }
+    return true
   }
 
   /// The leaves of `count` rows; returns how far apart rows and trees are in them.
@@ -158,23 +213,28 @@ struct TreeScorer: Sendable {
         rows: count, room.columns, hasMissing: hasMissing != 0 && trees.needsMissing,
         leaves: room.leaves)
       return (trees.leafSlots, 1)
-    case .stepwise(let trees):
-      if count == 8 {
-        rows.transposeEight(first, room.columns, doubling: trees.readsMissingHalf)
-        trees.walkEight(room.columns, leaves: room.leaves)
-        return (1, 8)
-      }
-      for i in 0..<count {
-        let row = rows.row(first + i, room.columns, doubling: trees.readsMissingHalf)
-        trees.walk(row, leaves: room.leaves + i * trees.leafSlots)
-      }
-      return (trees.leafSlots, 1)
+    case .stepwise(let trees): return step(trees, rows, first, count, room)
     case .plain(let trees):
       for i in 0..<count {
         trees.walk(rows.row(first + i, room.row), leaves: room.leaves + i * treeCount)
       }
       return (treeCount, 1)
     }
+  }
+
+  private func step(
+    _ trees: TreeForest, _ rows: TreeRows, _ first: Int, _ count: Int, _ room: TreeRoom
+  ) -> (row: Int, tree: Int) {
+    if count == 8 {
+      rows.transposeEight(first, room.columns, doubling: trees.readsMissingHalf)
+      trees.walkEight(room.columns, leaves: room.leaves)
+      return (1, 8)
+    }
+    for i in 0..<count {
+      let row = rows.row(first + i, room.columns, doubling: trees.readsMissingHalf)
+      trees.walk(row, leaves: room.leaves + i * trees.leafSlots)
+    }
+    return (trees.leafSlots, 1)
   }
 
   private func total(
