@@ -66,4 +66,6 @@ void sluice_walk_trees_8_wide(const SluiceWideNode *nodes, const uint32_t *roots
 /// fixed order.
 double sluice_sum_leaves(const float *values, const uint32_t *leaves, size_t trees,
                          size_t stride);
+
+#include "Trees.h"
 #endif

@@ -193,9 +193,9 @@ struct TreeEnsembleKernel: Kernel {
     self.transform = transform
     targets = trees.source.targets
     let treeOfNode = try trees.treeOfNode()
-    if trees.isDouble || !trees.source.members.isEmpty {
+    if trees.isDouble {
       walker = .plain(try PlainTrees(trees.source, aggregate: order[number]))
-      guard !trees.isDouble || transform == .none else {
+      guard transform == .none else {
         throw call.unsupported("a post_transform of 64-bit scores")
       }
     } else {

@@ -94,6 +94,24 @@ final class PlainTrees: Sendable {
     return at
   }
 
+  /// The leaf each tree ends in, as a node of the source, for one row of 32-bit features.
+  func walk(_ row: UnsafePointer<Float>, leaves: UnsafeMutablePointer<UInt32>) {
+    for (tree, root) in source.roots.enumerated() {
+      var at = root
+      while source.nodes[at].mode != .leaf {
+        let node = source.nodes[at]
+        let x = Double(row[node.feature])
+        at = (x.isNaN ? missing(node) : test(node, at, x)) ? node.whenTrue : node.whenFalse
+      }
+      leaves[tree] = UInt32(at)
+    }
+  }
+
+  /// For each leaf number that ``walk(_:leaves:)`` gives the source node; otherwise -1.
+  var leafSource: [Int32] {
+    source.nodes.enumerated().map { $1.mode == .leaf ? Int32($0) : -1 }
+  }
+
   private func missing(_ node: TreeSource.Node) -> Bool {
     // A missing value is unlike any number, whatever the flag says.
     node.missingIsTrue || node.mode == .notEqual
@@ -109,16 +127,6 @@ final class PlainTrees: Sendable {
     case .notEqual: x != node.threshold
     case .member: contains(source.members[index] ?? [], x)
     }
-  }
-
-  private func contains(_ sorted: [Double], _ x: Double) -> Bool {
-    var low = 0
-    var high = sorted.count
-    while low < high {
-      let middle = (low + high) / 2
-      if sorted[middle] < x { low = middle + 1 } else { high = middle }
-    }
-    return low < sorted.count && sorted[low] == x
   }
 
   private func add(

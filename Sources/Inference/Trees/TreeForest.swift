@@ -172,6 +172,9 @@ struct TreeLayout {
       case .secondHalf(let index, let unequalAt):
         placeSecondHalf(index, unequalAt, at, level, &queue)
       case .source(let index):
+        guard isPlaced.indices.contains(index) else {
+          throw KernelFault(.malformed, "a tree node is not there")
+        }
         guard !isPlaced[index] else {
           throw KernelFault(.malformed, "a tree node is reached on two ways")
         }
@@ -191,20 +194,33 @@ struct TreeLayout {
       nodes[at].source = Int32(index)
       return
     }
-    let split = try Split(node)
+    let split = try TreeSplit(node)
+    guard split.kind != .member else {
+      throw KernelFault(.unsupported, "sets in a forest laid out for walking")
+    }
     if !split.isExact { hasWideThresholds = true }
-    if split.missingGoesLeft { readsMissingHalf = true }
     let left = nodes.count
     nodes.append(Node())
     nodes.append(Node())
-    nodes[at] = Node(
-      threshold: split.threshold, feature: node.feature, missingGoesLeft: split.missingGoesLeft,
-      step: left - at)
-    if node.mode == .equal || node.mode == .notEqual {
+    if split.kind == .equal {
+      let upper = roundedDown(node.threshold)
+      // A missing value that counts as equal passes through the second half.
+      let missingGoesLeft = !split.missingGoesLeft
+      guard !(missingGoesLeft && upper.isNaN) else {
+        throw KernelFault(.unsupported, "a tree threshold that nothing can be compared with")
+      }
+      if missingGoesLeft { readsMissingHalf = true }
+      nodes[at] = Node(
+        threshold: upper, feature: node.feature, missingGoesLeft: missingGoesLeft,
+        step: left - at)
       queue.append((left, .secondHalf(index, unequalAt: left + 1), level + 1))
       // Reached through a jump as well, two levels further down.
-      queue.append((left + 1, .source(split.right), level + 3))
+      queue.append((left + 1, .source(split.left), level + 3))
     } else {
+      if split.missingGoesLeft { readsMissingHalf = true }
+      nodes[at] = Node(
+        threshold: split.threshold, feature: node.feature,
+        missingGoesLeft: split.missingGoesLeft, step: left - at)
       queue.append((left, .source(split.left), level + 1))
       queue.append((left + 1, .source(split.right), level + 1))
     }
@@ -228,60 +244,4 @@ struct TreeLayout {
     let equal = node.mode == .equal ? node.whenTrue : node.whenFalse
     queue.append((left + 1, .source(equal), level + 1))
   }
-
-  /// A comparison as `x <= threshold`: left when it holds, right otherwise.
-  private struct Split {
-    var threshold: Float
-    var left: Int
-    var right: Int
-    var missingGoesLeft: Bool
-    var isExact: Bool
-
-    init(_ node: TreeSource.Node) throws(KernelFault) {
-      let upper = roundedDown(node.threshold)
-      isExact = Double(upper) == node.threshold || node.threshold.isNaN
-      let strict = isExact ? below(upper) : upper
-      switch node.mode {
-      case .lessOrEqual, .leaf:
-        (threshold, left, right) = (upper, node.whenTrue, node.whenFalse)
-        missingGoesLeft = node.missingIsTrue
-      case .less:
-        (threshold, left, right) = (strict, node.whenTrue, node.whenFalse)
-        missingGoesLeft = node.missingIsTrue
-      case .greater:
-        (threshold, left, right) = (upper, node.whenFalse, node.whenTrue)
-        missingGoesLeft = !node.missingIsTrue
-      case .greaterOrEqual:
-        (threshold, left, right) = (strict, node.whenFalse, node.whenTrue)
-        missingGoesLeft = !node.missingIsTrue
-      case .equal:
-        // Left holds what is not greater; the second half splits it again.
-        (threshold, left, right) = (upper, node.whenTrue, node.whenFalse)
-        missingGoesLeft = node.missingIsTrue
-      case .notEqual:
-        // A missing value is unlike any number, whatever the flag says.
-        (threshold, left, right) = (upper, node.whenFalse, node.whenTrue)
-        missingGoesLeft = false
-      case .member: throw KernelFault(.unsupported, "sets in a forest laid out for walking")
-      }
-      guard !(missingGoesLeft && threshold.isNaN) else {
-        throw KernelFault(.unsupported, "a tree threshold that nothing can be compared with")
-      }
-    }
-  }
 }
-
-/// The largest float that is not above `x`: for floats, `f <= x` and `f <= roundedDown(x)` agree.
-func roundedDown(_ x: Double) -> Float {
-  let nearest = Float(x)
-  return Double(nearest) > x ? nearest.nextDown : nearest
-}
-
-/// The smallest float that is not below `x`.
-func roundedUp(_ x: Double) -> Float {
-  let nearest = Float(x)
-  return Double(nearest) < x ? nearest.nextUp : nearest
-}
-
-/// The next smaller float; below -infinity there is none, so nothing compares as `<=` to it.
-private func below(_ x: Float) -> Float { x == -.infinity ? .nan : x.nextDown }
