@@ -34,7 +34,8 @@ final class AssembledRows: @unchecked Sendable {
   }
 }
 
-/// Gathers the columns of a pipeline in one pass: numbers imputed and scaled, texts looked up.
+/// Gathers the columns of a pipeline in one pass: numbers imputed and scaled, categories looked
+/// up.
 ///
 /// Output 0 is the whole table (for trees), output 1 the hot places (int32), output 2 the numbers;
 /// each is made only when it is read.
@@ -46,6 +47,7 @@ final class AssemblyKernel: Kernel, @unchecked Sendable {
     var sourceColumn: Int32
     var sourceWidth: Int32
     var place: Int32
+    var type: ElementType
     var isImputed: Bool
     var isScaled: Bool
     var replaced: Float
@@ -54,14 +56,18 @@ final class AssemblyKernel: Kernel, @unchecked Sendable {
     var scale: Float
   }
 
-  private struct TextStep {
+  private struct CategoryStep {
     var input: Int32
+    var sourceColumn: Int32
+    var sourceWidth: Int32
     /// One-hot: the first column; code: the column.
     var place: Int32
     /// One-hot: -1; code: where its values begin.
     var values: Int32
-    var lookup: TextTable.Lookup
     var keyCount: Int32
+    var type: ElementType
+    var texts: TextTable.Lookup
+    var integers: IntegerTable.Lookup
   }
 
   /// The number of columns of the whole table.
@@ -71,22 +77,22 @@ final class AssemblyKernel: Kernel, @unchecked Sendable {
   let hotCount: Int
   private let numbers: UnsafeMutablePointer<NumberStep>
   private let numberCount: Int
-  private let texts: UnsafeMutablePointer<TextStep>
-  private let textCount: Int
+  private let categories: UnsafeMutablePointer<CategoryStep>
+  private let categoryCount: Int
   private let values: UnsafeMutablePointer<Float>
   private let inputWidths: [Int]
-  /// Owners of the memory that ``TextStep/lookup`` points into.
-  private let tables: [TextTable]
+  /// Owners of the memory that the steps' look-ups point into.
+  private let tables: [Columns.Categories]
 
   /// - Parameter inputs: the values the node reads, in order; each segment's source is one.
   init(_ columns: Columns, inputs: [Int]) {
     width = columns.width
     var numberSteps: [NumberStep] = []
-    var textSteps: [TextStep] = []
+    var categorySteps: [CategoryStep] = []
     var values: [Float] = []
     var places: [Int] = []
     var hotCount = 0
-    var tables: [TextTable] = []
+    var tables: [Columns.Categories] = []
     var widths = [Int](repeating: 1, count: inputs.count)
     var place = 0
     for segment in columns.segments {
@@ -98,25 +104,25 @@ final class AssemblyKernel: Kernel, @unchecked Sendable {
           numberSteps.append(
             NumberStep(
               input: Int32(input), sourceColumn: Int32(column.index),
-              sourceWidth: Int32(sourceWidth), place: Int32(place + i),
+              sourceWidth: Int32(sourceWidth), place: Int32(place + i), type: segment.sourceType,
               isImputed: column.imputation != nil, isScaled: column.scaling != nil,
               replaced: column.imputation?.replaced ?? 0, fill: column.imputation?.fill ?? 0,
               offset: column.scaling?.offset ?? 0, scale: column.scaling?.scale ?? 1))
           places.append(place + i)
         }
-      case .oneHot(let table, _):
+      case .oneHot(let table, _, let cell):
         tables.append(table)
-        textSteps.append(
-          TextStep(
-            input: Int32(input), place: Int32(place), values: -1, lookup: table.lookup,
-            keyCount: 0))
+        widths[input] = cell.sourceWidth
+        categorySteps.append(
+          AssemblyKernel.step(table, cell, input: input, place: place, values: -1, keyCount: 0))
         hotCount += 1
-      case .codes(let table, let list):
+      case .codes(let table, let list, let cell):
         tables.append(table)
-        textSteps.append(
-          TextStep(
-            input: Int32(input), place: Int32(place), values: Int32(values.count),
-            lookup: table.lookup, keyCount: Int32(list.count - 1)))
+        widths[input] = cell.sourceWidth
+        categorySteps.append(
+          AssemblyKernel.step(
+            table, cell, input: input, place: place, values: values.count,
+            keyCount: list.count - 1))
         values += list
         places.append(place)
       }
@@ -128,15 +134,34 @@ final class AssemblyKernel: Kernel, @unchecked Sendable {
     inputWidths = widths
     numberCount = numberSteps.count
     numbers = AssemblyKernel.copy(numberSteps)
-    textCount = textSteps.count
-    texts = AssemblyKernel.copy(textSteps)
+    categoryCount = categorySteps.count
+    categories = AssemblyKernel.copy(categorySteps)
     self.values = AssemblyKernel.copy(values)
   }
 
   deinit {
     numbers.deallocate()
-    texts.deallocate()
+    categories.deallocate()
     values.deallocate()
+  }
+
+  /// Stand for the look-up that a step does not have.
+  private static let noTexts = TextTable([])
+  private static let noIntegers = IntegerTable([])
+
+  private static func step(
+    _ table: Columns.Categories, _ cell: Columns.Cell, input: Int, place: Int, values: Int,
+    keyCount: Int
+  ) -> CategoryStep {
+    var step = CategoryStep(
+      input: Int32(input), sourceColumn: Int32(cell.index), sourceWidth: Int32(cell.sourceWidth),
+      place: Int32(place), values: Int32(values), keyCount: Int32(keyCount),
+      type: cell.sourceType, texts: noTexts.lookup, integers: noIntegers.lookup)
+    switch table {
+    case .texts(let table): step.texts = table.lookup
+    case .integers(let table): step.integers = table.lookup
+    }
+    return step
   }
 
   private static func copy<T>(_ list: [T]) -> UnsafeMutablePointer<T> {
@@ -178,16 +203,17 @@ final class AssemblyKernel: Kernel, @unchecked Sendable {
   ) {
     let views = io.frame.views
     var number = 0
-    var text = 0
+    var category = 0
     var at = 0
     var hotAt = 0
-    while number < numberCount || text < textCount {
+    while number < numberCount || category < categoryCount {
       let isNumber =
-        text >= textCount || (number < numberCount && numbers[number].place < texts[text].place)
+        category >= categoryCount
+        || (number < numberCount && numbers[number].place < categories[category].place)
       if isNumber {
         let step = numbers[number]
-        let source = views[Int(io.inputs[Int(step.input)])].pointer(Float.self)
-        var x = source[row &* Int(step.sourceWidth) &+ Int(step.sourceColumn)]
+        let cell = row &* Int(step.sourceWidth) &+ Int(step.sourceColumn)
+        var x = AssemblyKernel.number(views[Int(io.inputs[Int(step.input)])].data, cell, step.type)
         if step.isImputed && (x == step.replaced || (step.replaced.isNaN && x.isNaN)) {
           x = step.fill
         }
@@ -198,21 +224,56 @@ final class AssemblyKernel: Kernel, @unchecked Sendable {
         number &+= 1
         continue
       }
-      let step = texts[text]
-      let hit = step.lookup.find(
-        views[Int(io.inputs[Int(step.input)])].pointer(TextRef.self)[row])
-      if step.values < 0 {
-        let place = hit < 0 ? -1 : Int(step.place) &+ hit
+      let step = categories + category
+      let hit = AssemblyKernel.find(
+        step, views[Int(io.inputs[Int(step.pointee.input)])].data,
+        row &* Int(step.pointee.sourceWidth) &+ Int(step.pointee.sourceColumn))
+      let first = Int(step.pointee.place)
+      if step.pointee.values < 0 {
+        let place = hit < 0 ? -1 : first &+ hit
         hot?[hotAt] = Int32(truncatingIfNeeded: place)
         hotAt &+= 1
         if let table, place >= 0 { table[place] = 1 }
       } else {
-        let x = values[Int(step.values) &+ (hit < 0 ? Int(step.keyCount) : hit)]
-        table?[Int(step.place)] = x
+        let key = hit < 0 ? Int(step.pointee.keyCount) : hit
+        let x = values[Int(step.pointee.values) &+ key]
+        table?[first] = x
         list?[at] = x
         at &+= 1
       }
-      text &+= 1
+      category &+= 1
+    }
+  }
+
+  /// A number of the source as the graph would have cast it.
+  @inline(__always)
+  private static func number(
+    _ data: UnsafeMutableRawPointer, _ cell: Int, _ type: ElementType
+  ) -> Float {
+    switch type {
+    case .float32: data.assumingMemoryBound(to: Float.self)[cell]
+    case .float64: Float(data.assumingMemoryBound(to: Double.self)[cell])
+    case .int32: Float(data.assumingMemoryBound(to: Int32.self)[cell])
+    default: Float(data.assumingMemoryBound(to: Int64.self)[cell])
+    }
+  }
+
+  /// The category of a cell, or -1.
+  @inline(__always)
+  private static func find(
+    _ step: UnsafeMutablePointer<CategoryStep>, _ data: UnsafeMutableRawPointer, _ cell: Int
+  ) -> Int {
+    switch step.pointee.type {
+    case .text: return step.pointee.texts.find(data.assumingMemoryBound(to: TextRef.self)[cell])
+    case .int64: return step.pointee.integers.find(data.assumingMemoryBound(to: Int64.self)[cell])
+    case .int32:
+      return step.pointee.integers.find(Int64(data.assumingMemoryBound(to: Int32.self)[cell]))
+    case .float32:
+      let x = data.assumingMemoryBound(to: Float.self)[cell]
+      return step.pointee.integers.find(Int64(saturatingInt(Double(x))))
+    default:
+      let x = data.assumingMemoryBound(to: Double.self)[cell]
+      return step.pointee.integers.find(Int64(saturatingInt(x)))
     }
   }
 }

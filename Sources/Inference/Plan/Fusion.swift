@@ -3,6 +3,7 @@ import Core
 /// Rewrites of the graph that make it faster without changing what it computes.
 enum Fusion {
   static func apply(to graph: inout Graph, _ facts: Facts) {
+    TabulatedTrees.merge(&graph, facts)
     mergeDense(&graph)
     assemble(&graph, facts)
     graph.dropDeadNodes()

@@ -33,6 +33,7 @@ final class Plan: @unchecked Sendable {
     if !keepsAll {
       graph.separateOutputsFromInputs()
       graph.dropDeadNodes()
+      graph.dropUnusedValues()
     }
     valueCount = graph.names.count
     inputs = graph.inputs
@@ -105,6 +106,32 @@ extension Graph {
       kept.append(node)
     }
     nodes = kept.reversed()
+  }
+
+  /// Numbers the values that are left anew, so that a frame holds no room for the others.
+  mutating func dropUnusedValues() {
+    var isUsed = [Bool](repeating: false, count: names.count)
+    for value in inputs + outputs { isUsed[value] = true }
+    for node in nodes {
+      for value in node.inputs where value >= 0 { isUsed[value] = true }
+      for value in node.outputs where value >= 0 { isUsed[value] = true }
+    }
+    var numbers = [Int](repeating: -1, count: names.count)
+    var kept: [String] = []
+    for value in names.indices where isUsed[value] {
+      numbers[value] = kept.count
+      kept.append(names[value])
+    }
+    names = kept
+    inputs = inputs.map { numbers[$0] }
+    outputs = outputs.map { numbers[$0] }
+    for index in nodes.indices {
+      nodes[index].inputs = nodes[index].inputs.map { $0 < 0 ? -1 : numbers[$0] }
+      nodes[index].outputs = nodes[index].outputs.map { $0 < 0 ? -1 : numbers[$0] }
+    }
+    var left: [Int: Tensor] = [:]
+    for (value, tensor) in constants where isUsed[value] { left[numbers[value]] = tensor }
+    constants = left
   }
 
   /// The value whose memory `value` may be a view of, through any number of nodes.
