@@ -1,44 +1,34 @@
 internal import CKernels
 import Core
 
-/// How a linear kernel reads assembled columns instead of a table: input 0 holds hot places,
-/// input 1 numbers, and each number multiplies one row of the weights.
-///
-/// `@unchecked Sendable`: written only before `init` returns.
-final class AssembledRows: @unchecked Sendable {
-  private let hotCount: Int
-  private let numberCount: Int
-  private let rowOfNumber: UnsafeMutablePointer<Int32>
-
-  /// - Parameter places: for each number its column in the table there would have been.
-  init(hotCount: Int, places: [Int]) {
-    self.hotCount = hotCount
-    numberCount = places.count
-    rowOfNumber = .allocate(capacity: max(places.count, 1))
-    for (i, place) in places.enumerated() { rowOfNumber[i] = Int32(place) }
-  }
-
-  deinit { rowOfNumber.deallocate() }
+/// How a linear kernel reads assembled columns instead of a table: input 0 holds rows of the
+/// weights, input 1 what each is multiplied by, as many a row as there are columns that were not
+/// spread out one-hot.
+struct AssembledRows: Sendable {
+  let termCount: Int
 
   func rows(_ io: NodeIO) throws(KernelFault) -> Int { try io.input(0).shape[0] }
 
+  /// `out` takes the products of some of the rows.
   func multiply(
-    _ io: NodeIO, _ rows: Int, _ weights: PackedWeights, _ bias: PaddedVector, relu: Bool,
-    _ out: UnsafeMutablePointer<Float>
+    _ io: NodeIO, _ rows: Range<Int>, _ weights: PackedWeights,
+    _ bias: UnsafeMutablePointer<Float>, relu: Bool, _ out: UnsafeMutablePointer<Float>
   ) throws(KernelFault) {
-    let hot = try io.input(0).pointer(Int32.self)
-    let numbers = try io.input(1).pointer(Float.self)
-    sluice_sparse_dense(
-      hot, hotCount, numbers, rowOfNumber, numberCount, rows, weights.depth, weights.panels,
-      bias.pointer, weights.columns, relu ? 1 : 0, out)
+    let places = try io.input(0).pointer(Int32.self) + rows.lowerBound * termCount
+    let values = try io.input(1).pointer(Float.self) + rows.lowerBound * termCount
+    sluice_dense_terms(
+      places, values, termCount, rows.count, weights.depth, weights.panels, bias,
+      weights.columns, relu ? 1 : 0, out)
   }
 }
 
 /// Gathers the columns of a pipeline in one pass: numbers imputed and scaled, categories looked
 /// up.
 ///
-/// Output 0 is the whole table (for trees), output 1 the hot places (int32), output 2 the numbers;
-/// each is made only when it is read.
+/// Output 0 is the whole table (for trees); outputs 1 and 2 are the table's columns that are not
+/// zero, as places (int32) and values in the order of the columns, one of either for each number
+/// and for each column of categories (an unknown category is 0 times column 0). Each output is
+/// made only when it is read.
 ///
 /// `@unchecked Sendable`: written only before `init` returns.
 final class AssemblyKernel: Kernel, @unchecked Sendable {
@@ -72,14 +62,13 @@ final class AssemblyKernel: Kernel, @unchecked Sendable {
 
   /// The number of columns of the whole table.
   let width: Int
-  /// The columns that are numbers, in the order of output 2.
-  let places: [Int]
-  let hotCount: Int
+  /// How many places and values a row has.
+  let termCount: Int
   private let numbers: UnsafeMutablePointer<NumberStep>
   private let numberCount: Int
   private let categories: UnsafeMutablePointer<CategoryStep>
   private let categoryCount: Int
-  private let values: UnsafeMutablePointer<Float>
+  private let codes: UnsafeMutablePointer<Float>
   private let inputWidths: [Int]
   /// Owners of the memory that the steps' look-ups point into.
   private let tables: [Columns.Categories]
@@ -90,8 +79,6 @@ final class AssemblyKernel: Kernel, @unchecked Sendable {
     var numberSteps: [NumberStep] = []
     var categorySteps: [CategoryStep] = []
     var values: [Float] = []
-    var places: [Int] = []
-    var hotCount = 0
     var tables: [Columns.Categories] = []
     var widths = [Int](repeating: 1, count: inputs.count)
     var place = 0
@@ -108,14 +95,12 @@ final class AssemblyKernel: Kernel, @unchecked Sendable {
               isImputed: column.imputation != nil, isScaled: column.scaling != nil,
               replaced: column.imputation?.replaced ?? 0, fill: column.imputation?.fill ?? 0,
               offset: column.scaling?.offset ?? 0, scale: column.scaling?.scale ?? 1))
-          places.append(place + i)
         }
       case .oneHot(let table, _, let cell):
         tables.append(table)
         widths[input] = cell.sourceWidth
         categorySteps.append(
           AssemblyKernel.step(table, cell, input: input, place: place, values: -1, keyCount: 0))
-        hotCount += 1
       case .codes(let table, let list, let cell):
         tables.append(table)
         widths[input] = cell.sourceWidth
@@ -124,25 +109,23 @@ final class AssemblyKernel: Kernel, @unchecked Sendable {
             table, cell, input: input, place: place, values: values.count,
             keyCount: list.count - 1))
         values += list
-        places.append(place)
       }
       place += segment.width
     }
-    self.places = places
-    self.hotCount = hotCount
     self.tables = tables
     inputWidths = widths
+    termCount = numberSteps.count + categorySteps.count
     numberCount = numberSteps.count
     numbers = AssemblyKernel.copy(numberSteps)
     categoryCount = categorySteps.count
     categories = AssemblyKernel.copy(categorySteps)
-    self.values = AssemblyKernel.copy(values)
+    codes = AssemblyKernel.copy(values)
   }
 
   deinit {
     numbers.deallocate()
     categories.deallocate()
-    values.deallocate()
+    codes.deallocate()
   }
 
   /// Stand for the look-up that a step does not have.
@@ -184,64 +167,63 @@ final class AssemblyKernel: Kernel, @unchecked Sendable {
     rows = max(rows, 0)
     let table =
       io.wants(0) ? try io.output(0, .float32, Shape(rows, width), as: Float.self) : nil
-    let hot = io.wants(1) ? try io.output(1, .int32, Shape(rows, hotCount), as: Int32.self) : nil
-    let list =
-      io.wants(2) ? try io.output(2, .float32, Shape(rows, places.count), as: Float.self) : nil
-    if let table, hotCount > 0 { table.update(repeating: 0, count: rows * width) }
+    let count = termCount
+    let places = io.wants(1) ? try io.output(1, .int32, Shape(rows, count), as: Int32.self) : nil
+    let values = io.wants(2) ? try io.output(2, .float32, Shape(rows, count), as: Float.self) : nil
+    if let table, categoryCount > 0 { table.update(repeating: 0, count: rows * width) }
     for row in 0..<rows {
       fill(
-        io, row, table.map { $0 + row * width }, hot.map { $0 + row * hotCount },
-        list.map { $0 + row * places.count })
+        io, row, table.map { $0 + row * width }, places.map { $0 + row * count },
+        values.map { $0 + row * count })
     }
   }
 
-  /// Fills one row; numbers and codes share output 2 in the order of their columns.
+  /// Fills one row, in the order of the columns.
   @inline(__always)
   private func fill(
     _ io: NodeIO, _ row: Int, _ table: UnsafeMutablePointer<Float>?,
-    _ hot: UnsafeMutablePointer<Int32>?, _ list: UnsafeMutablePointer<Float>?
+    _ places: UnsafeMutablePointer<Int32>?, _ values: UnsafeMutablePointer<Float>?
   ) {
     let views = io.frame.views
     var number = 0
     var category = 0
     var at = 0
-    var hotAt = 0
-    while number < numberCount || category < categoryCount {
+    while at < termCount {
       let isNumber =
         category >= categoryCount
         || (number < numberCount && numbers[number].place < categories[category].place)
+      var place: Int
+      var x: Float
       if isNumber {
         let step = numbers[number]
         let cell = row &* Int(step.sourceWidth) &+ Int(step.sourceColumn)
-        var x = AssemblyKernel.number(views[Int(io.inputs[Int(step.input)])].data, cell, step.type)
+        place = Int(step.place)
+        x = AssemblyKernel.number(views[Int(io.inputs[Int(step.input)])].data, cell, step.type)
         if step.isImputed && (x == step.replaced || (step.replaced.isNaN && x.isNaN)) {
           x = step.fill
         }
         if step.isScaled { x = (x - step.offset) * step.scale }
-        table?[Int(step.place)] = x
-        list?[at] = x
-        at &+= 1
         number &+= 1
-        continue
-      }
-      let step = categories + category
-      let hit = AssemblyKernel.find(
-        step, views[Int(io.inputs[Int(step.pointee.input)])].data,
-        row &* Int(step.pointee.sourceWidth) &+ Int(step.pointee.sourceColumn))
-      let first = Int(step.pointee.place)
-      if step.pointee.values < 0 {
-        let place = hit < 0 ? -1 : first &+ hit
-        hot?[hotAt] = Int32(truncatingIfNeeded: place)
-        hotAt &+= 1
-        if let table, place >= 0 { table[place] = 1 }
       } else {
-        let key = hit < 0 ? Int(step.pointee.keyCount) : hit
-        let x = values[Int(step.pointee.values) &+ key]
-        table?[first] = x
-        list?[at] = x
-        at &+= 1
+        let step = categories + category
+        let hit = AssemblyKernel.find(
+          step, views[Int(io.inputs[Int(step.pointee.input)])].data,
+          row &* Int(step.pointee.sourceWidth) &+ Int(step.pointee.sourceColumn))
+        place = Int(step.pointee.place)
+        if step.pointee.values < 0 {
+          place = hit < 0 ? 0 : place &+ hit
+          x = hit < 0 ? 0 : 1
+        } else {
+          let key = hit < 0 ? Int(step.pointee.keyCount) : hit
+          x = codes[Int(step.pointee.values) &+ key]
+        }
+        category &+= 1
       }
-      category &+= 1
+      // Column 0 keeps its own value when an unknown category stands for it.
+      if let table, isNumber || x != 0 { table[place] = x }
+      places?[at] = Int32(truncatingIfNeeded: place)
+      values?[at] = x
+      at &+= 1
     }
   }
 

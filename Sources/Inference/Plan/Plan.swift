@@ -183,10 +183,10 @@ struct RegisterAllocation {
     // A value that may be a view keeps a register of its own while its root lives.
     for value in graph.names.indices { lastUse[value] = max(lastUse[value], lastUse[roots[value]]) }
     var free: [Int] = []
-    var active: [(until: Int, register: Int)] = []
+    // For each node the registers that nothing reads after the node before it.
+    var freedAt: [[Int]] = Array(repeating: [], count: graph.nodes.count + 1)
     for (index, node) in graph.nodes.enumerated() {
-      for entry in active where entry.until < index { free.append(entry.register) }
-      active.removeAll { $0.until < index }
+      free += freedAt[index]
       for value in node.outputs where value >= 0 {
         let register: Int
         if let reused = free.popLast() {
@@ -196,7 +196,8 @@ struct RegisterAllocation {
           count += 1
         }
         registerOf[value] = register
-        active.append((lastUse[value], register))
+        let until = max(lastUse[value], index)
+        if until < graph.nodes.count { freedAt[until + 1].append(register) }
       }
     }
   }

@@ -5,24 +5,10 @@ import Core
 ///
 /// This is how isolation forests are exported: for every tree an ensemble of its own that gives
 /// the number of the leaf, look-ups of the leaf's size and depth, and a formula for the expected
-/// path length, some 27 nodes a tree. A single tree has few different outputs, one a leaf, so
-/// whatever depends on one tree alone is a table over its leaves. The table is made at load by
-/// running the very nodes it replaces on the leaves' values: its entries have the bits that the
-/// graph would have given. Nothing is assumed of constants or formulas; a graph in which anything
-/// is not element-wise simply stays as it is.
+/// path length, some 27 nodes a tree. See ``Tabulation``.
 struct TabulatedTrees {
-  /// Operators whose output at a row depends on that row alone, when shapes stay columns.
-  private static let elementwise: Set<String> = [
-    "Abs", "Add", "And", "Cast", "Ceil", "Clip", "Div", "Equal", "Exp", "Floor", "Greater",
-    "GreaterOrEqual", "Identity", "Less", "LessOrEqual", "Log", "Max", "Min", "Mul", "Neg", "Not",
-    "Or", "Pow", "Reciprocal", "Reshape", "Round", "Sigmoid", "Sign", "Sqrt", "Sub", "Sum", "Tanh",
-    "Unsqueeze", "Where", "ai.onnx.ml.LabelEncoder",
-  ]
-  private static let leavesMax = 1 << 22
-
   /// A tree that stands alone in its node.
   private struct Tree {
-    let node: Int
     /// What it reads: a table, and for each of its features the column there.
     let table: Int
     let columns: [Int]?
@@ -33,13 +19,9 @@ struct TabulatedTrees {
 
   private let graph: Graph
   private let facts: Facts
-  /// For each value computed from one tree alone, that tree.
-  private var treeOf: [Int: Int] = [:]
-  private var trees: [Tree] = []
-  /// The nodes of ``treeOf``, in order.
-  private var tabulated: [Int] = []
-  private var producer: [Int: Int] = [:]
-  private var leafTotal = 0
+  private let tabulation: Tabulation
+  /// One a root of the tabulation.
+  private let trees: [Tree]
 
   /// Rewrites every sum of such trees.
   static func merge(_ graph: inout Graph, _ facts: Facts) {
@@ -50,7 +32,7 @@ struct TabulatedTrees {
     guard graph.nodes.contains(where: isSum),
       graph.nodes.count(where: { $0.kernel is TreeRegressorKernel }) > 1
     else { return }
-    var found = TabulatedTrees(graph, facts)
+    let found = TabulatedTrees(graph, facts)
     for index in graph.nodes.indices where isSum(graph.nodes[index]) {
       guard let made = found.forest(index) else { continue }
       graph.nodes[index].kernel = made.kernel
@@ -61,49 +43,28 @@ struct TabulatedTrees {
   private init(_ graph: Graph, _ facts: Facts) {
     self.graph = graph
     self.facts = facts
+    var producer: [Int: Int] = [:]
     for (index, node) in graph.nodes.enumerated() {
       for output in node.outputs where output >= 0 { producer[output] = index }
-      guard node.outputs.count == 1, let output = node.outputs.first, output >= 0,
-        isColumn(output)
-      else { continue }
-      if node.kernel is TreeRegressorKernel {
-        guard let tree = tree(index) else { continue }
-        leafTotal += tree.leaves.count
-        if leafTotal > TabulatedTrees.leavesMax { return }
-        treeOf[output] = trees.count
-        trees.append(tree)
-      } else if let tree = onlyTree(node) {
-        treeOf[output] = tree
-        tabulated.append(index)
+    }
+    var trees: [Tree] = []
+    tabulation = Tabulation(graph, facts) { index in
+      guard graph.nodes[index].kernel is TreeRegressorKernel,
+        let tree = TabulatedTrees.tree(graph, facts, producer, index)
+      else { return nil }
+      trees.append(tree)
+      return Tensor(.float32, Shape(tree.values.count)) { base in
+        let to = base.bindMemory(to: Float.self, capacity: max(tree.values.count, 1))
+        for (i, value) in tree.values.enumerated() { to[i] = value }
       }
     }
-  }
-
-  /// Whether a value has one element a row.
-  private func isColumn(_ value: Int) -> Bool {
-    guard let shape = facts.of(value)?.shape, shape.first == .some(nil) else { return false }
-    return shape.dropFirst().allSatisfy { $0 == 1 }
-  }
-
-  /// The one tree that an element-wise node depends on.
-  private func onlyTree(_ node: Graph.Node) -> Int? {
-    guard TabulatedTrees.elementwise.contains(qualifiedName(node.call.node)) else { return nil }
-    var result: Int?
-    for (slot, input) in node.inputs.enumerated() where input >= 0 {
-      if let constant = graph.constants[input] {
-        // The shape of a Reshape and the axes of an Unsqueeze may be of any length.
-        let isShape = slot == 1 && ["Reshape", "Unsqueeze"].contains(node.call.node.operatorType)
-        guard isShape || constant.count == 1 else { return nil }
-        continue
-      }
-      guard let tree = treeOf[input], result == nil || result == tree else { return nil }
-      result = tree
-    }
-    return result
+    self.trees = trees
   }
 
   /// The tree of a node, when it is one tree with one value a leaf and nothing after it.
-  private func tree(_ index: Int) -> Tree? {
+  private static func tree(
+    _ graph: Graph, _ facts: Facts, _ producer: [Int: Int], _ index: Int
+  ) -> Tree? {
     let node = graph.nodes[index]
     let call = node.call
     guard let input = node.inputs.first, input >= 0, facts.of(input)?.type == .float32,
@@ -121,15 +82,16 @@ struct TabulatedTrees {
       weightOf[weight.node] = Float(weight.value)
     }
     let values = leaves.compactMap { weightOf[$0] }
-    guard values.count == leaves.count, let (table, columns) = pickedColumns(input) else {
-      return nil
-    }
+    guard values.count == leaves.count, let (table, columns) = pickedColumns(graph, facts, producer, input)
+    else { return nil }
     return Tree(
-      node: index, table: table, columns: columns, source: source, leaves: leaves, values: values)
+      table: table, columns: columns, source: source, leaves: leaves, values: values)
   }
 
   /// Looks through a Gather of columns: the table, and which of its columns are taken.
-  private func pickedColumns(_ value: Int) -> (table: Int, columns: [Int]?)? {
+  private static func pickedColumns(
+    _ graph: Graph, _ facts: Facts, _ producer: [Int: Int], _ value: Int
+  ) -> (table: Int, columns: [Int]?)? {
     guard let from = producer[value], let gather = graph.nodes[from].kernel as? GatherKernel,
       let indices = graph.constants[graph.nodes[from].inputs[1]], indices.dims.rank == 1
     else { return (value, nil) }
@@ -147,16 +109,17 @@ struct TabulatedTrees {
   }
 
   /// The forest that gives what the sum at `index` gives.
-  private mutating func forest(_ index: Int) -> (kernel: TabulatedForestKernel, table: Int)? {
+  private func forest(_ index: Int) -> (kernel: TabulatedForestKernel, table: Int)? {
     let inputs = graph.nodes[index].inputs
-    let members = inputs.compactMap { treeOf[$0] }
+    let members = inputs.compactMap { tabulation.rootOf[$0] }
     guard members.count > 1, members.count == inputs.count, Set(members).count == members.count,
-      isColumn(graph.nodes[index].outputs[0]), inputs.allSatisfy({ facts.of($0)?.type == .float32 }),
+      facts.isColumn(graph.nodes[index].outputs[0]), inputs.allSatisfy({ facts.of($0)?.type == .float32 }),
       let table = members.first.map({ trees[$0].table }),
       members.allSatisfy({ trees[$0].table == table }), facts.of(table)?.shape.count == 2,
       let width = facts.of(table)?.shape[1],
       let shape = facts.of(graph.nodes[index].outputs[0])?.shape,
-      let tables = tables(members, inputs)
+      let tables = tabulation.tables(of: inputs),
+      tables.allSatisfy({ $0.elementType == .float32 })
     else { return nil }
     var source = TreeSource()
     source.targets = members.count
@@ -179,7 +142,7 @@ struct TabulatedTrees {
         treeOfNode.append(Int32(place))
       }
       source.roots.append(tree.source.roots[0] + base)
-      for (leaf, value) in zip(tree.leaves, tables[place]) {
+      for (leaf, value) in zip(tree.leaves, tables[place].elements(Float.self)) {
         source.weights.append(
           TreeSource.Weight(node: leaf + base, target: place, value: Double(value)))
       }
@@ -189,40 +152,8 @@ struct TabulatedTrees {
         source, treeOfNode: treeOfNode, aggregate: .sum, limits: graph.limits)
     else { return nil }
     let kernel = TabulatedForestKernel(
-      scorer: scorer, treeCount: members.count, width: width, rank: shape.count)
+      scorer: scorer, treeCount: members.count, width: width, fact: shape)
     return (kernel, table)
-  }
-
-  /// For each tree the value of `outputs` at each of its leaves, in the order of the leaves.
-  ///
-  /// Made by running the nodes between the trees and `outputs` on all leaves at once.
-  private func tables(_ members: [Int], _ outputs: [Int]) -> [[Float]]? {
-    var part = graph
-    part.inputs = members.map { graph.nodes[trees[$0].node].outputs[0] }
-    part.outputs = outputs
-    part.nodes = tabulated.map { graph.nodes[$0] }
-    let plan = Plan(part)
-    let frame = plan.makeFrame()
-    let leafTensors = members.map { member in
-      let values = trees[member].values
-      let rank = facts.of(graph.nodes[trees[member].node].outputs[0])?.shape.count ?? 2
-      return Tensor(.float32, rank == 1 ? Shape(values.count) : Shape(values.count, 1)) { base in
-        let to = base.bindMemory(to: Float.self, capacity: max(values.count, 1))
-        for (i, value) in values.enumerated() { to[i] = value }
-      }
-    }
-    for (value, tensor) in zip(plan.inputs, leafTensors) { frame.views[value] = tensor.view }
-    guard (try? plan.run(frame)) != nil else { return nil }
-    var result: [[Float]] = []
-    for (place, value) in plan.outputs.enumerated() {
-      let view = frame.views[value]
-      guard view.type == .float32, view.count == leafTensors[place].count else { return nil }
-      let values = Array(UnsafeBufferPointer(start: view.pointer(Float.self), count: view.count))
-      // Leaves are added in double below, where only the sign of a zero could get lost.
-      guard values.allSatisfy({ $0.isFinite }) else { return nil }
-      result.append(values)
-    }
-    return withExtendedLifetime(leafTensors) { result }
   }
 }
 
@@ -233,16 +164,16 @@ struct TabulatedForestKernel: Kernel {
   let treeCount: Int
   /// The columns of the table.
   let width: Int
-  /// The number of dimensions of the output: [rows], [rows, 1] and so on.
-  let rank: Int
+  /// The output's shape; `nil` stands for the rows.
+  let fact: [Int?]
 
   func run(_ io: NodeIO) throws(KernelFault) {
     let view = try io.input(0)
     guard view.shape.rank == 2, view.shape[1] == width else {
       throw KernelFault(.shape, "the shape \(view.shape.list), expected \(width) columns")
     }
-    var shape = Shape(view.shape[0])
-    for _ in 1..<max(rank, 1) { shape.append(1) }
+    var shape = Shape()
+    for dim in fact { shape.append(dim ?? view.shape[0]) }
     let out = try io.output(0, .float32, shape, as: Float.self)
     let count = treeCount
     try scorer.run(io, input: 0) { row, sums, _ in
