@@ -12,6 +12,8 @@ static inline uint32_t not_zero_16_any(const float *x) {
 
 #define NAMED(name) name##_any
 #define WIDTH 1
+#define NARROW_TO 8
+#define SPARSE_FROM 48
 #include "dense_rows.h"
 
 void sluice_pack_panels(const float *weights, size_t depth, size_t columns, int transposed,
@@ -74,9 +76,10 @@ void sluice_dense_limit(int limit) {
   atomic_store_explicit(&level, limit < native ? limit : native, memory_order_relaxed);
 }
 
-DENSE(sluice_dense) {
+void sluice_dense_at(int set, const float *x, size_t rows, size_t stride, size_t depth,
+                     const float *packed, const float *bias, size_t columns, int relu,
+                     void *scratch, float *out) {
 #if defined(__x86_64__)
-  int set = sluice_dense_level();
   if (set == SLUICE_DENSE_AVX512) {
     sluice_dense_avx512(x, rows, stride, depth, packed, bias, columns, relu, scratch, out);
     return;
@@ -86,7 +89,13 @@ DENSE(sluice_dense) {
     return;
   }
 #endif
+  (void)set;
   sluice_dense_any(x, rows, stride, depth, packed, bias, columns, relu, scratch, out);
+}
+
+DENSE(sluice_dense) {
+  sluice_dense_at(sluice_dense_level(), x, rows, stride, depth, packed, bias, columns, relu,
+                  scratch, out);
 }
 
 TERMS(sluice_dense_terms) {

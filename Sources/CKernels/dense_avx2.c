@@ -15,6 +15,8 @@ static inline uint32_t not_zero_16_avx2(const float *x) {
 
 #define NAMED(name) name##_avx2
 #define WIDTH 1
+#define NARROW_TO 4
+#define SPARSE_FROM 48
 #include "dense_rows.h"
 
 #pragma clang attribute pop

@@ -13,6 +13,8 @@ static inline uint32_t not_zero_16_avx512(const float *x) {
 
 #define NAMED(name) name##_avx512
 #define WIDTH 2
+#define NARROW_TO 8
+#define SPARSE_FROM 32
 #include "dense_rows.h"
 
 #pragma clang attribute pop

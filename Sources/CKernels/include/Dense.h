@@ -41,7 +41,12 @@ static inline size_t sluice_dense_scratch_bytes(size_t depth) {
 void sluice_dense(const float *x, size_t rows, size_t stride, size_t depth, const float *packed,
                   const float *bias, size_t columns, int relu, void *scratch, float *out);
 
-/// The same for rows given as `terms` places and values each: the sum over t of values[t] times
+/// The same with the kernel of the set `level`, which must not be better than the processor's.
+void sluice_dense_at(int level, const float *x, size_t rows, size_t stride, size_t depth,
+                     const float *packed, const float *bias, size_t columns, int relu,
+                     void *scratch, float *out);
+
+/// The same as sluice_dense for rows given as `terms` places and values each: the sum over t of values[t] times
 /// row places[t] of the weights, in the order of t.
 void sluice_dense_terms(const int32_t *places, const float *values, size_t terms, size_t rows,
                         size_t depth, const float *packed, const float *bias, size_t columns,
