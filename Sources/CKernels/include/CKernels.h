@@ -1,33 +1,11 @@
 #ifndef SLUICE_CKERNELS_H
 #define SLUICE_CKERNELS_H
 // Inner loops that want the processor's widest registers. Swift cannot choose code by processor
-// at run time; C can, with one copy of a function for each instruction set (target_clones).
-//
-// Weights are packed by sluice_pack_panels: panels of 64 columns one after another, then panels
-// of 16; within a panel, row by row. Every output element is summed in the order of the rows of
-// the weights, so a row's result does not depend on how many rows are computed together.
+// at run time; C can, with one copy of a function for each instruction set.
 #include <stddef.h>
 #include <stdint.h>
 
-/// Columns rounded up to whole registers.
-static inline size_t sluice_padded_columns(size_t columns) { return (columns + 15) / 16 * 16; }
-
-/// Copies `depth` x `columns` row-major weights (or, transposed, `columns` x `depth`) into panels.
-/// `packed` has room for depth * sluice_padded_columns(columns) floats.
-void sluice_pack_panels(const float *weights, size_t depth, size_t columns, int transposed,
-                        float *packed);
-
-/// out[r][c] = bias[c] + sum over k of x[r][k] * w[k][c], then max(0, .) if `relu`.
-/// `bias` has padded columns. `x` rows are `stride` floats apart. `indices` has room for `depth`.
-void sluice_dense(const float *x, size_t rows, size_t stride, size_t depth, const float *packed,
-                  const float *bias, size_t columns, int relu, uint32_t *indices, float *out);
-
-/// The same for a row that is mostly zeros: `hot[h]` (-1: none) are rows of the weights taken
-/// once, `numeric[q]` times row `rowOfNumeric[q]` is added.
-void sluice_sparse_dense(const int32_t *hot, size_t hotCount, const float *numeric,
-                         const int32_t *rowOfNumeric, size_t numericCount, size_t rows,
-                         size_t depth, const float *packed, const float *bias, size_t columns,
-                         int relu, float *out);
+#include "Dense.h"
 
 /// One node of a tree: eight bytes. The next node is `step` nodes on, plus one more when not
 /// x[feature] <= threshold (so also when x is NaN). A leaf has a NaN threshold and step -1: it

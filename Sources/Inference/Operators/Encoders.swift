@@ -10,7 +10,7 @@ let encoderOperators: OperatorTable = [
 /// A column for each category: 1 in the one that matches.
 struct OneHotKernel: Kernel {
   let texts: TextTable?
-  let integers: [Int64: Int]
+  let integers: IntegerTable
   let width: Int
   /// Whether an unknown category gives zeros (otherwise it is an error).
   let allowsUnknown: Bool
@@ -22,7 +22,7 @@ struct OneHotKernel: Kernel {
       throw KernelFault(.malformed, "either cats_strings or cats_int64s is expected")
     }
     texts = strings.isEmpty ? nil : TextTable(strings, lastWins: true)
-    integers = numbers.enumerated().reduce(into: [:]) { $0[Int64($1.element)] = $1.offset }
+    integers = IntegerTable(numbers.map { Int64($0) }, lastWins: true)
     width = max(strings.count, numbers.count)
     allowsUnknown = try call.int("zeros", default: 1) != 0
   }
@@ -50,11 +50,11 @@ struct OneHotKernel: Kernel {
       return texts.find(view.pointer(TextRef.self)[i])
     }
     switch view.type {
-    case .int64: return integers[view.pointer(Int64.self)[i]] ?? -1
-    case .int32: return integers[Int64(view.pointer(Int32.self)[i])] ?? -1
+    case .int64: return integers.find(view.pointer(Int64.self)[i])
+    case .int32: return integers.find(Int64(view.pointer(Int32.self)[i]))
     case .float32:
-      return integers[Int64(saturatingInt(Double(view.pointer(Float.self)[i])))] ?? -1
-    case .float64: return integers[Int64(saturatingInt(view.pointer(Double.self)[i]))] ?? -1
+      return integers.find(Int64(saturatingInt(Double(view.pointer(Float.self)[i]))))
+    case .float64: return integers.find(Int64(saturatingInt(view.pointer(Double.self)[i])))
     default: throw unsupportedElement(view.type)
     }
   }
@@ -64,7 +64,7 @@ struct OneHotKernel: Kernel {
 struct LabelEncoderKernel: Kernel {
   enum Keys: Sendable {
     case texts(TextTable)
-    case integers([Int64: Int])
+    case integers(IntegerTable)
     /// By bit pattern; NaN is one key, and -0 is 0.
     case reals([Double: Int], notANumber: Int)
   }
@@ -95,7 +95,7 @@ struct LabelEncoderKernel: Kernel {
     case .texts(let table): return table.find(view.pointer(TextRef.self)[i])
     case .integers(let table):
       let key = keyType == .int64 ? view.pointer(Int64.self)[i] : Int64(view.pointer(Int32.self)[i])
-      return table[key] ?? -1
+      return table.find(key)
     case .reals(let table, let notANumber):
       let key =
         keyType == .float32 ? Double(view.pointer(Float.self)[i]) : view.pointer(Double.self)[i]
@@ -201,11 +201,7 @@ private func makeLabelEncoder(
         }))
   case .int64, .int32:
     let view = keys.view
-    found = .integers(
-      (0..<keys.count).reduce(into: [:]) { table, i in
-        let key = Int64(indexValue(view, i))
-        if table[key] == nil { table[key] = i }
-      })
+    found = .integers(IntegerTable((0..<keys.count).map { Int64(indexValue(view, $0)) }))
   case .float32, .float64:
     let list =
       keys.elementType == .float32

@@ -141,33 +141,47 @@ struct LinearClassifierKernel: Kernel {
     if let assembled {
       let rows = try assembled.rows(io)
       let raw = try io.scratch(rows * weights.columns, of: Float.self)
-      try assembled.multiply(io, rows, weights, bias, relu: false, raw)
+      try assembled.multiply(io, 0..<rows, weights, bias.pointer, relu: false, raw)
       try decision.write(io, raw, rows: rows)
       return
     }
-    let shape = try io.input(0).shape
-    let width = columnCount(shape)
-    guard shape.rank >= 1, width == weights.depth else {
-      throw KernelFault(.shape, "\(width) columns, the model has \(weights.depth)")
-    }
-    let rows = shape.count / width
-    let indexCount = weights.depth + 1
-    let isFloat = try io.input(0).type == .float32
-    let room = try io.scratch(
-      indexCount + rows * weights.columns + (isFloat ? 0 : shape.count), of: Float.self)
-    let raw = room + indexCount
-    var x = try io.input(0).pointer(Float.self)
-    if !isFloat {
-      let view = try io.input(0)
-      try requireNumeric(view)
-      x = raw + rows * weights.columns
-      for i in 0..<view.count { x[i] = floatElement(view, i) }
-    }
-    let indices = UnsafeMutableRawPointer(room).assumingMemoryBound(to: UInt32.self)
+    let rows = try rowCount(io, weights)
+    let (x, work, raw) = try linearInput(io, weights, rows: rows, extra: rows * weights.columns)
     sluice_dense(
-      x, rows, width, width, weights.panels, bias.pointer, weights.columns, 0, indices, raw)
+      x, rows, weights.depth, weights.depth, weights.panels, bias.pointer, weights.columns, 0,
+      work, raw)
     try decision.write(io, raw, rows: rows)
   }
+}
+
+/// The rows of input 0, which must have as many columns as the weights have rows.
+private func rowCount(_ io: NodeIO, _ weights: PackedWeights) throws(KernelFault) -> Int {
+  let shape = try io.input(0).shape
+  let width = columnCount(shape)
+  guard shape.rank >= 1, width == weights.depth else {
+    throw KernelFault(.shape, "\(width) columns, the model has \(weights.depth)")
+  }
+  return shape.count / width
+}
+
+/// Input 0 as floats, scratch memory for the dense kernel, and room for `extra` floats.
+private func linearInput(
+  _ io: NodeIO, _ weights: PackedWeights, rows: Int, extra: Int
+) throws(KernelFault) -> (
+  UnsafePointer<Float>, UnsafeMutableRawPointer, UnsafeMutablePointer<Float>
+) {
+  let view = try io.input(0)
+  try requireNumeric(view)
+  let isFloat = view.type == .float32
+  let workCount = sluice_dense_scratch_bytes(weights.depth) / 4
+  let work = try io.scratch(workCount + extra + (isFloat ? 0 : view.count), of: Float.self)
+  let room = work + workCount
+  if isFloat {
+    return (UnsafePointer(view.pointer(Float.self)), UnsafeMutableRawPointer(work), room)
+  }
+  let x = room + extra
+  for i in 0..<view.count { x[i] = floatElement(view, i) }
+  return (UnsafePointer(x), UnsafeMutableRawPointer(work), room)
 }
 
 /// Targets linear in the inputs.
@@ -203,29 +217,16 @@ struct LinearRegressorKernel: Kernel {
     if let assembled {
       let rows = try assembled.rows(io)
       let out = try io.output(0, .float32, Shape(rows, weights.columns), as: Float.self)
-      try assembled.multiply(io, rows, weights, bias, relu: false, out)
+      try assembled.multiply(io, 0..<rows, weights, bias.pointer, relu: false, out)
       for row in 0..<rows { transform.apply(out + row * weights.columns, weights.columns) }
       return
     }
-    let shape = try io.input(0).shape
-    let width = columnCount(shape)
-    guard shape.rank >= 1, width == weights.depth else {
-      throw KernelFault(.shape, "\(width) columns, the model has \(weights.depth)")
-    }
-    let rows = shape.count / width
-    let view = try io.input(0)
-    try requireNumeric(view)
-    let isFloat = view.type == .float32
-    let room = try io.scratch(weights.depth + 1 + (isFloat ? 0 : shape.count), of: Float.self)
-    var x = view.pointer(Float.self)
-    if !isFloat {
-      x = room + weights.depth + 1
-      for i in 0..<view.count { x[i] = floatElement(view, i) }
-    }
+    let rows = try rowCount(io, weights)
+    let (x, work, _) = try linearInput(io, weights, rows: rows, extra: 0)
     let out = try io.output(0, .float32, Shape(rows, weights.columns), as: Float.self)
-    let indices = UnsafeMutableRawPointer(room).assumingMemoryBound(to: UInt32.self)
     sluice_dense(
-      x, rows, width, width, weights.panels, bias.pointer, weights.columns, 0, indices, out)
+      x, rows, weights.depth, weights.depth, weights.panels, bias.pointer, weights.columns, 0,
+      work, out)
     for row in 0..<rows { transform.apply(out + row * weights.columns, weights.columns) }
   }
 }

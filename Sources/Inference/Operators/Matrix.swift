@@ -7,7 +7,7 @@ let matrixOperators: OperatorTable = [
     if let weights = call.constant(1), weights.elementType == .float32, weights.dims.rank == 2,
       let packed = try PackedWeights(weights, isTransposed: false, scale: 1)
     {
-      return DenseKernel(weights: packed, bias: nil, relu: false)
+      return DenseKernel(weights: packed, bias: nil)
     }
     return MatMulKernel()
   },
@@ -24,12 +24,12 @@ private func gemm(_ call: OperatorCall) throws(KernelFault) -> any Kernel {
     let packed = try PackedWeights(weights, isTransposed: isBTransposed, scale: alpha)
   {
     let hasBias = call.node.inputs.count > 2 && !call.node.inputs[2].isEmpty
-    if !hasBias { return DenseKernel(weights: packed, bias: nil, relu: false) }
+    if !hasBias { return DenseKernel(weights: packed, bias: nil) }
     if let bias = call.constantFloats(2), let dims = call.constant(2)?.dims,
       dims.rank <= 1 || dims[0] == 1, bias.count == packed.columns || bias.count == 1
     {
       let all = bias.count == 1 ? Array(repeating: bias[0], count: packed.columns) : bias
-      return DenseKernel(weights: packed, bias: all.map { $0 * beta }, relu: false)
+      return DenseKernel(weights: packed, bias: all.map { $0 * beta })
     }
   }
   return GemmKernel(
@@ -89,56 +89,6 @@ final class PaddedVector: @unchecked Sendable {
   }
 
   deinit { pointer.deallocate() }
-}
-
-/// Rows times constant weights plus a constant row, then perhaps max(0, .).
-struct DenseKernel: Kernel {
-  let weights: PackedWeights
-  let bias: PaddedVector
-  let hasBias: Bool
-  let relu: Bool
-  /// When set, the input is assembled columns: hot places and numbers.
-  let assembled: AssembledRows?
-
-  init(weights: PackedWeights, bias: [Float]?, relu: Bool, assembled: AssembledRows? = nil) {
-    self.weights = weights
-    hasBias = bias != nil
-    self.bias = PaddedVector(bias ?? Array(repeating: 0, count: weights.columns))
-    self.relu = relu
-    self.assembled = assembled
-  }
-
-  /// This kernel with other parts.
-  func with(
-    bias: [Float]? = nil, relu: Bool? = nil, assembled: AssembledRows? = nil
-  ) -> DenseKernel {
-    DenseKernel(
-      weights: weights, bias: bias ?? (hasBias ? self.bias.values : nil), relu: relu ?? self.relu,
-      assembled: assembled ?? self.assembled)
-  }
-
-  func run(_ io: NodeIO) throws(KernelFault) {
-    if let assembled {
-      let rows = try assembled.rows(io)
-      let out = try io.output(0, .float32, Shape(rows, weights.columns), as: Float.self)
-      try assembled.multiply(io, rows, weights, bias, relu: relu, out)
-      return
-    }
-    let (x, old) = try io.input(0, .float32, as: Float.self)
-    guard old.rank >= 1, old[old.rank - 1] == weights.depth else {
-      throw KernelFault(
-        .shape,
-        "the input \(old.list) does not fit the weights "
-          + "[\(weights.depth), \(weights.columns)]")
-    }
-    var shape = old
-    shape[old.rank - 1] = weights.columns
-    let out = try io.output(0, .float32, shape, as: Float.self)
-    let indices = try io.scratch(weights.depth + 1, of: UInt32.self)
-    sluice_dense(
-      x, old.product(0, old.rank - 1), weights.depth, weights.depth, weights.panels, bias.pointer,
-      weights.columns, relu ? 1 : 0, indices, out)
-  }
 }
 
 /// Matrix products with numpy's broadcasting of leading dimensions.

@@ -1,43 +1,34 @@
 internal import CKernels
 import Core
 
-/// How a linear kernel reads assembled columns instead of a table: input 0 holds hot places,
-/// input 1 numbers, and each number multiplies one row of the weights.
-///
-/// `@unchecked Sendable`: written only before `init` returns.
-final class AssembledRows: @unchecked Sendable {
-  private let hotCount: Int
-  private let numberCount: Int
-  private let rowOfNumber: UnsafeMutablePointer<Int32>
-
-  /// - Parameter places: for each number its column in the table there would have been.
-  init(hotCount: Int, places: [Int]) {
-    self.hotCount = hotCount
-    numberCount = places.count
-    rowOfNumber = .allocate(capacity: max(places.count, 1))
-    for (i, place) in places.enumerated() { rowOfNumber[i] = Int32(place) }
-  }
-
-  deinit { rowOfNumber.deallocate() }
+/// How a linear kernel reads assembled columns instead of a table: input 0 holds rows of the
+/// weights, input 1 what each is multiplied by, as many a row as there are columns that were not
+/// spread out one-hot.
+struct AssembledRows: Sendable {
+  let termCount: Int
 
   func rows(_ io: NodeIO) throws(KernelFault) -> Int { try io.input(0).shape[0] }
 
+  /// `out` takes the products of some of the rows.
   func multiply(
-    _ io: NodeIO, _ rows: Int, _ weights: PackedWeights, _ bias: PaddedVector, relu: Bool,
-    _ out: UnsafeMutablePointer<Float>
+    _ io: NodeIO, _ rows: Range<Int>, _ weights: PackedWeights,
+    _ bias: UnsafeMutablePointer<Float>, relu: Bool, _ out: UnsafeMutablePointer<Float>
   ) throws(KernelFault) {
-    let hot = try io.input(0).pointer(Int32.self)
-    let numbers = try io.input(1).pointer(Float.self)
-    sluice_sparse_dense(
-      hot, hotCount, numbers, rowOfNumber, numberCount, rows, weights.depth, weights.panels,
-      bias.pointer, weights.columns, relu ? 1 : 0, out)
+    let places = try io.input(0).pointer(Int32.self) + rows.lowerBound * termCount
+    let values = try io.input(1).pointer(Float.self) + rows.lowerBound * termCount
+    sluice_dense_terms(
+      places, values, termCount, rows.count, weights.depth, weights.panels, bias,
+      weights.columns, relu ? 1 : 0, out)
   }
 }
 
-/// Gathers the columns of a pipeline in one pass: numbers imputed and scaled, texts looked up.
+/// Gathers the columns of a pipeline in one pass: numbers imputed and scaled, categories looked
+/// up.
 ///
-/// Output 0 is the whole table (for trees), output 1 the hot places (int32), output 2 the numbers;
-/// each is made only when it is read.
+/// Output 0 is the whole table (for trees); outputs 1 and 2 are the table's columns that are not
+/// zero, as places (int32) and values in the order of the columns, one of either for each number
+/// and for each column of categories (an unknown category is 0 times column 0). Each output is
+/// made only when it is read.
 ///
 /// `@unchecked Sendable`: written only before `init` returns.
 final class AssemblyKernel: Kernel, @unchecked Sendable {
@@ -46,6 +37,7 @@ final class AssemblyKernel: Kernel, @unchecked Sendable {
     var sourceColumn: Int32
     var sourceWidth: Int32
     var place: Int32
+    var type: ElementType
     var isImputed: Bool
     var isScaled: Bool
     var replaced: Float
@@ -54,39 +46,40 @@ final class AssemblyKernel: Kernel, @unchecked Sendable {
     var scale: Float
   }
 
-  private struct TextStep {
+  private struct CategoryStep {
     var input: Int32
+    var sourceColumn: Int32
+    var sourceWidth: Int32
     /// One-hot: the first column; code: the column.
     var place: Int32
     /// One-hot: -1; code: where its values begin.
     var values: Int32
-    var lookup: TextTable.Lookup
     var keyCount: Int32
+    var type: ElementType
+    var texts: TextTable.Lookup
+    var integers: IntegerTable.Lookup
   }
 
   /// The number of columns of the whole table.
   let width: Int
-  /// The columns that are numbers, in the order of output 2.
-  let places: [Int]
-  let hotCount: Int
+  /// How many places and values a row has.
+  let termCount: Int
   private let numbers: UnsafeMutablePointer<NumberStep>
   private let numberCount: Int
-  private let texts: UnsafeMutablePointer<TextStep>
-  private let textCount: Int
-  private let values: UnsafeMutablePointer<Float>
+  private let categories: UnsafeMutablePointer<CategoryStep>
+  private let categoryCount: Int
+  private let codes: UnsafeMutablePointer<Float>
   private let inputWidths: [Int]
-  /// Owners of the memory that ``TextStep/lookup`` points into.
-  private let tables: [TextTable]
+  /// Owners of the memory that the steps' look-ups point into.
+  private let tables: [Columns.Categories]
 
   /// - Parameter inputs: the values the node reads, in order; each segment's source is one.
   init(_ columns: Columns, inputs: [Int]) {
     width = columns.width
     var numberSteps: [NumberStep] = []
-    var textSteps: [TextStep] = []
+    var categorySteps: [CategoryStep] = []
     var values: [Float] = []
-    var places: [Int] = []
-    var hotCount = 0
-    var tables: [TextTable] = []
+    var tables: [Columns.Categories] = []
     var widths = [Int](repeating: 1, count: inputs.count)
     var place = 0
     for segment in columns.segments {
@@ -98,45 +91,60 @@ final class AssemblyKernel: Kernel, @unchecked Sendable {
           numberSteps.append(
             NumberStep(
               input: Int32(input), sourceColumn: Int32(column.index),
-              sourceWidth: Int32(sourceWidth), place: Int32(place + i),
+              sourceWidth: Int32(sourceWidth), place: Int32(place + i), type: segment.sourceType,
               isImputed: column.imputation != nil, isScaled: column.scaling != nil,
               replaced: column.imputation?.replaced ?? 0, fill: column.imputation?.fill ?? 0,
               offset: column.scaling?.offset ?? 0, scale: column.scaling?.scale ?? 1))
-          places.append(place + i)
         }
-      case .oneHot(let table, _):
+      case .oneHot(let table, _, let cell):
         tables.append(table)
-        textSteps.append(
-          TextStep(
-            input: Int32(input), place: Int32(place), values: -1, lookup: table.lookup,
-            keyCount: 0))
-        hotCount += 1
-      case .codes(let table, let list):
+        widths[input] = cell.sourceWidth
+        categorySteps.append(
+          AssemblyKernel.step(table, cell, input: input, place: place, values: -1, keyCount: 0))
+      case .codes(let table, let list, let cell):
         tables.append(table)
-        textSteps.append(
-          TextStep(
-            input: Int32(input), place: Int32(place), values: Int32(values.count),
-            lookup: table.lookup, keyCount: Int32(list.count - 1)))
+        widths[input] = cell.sourceWidth
+        categorySteps.append(
+          AssemblyKernel.step(
+            table, cell, input: input, place: place, values: values.count,
+            keyCount: list.count - 1))
         values += list
-        places.append(place)
       }
       place += segment.width
     }
-    self.places = places
-    self.hotCount = hotCount
     self.tables = tables
     inputWidths = widths
+    termCount = numberSteps.count + categorySteps.count
     numberCount = numberSteps.count
     numbers = AssemblyKernel.copy(numberSteps)
-    textCount = textSteps.count
-    texts = AssemblyKernel.copy(textSteps)
-    self.values = AssemblyKernel.copy(values)
+    categoryCount = categorySteps.count
+    categories = AssemblyKernel.copy(categorySteps)
+    codes = AssemblyKernel.copy(values)
   }
 
   deinit {
     numbers.deallocate()
-    texts.deallocate()
-    values.deallocate()
+    categories.deallocate()
+    codes.deallocate()
+  }
+
+  /// Stand for the look-up that a step does not have.
+  private static let noTexts = TextTable([])
+  private static let noIntegers = IntegerTable([])
+
+  private static func step(
+    _ table: Columns.Categories, _ cell: Columns.Cell, input: Int, place: Int, values: Int,
+    keyCount: Int
+  ) -> CategoryStep {
+    var step = CategoryStep(
+      input: Int32(input), sourceColumn: Int32(cell.index), sourceWidth: Int32(cell.sourceWidth),
+      place: Int32(place), values: Int32(values), keyCount: Int32(keyCount),
+      type: cell.sourceType, texts: noTexts.lookup, integers: noIntegers.lookup)
+    switch table {
+    case .texts(let table): step.texts = table.lookup
+    case .integers(let table): step.integers = table.lookup
+    }
+    return step
   }
 
   private static func copy<T>(_ list: [T]) -> UnsafeMutablePointer<T> {
@@ -159,60 +167,95 @@ final class AssemblyKernel: Kernel, @unchecked Sendable {
     rows = max(rows, 0)
     let table =
       io.wants(0) ? try io.output(0, .float32, Shape(rows, width), as: Float.self) : nil
-    let hot = io.wants(1) ? try io.output(1, .int32, Shape(rows, hotCount), as: Int32.self) : nil
-    let list =
-      io.wants(2) ? try io.output(2, .float32, Shape(rows, places.count), as: Float.self) : nil
-    if let table, hotCount > 0 { table.update(repeating: 0, count: rows * width) }
+    let count = termCount
+    let places = io.wants(1) ? try io.output(1, .int32, Shape(rows, count), as: Int32.self) : nil
+    let values = io.wants(2) ? try io.output(2, .float32, Shape(rows, count), as: Float.self) : nil
+    if let table, categoryCount > 0 { table.update(repeating: 0, count: rows * width) }
     for row in 0..<rows {
       fill(
-        io, row, table.map { $0 + row * width }, hot.map { $0 + row * hotCount },
-        list.map { $0 + row * places.count })
+        io, row, table.map { $0 + row * width }, places.map { $0 + row * count },
+        values.map { $0 + row * count })
     }
   }
 
-  /// Fills one row; numbers and codes share output 2 in the order of their columns.
+  /// Fills one row, in the order of the columns.
   @inline(__always)
   private func fill(
     _ io: NodeIO, _ row: Int, _ table: UnsafeMutablePointer<Float>?,
-    _ hot: UnsafeMutablePointer<Int32>?, _ list: UnsafeMutablePointer<Float>?
+    _ places: UnsafeMutablePointer<Int32>?, _ values: UnsafeMutablePointer<Float>?
   ) {
     let views = io.frame.views
     var number = 0
-    var text = 0
+    var category = 0
     var at = 0
-    var hotAt = 0
-    while number < numberCount || text < textCount {
+    while at < termCount {
       let isNumber =
-        text >= textCount || (number < numberCount && numbers[number].place < texts[text].place)
+        category >= categoryCount
+        || (number < numberCount && numbers[number].place < categories[category].place)
+      var place: Int
+      var x: Float
       if isNumber {
         let step = numbers[number]
-        let source = views[Int(io.inputs[Int(step.input)])].pointer(Float.self)
-        var x = source[row &* Int(step.sourceWidth) &+ Int(step.sourceColumn)]
+        let cell = row &* Int(step.sourceWidth) &+ Int(step.sourceColumn)
+        place = Int(step.place)
+        x = AssemblyKernel.number(views[Int(io.inputs[Int(step.input)])].data, cell, step.type)
         if step.isImputed && (x == step.replaced || (step.replaced.isNaN && x.isNaN)) {
           x = step.fill
         }
         if step.isScaled { x = (x - step.offset) * step.scale }
-        table?[Int(step.place)] = x
-        list?[at] = x
-        at &+= 1
         number &+= 1
-        continue
-      }
-      let step = texts[text]
-      let hit = step.lookup.find(
-        views[Int(io.inputs[Int(step.input)])].pointer(TextRef.self)[row])
-      if step.values < 0 {
-        let place = hit < 0 ? -1 : Int(step.place) &+ hit
-        hot?[hotAt] = Int32(truncatingIfNeeded: place)
-        hotAt &+= 1
-        if let table, place >= 0 { table[place] = 1 }
       } else {
-        let x = values[Int(step.values) &+ (hit < 0 ? Int(step.keyCount) : hit)]
-        table?[Int(step.place)] = x
-        list?[at] = x
-        at &+= 1
+        let step = categories + category
+        let hit = AssemblyKernel.find(
+          step, views[Int(io.inputs[Int(step.pointee.input)])].data,
+          row &* Int(step.pointee.sourceWidth) &+ Int(step.pointee.sourceColumn))
+        place = Int(step.pointee.place)
+        if step.pointee.values < 0 {
+          place = hit < 0 ? 0 : place &+ hit
+          x = hit < 0 ? 0 : 1
+        } else {
+          let key = hit < 0 ? Int(step.pointee.keyCount) : hit
+          x = codes[Int(step.pointee.values) &+ key]
+        }
+        category &+= 1
       }
-      text &+= 1
+      // Column 0 keeps its own value when an unknown category stands for it.
+      if let table, isNumber || x != 0 { table[place] = x }
+      places?[at] = Int32(truncatingIfNeeded: place)
+      values?[at] = x
+      at &+= 1
+    }
+  }
+
+  /// A number of the source as the graph would have cast it.
+  @inline(__always)
+  private static func number(
+    _ data: UnsafeMutableRawPointer, _ cell: Int, _ type: ElementType
+  ) -> Float {
+    switch type {
+    case .float32: data.assumingMemoryBound(to: Float.self)[cell]
+    case .float64: Float(data.assumingMemoryBound(to: Double.self)[cell])
+    case .int32: Float(data.assumingMemoryBound(to: Int32.self)[cell])
+    default: Float(data.assumingMemoryBound(to: Int64.self)[cell])
+    }
+  }
+
+  /// The category of a cell, or -1.
+  @inline(__always)
+  private static func find(
+    _ step: UnsafeMutablePointer<CategoryStep>, _ data: UnsafeMutableRawPointer, _ cell: Int
+  ) -> Int {
+    switch step.pointee.type {
+    case .text: return step.pointee.texts.find(data.assumingMemoryBound(to: TextRef.self)[cell])
+    case .int64: return step.pointee.integers.find(data.assumingMemoryBound(to: Int64.self)[cell])
+    case .int32:
+      return step.pointee.integers.find(Int64(data.assumingMemoryBound(to: Int32.self)[cell]))
+    case .float32:
+      let x = data.assumingMemoryBound(to: Float.self)[cell]
+      return step.pointee.integers.find(Int64(saturatingInt(Double(x))))
+    default:
+      let x = data.assumingMemoryBound(to: Double.self)[cell]
+      return step.pointee.integers.find(Int64(saturatingInt(x)))
     }
   }
 }

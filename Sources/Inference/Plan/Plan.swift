@@ -33,6 +33,7 @@ final class Plan: @unchecked Sendable {
     if !keepsAll {
       graph.separateOutputsFromInputs()
       graph.dropDeadNodes()
+      graph.dropUnusedValues()
     }
     valueCount = graph.names.count
     inputs = graph.inputs
@@ -107,6 +108,32 @@ extension Graph {
     nodes = kept.reversed()
   }
 
+  /// Numbers the values that are left anew, so that a frame holds no room for the others.
+  mutating func dropUnusedValues() {
+    var isUsed = [Bool](repeating: false, count: names.count)
+    for value in inputs + outputs { isUsed[value] = true }
+    for node in nodes {
+      for value in node.inputs where value >= 0 { isUsed[value] = true }
+      for value in node.outputs where value >= 0 { isUsed[value] = true }
+    }
+    var numbers = [Int](repeating: -1, count: names.count)
+    var kept: [String] = []
+    for value in names.indices where isUsed[value] {
+      numbers[value] = kept.count
+      kept.append(names[value])
+    }
+    names = kept
+    inputs = inputs.map { numbers[$0] }
+    outputs = outputs.map { numbers[$0] }
+    for index in nodes.indices {
+      nodes[index].inputs = nodes[index].inputs.map { $0 < 0 ? -1 : numbers[$0] }
+      nodes[index].outputs = nodes[index].outputs.map { $0 < 0 ? -1 : numbers[$0] }
+    }
+    var left: [Int: Tensor] = [:]
+    for (value, tensor) in constants where isUsed[value] { left[numbers[value]] = tensor }
+    constants = left
+  }
+
   /// The value whose memory `value` may be a view of, through any number of nodes.
   func aliasRoots() -> [Int] {
     var roots = Array(names.indices)
@@ -156,10 +183,10 @@ struct RegisterAllocation {
     // A value that may be a view keeps a register of its own while its root lives.
     for value in graph.names.indices { lastUse[value] = max(lastUse[value], lastUse[roots[value]]) }
     var free: [Int] = []
-    var active: [(until: Int, register: Int)] = []
+    // For each node the registers that nothing reads after the node before it.
+    var freedAt: [[Int]] = Array(repeating: [], count: graph.nodes.count + 1)
     for (index, node) in graph.nodes.enumerated() {
-      for entry in active where entry.until < index { free.append(entry.register) }
-      active.removeAll { $0.until < index }
+      free += freedAt[index]
       for value in node.outputs where value >= 0 {
         let register: Int
         if let reused = free.popLast() {
@@ -169,7 +196,8 @@ struct RegisterAllocation {
           count += 1
         }
         registerOf[value] = register
-        active.append((lastUse[value], register))
+        let until = max(lastUse[value], index)
+        if until < graph.nodes.count { freedAt[until + 1].append(register) }
       }
     }
   }
