@@ -77,16 +77,21 @@ public enum OnnxConformance {
       let session = model.makeSession(maxRows: 1)
       for set in sets {
         let folder = "\(path)/\(set)"
-        let inputs = try tensors(folder, "input_", limits)
-        let expected = try tensors(folder, "output_", limits)
-        let outputs = try session.run(tensors: inputs)
+        let outputs = try session.run(tensors: try inputs(of: model, folder, limits))
+        let expected = try files(folder, "output_")
         guard outputs.count >= expected.count else {
           return .failed("\(set): \(outputs.count) outputs, expected \(expected.count)")
         }
-        for (index, pair) in zip(outputs, expected).enumerated() {
-          if let difference = difference(pair.0, pair.1, tolerance: tolerance) {
-            return .failed("\(set), output \(index): \(difference)")
+        for (index, file) in expected.enumerated() {
+          let difference: String?
+          if let keys = model.outputKeys[index] {
+            let list = try DictionaryFile.list(file, limits: limits)
+            difference = Self.difference(outputs[index], keys, list, tolerance: tolerance)
+          } else {
+            let tensor = try Tensor(tensorProto: file, limits: limits)
+            difference = Self.difference(outputs[index], tensor, tolerance: tolerance)
           }
+          if let difference { return .failed("\(set), output \(index): \(difference)") }
         }
       }
       return .passed
@@ -98,14 +103,30 @@ public enum OnnxConformance {
     }
   }
 
-  private static func tensors(
-    _ folder: String, _ prefix: String, _ limits: ModelLimits
-  ) throws(InferenceError) -> [Tensor] {
-    var result: [Tensor] = []
+  /// The files `input_0.pb` and on, or `output_0.pb` and on.
+  private static func files(
+    _ folder: String, _ prefix: String
+  ) throws(InferenceError) -> [[UInt8]] {
+    var result: [[UInt8]] = []
     let present = Set(names(in: folder) ?? [])
     while present.contains("\(prefix)\(result.count).pb") {
-      let file = try read("\(folder)/\(prefix)\(result.count).pb")
-      result.append(try Tensor(tensorProto: file, limits: limits))
+      result.append(try read("\(folder)/\(prefix)\(result.count).pb"))
+    }
+    return result
+  }
+
+  /// A tensor for each input; a file with a dictionary gives two.
+  private static func inputs(
+    of model: CompiledModel, _ folder: String, _ limits: ModelLimits
+  ) throws(InferenceError) -> [Tensor] {
+    var result: [Tensor] = []
+    for file in try files(folder, "input_") {
+      if model.dictionaryInputs.contains(result.count) {
+        let dictionary = try DictionaryFile.map(file, limits: limits)
+        result += [dictionary.keys, dictionary.values]
+      } else {
+        result.append(try Tensor(tensorProto: file, limits: limits))
+      }
     }
     return result
   }
@@ -130,13 +151,18 @@ public enum OnnxConformance {
     }
     for i in 0..<got.count {
       let (a, b) = (got.number(i), expected.number(i))
-      if a == b || (a.isNaN && b.isNaN) { continue }
-      let allowed =
-        tolerance.map { $0 * max(1, abs(b)) } ?? absoluteTolerance + relativeTolerance * abs(b)
-      if abs(a - b) <= allowed { continue }
+      if agree(a, b, tolerance: tolerance) { continue }
       return "element \(i) is \(a), expected \(b)"
     }
     return nil
+  }
+
+  /// Whether two numbers are equal within the tolerance.
+  static func agree(_ a: Double, _ b: Double, tolerance: Double?) -> Bool {
+    if a == b || (a.isNaN && b.isNaN) { return true }
+    let allowed =
+      tolerance.map { $0 * max(1, abs(b)) } ?? absoluteTolerance + relativeTolerance * abs(b)
+    return abs(a - b) <= allowed
   }
 
   /// The names in a directory, sorted, or `nil` when it is none.

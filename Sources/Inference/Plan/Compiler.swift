@@ -5,12 +5,14 @@ enum Compiler {
   static func compile(
     _ file: [UInt8], limits: ModelLimits, fuses: Bool
   ) throws(InferenceError) -> CompiledModel {
-    let onnx = try OnnxDecoder.decode(file, limits: limits)
+    var onnx = try OnnxDecoder.decode(file, limits: limits)
+    let dictionaries = try Dictionaries.expand(&onnx)
     var graph = try GraphBuilder.build(onnx, limits: limits)
     let infos = graph.inputs.map { value in onnx.inputs.first { $0.name == graph.names[value] } }
     let specs = try inputSpecs(infos)
     graph.dropDeadNodes()
     let facts = try Facts.measure(graph, specs)
+    let keys = graph.outputs.map { graph.dictionaryKeys(of: $0) }
     if fuses, let facts { Fusion.apply(to: &graph, facts) }
     let plan = Plan(graph)
     let signature = Signature(
@@ -18,7 +20,8 @@ enum Compiler {
       outputs: try outputSpecs(onnx, graph, facts))
     return CompiledModel(
       signature: signature, summary: summary(onnx, steps: plan.steps.count, bytes: file.count),
-      plan: plan, inputShapes: specs.map(\.shape))
+      plan: plan, inputShapes: specs.map(\.shape), outputKeys: keys,
+      dictionaryInputs: dictionaries)
   }
 
   /// An input as the engine needs it.
