@@ -33,14 +33,18 @@ public final class CompiledModel: Sendable {
   /// The positions of inputs `x.keys` that were, with `x.values` after them, one dictionary `x` in
   /// the file.
   public let dictionaryInputs: Set<Int>
+  /// For each output of the file `nil`, or the length of the sequence of tensors that it is: `y`
+  /// is then several of ``signature``'s outputs, `y.0`, `y.1` and on.
+  public let outputLengths: [Int?]
 
   let plan: Plan
   let inputShapes: [[Int?]?]
 
   init(
     signature: Signature, summary: ModelSummary, plan: Plan, inputShapes: [[Int?]?],
-    outputKeys: [DictionaryKeys?], dictionaryInputs: Set<Int>
+    outputKeys: [DictionaryKeys?], dictionaryInputs: Set<Int>, outputLengths: [Int?]
   ) {
+    self.outputLengths = outputLengths
     self.dictionaryInputs = dictionaryInputs
     self.outputKeys = outputKeys
     self.signature = signature

@@ -1,6 +1,7 @@
 import Core
 
-/// Dictionaries in test-case files: `MapProto`, and `SequenceProto` of those (onnx-data.proto).
+/// Dictionaries in test-case files: `MapProto`, and `SequenceProto` of those or of tensors
+/// (onnx-data.proto).
 struct DictionaryFile {
   /// Texts or int64, one element an entry.
   let keys: Tensor
@@ -85,7 +86,7 @@ struct DictionaryFile {
       return DictionaryFile(keys: keys, values: try Tensor(joining: values))
     }
 
-    private mutating func readValues(
+    mutating func readValues(
       _ message: ProtobufReader
     ) throws(InferenceError) -> [Tensor] {
       var reader = message
@@ -121,6 +122,18 @@ extension Tensor {
       for (i, tensor) in list.enumerated() {
         (base + i * type.strideBytes).copyMemory(from: tensor.base, byteCount: type.strideBytes)
       }
+    }
+  }
+}
+
+extension DictionaryFile {
+  /// The tensors in a `SequenceProto` file.
+  static func tensors(
+    _ file: [UInt8], limits: ModelLimits
+  ) throws(InferenceError) -> [Tensor] {
+    // The copies outlive the file's bytes.
+    try decode(file, limits) { reader, state throws(InferenceError) in
+      try state.readValues(reader).map { Tensor(copying: $0.view) }
     }
   }
 }

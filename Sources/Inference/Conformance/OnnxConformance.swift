@@ -79,19 +79,21 @@ public enum OnnxConformance {
         let folder = "\(path)/\(set)"
         let outputs = try session.run(tensors: try inputs(of: model, folder, limits))
         let expected = try files(folder, "output_")
-        guard outputs.count >= expected.count else {
-          return .failed("\(set): \(outputs.count) outputs, expected \(expected.count)")
+        guard model.outputLengths.count >= expected.count else {
+          return .failed(
+            "\(set): \(model.outputLengths.count) outputs, expected \(expected.count)")
         }
+        var rest = outputs[...]
         for (index, file) in expected.enumerated() {
-          let difference: String?
-          if let keys = model.outputKeys[index] {
-            let list = try DictionaryFile.list(file, limits: limits)
-            difference = Self.difference(outputs[index], keys, list, tolerance: tolerance)
-          } else {
-            let tensor = try Tensor(tensorProto: file, limits: limits)
-            difference = Self.difference(outputs[index], tensor, tolerance: tolerance)
+          let got = rest.prefix(model.outputLengths[index] ?? 1)
+          rest = rest.dropFirst(got.count)
+          let found =
+            model.outputLengths[index] == nil
+            ? try difference(model, got, file, tolerance: tolerance, limits)
+            : try difference(Array(got), file, tolerance: tolerance, limits)
+          if let difference = found {
+            return .failed("\(set), output \(index): \(difference)")
           }
-          if let difference { return .failed("\(set), output \(index): \(difference)") }
         }
       }
       return .passed
@@ -101,6 +103,35 @@ public enum OnnxConformance {
       }
       return .failed(error.message)
     }
+  }
+
+  /// Where an output differs from what it should be.
+  private static func difference(
+    _ model: CompiledModel, _ output: ArraySlice<Tensor>, _ file: [UInt8], tolerance: Double?,
+    _ limits: ModelLimits
+  ) throws(InferenceError) -> String? {
+    guard let got = output.first else { return "it is missing" }
+    if let keys = model.outputKeys[output.startIndex] {
+      let list = try DictionaryFile.list(file, limits: limits)
+      return difference(got, keys, list, tolerance: tolerance)
+    }
+    return difference(got, try Tensor(tensorProto: file, limits: limits), tolerance: tolerance)
+  }
+
+  /// The same for a sequence.
+  private static func difference(
+    _ outputs: [Tensor], _ file: [UInt8], tolerance: Double?, _ limits: ModelLimits
+  ) throws(InferenceError) -> String? {
+    let list = try DictionaryFile.tensors(file, limits: limits)
+    guard list.count == outputs.count else {
+      return "a sequence of \(outputs.count) tensors, expected \(list.count)"
+    }
+    for (place, pair) in zip(outputs, list).enumerated() {
+      if let found = difference(pair.0, pair.1, tolerance: tolerance) {
+        return "element \(place): \(found)"
+      }
+    }
+    return nil
   }
 
   /// The files `input_0.pb` and on, or `output_0.pb` and on.

@@ -143,7 +143,8 @@ enum OperatorRegistry {
     arithmeticOperators, comparisonOperators, unaryOperators, castOperators, shapeOperators,
     selectionOperators, reductionOperators, matrixOperators, normalizationOperators,
     scatterOperators, constantOperators, borderOperators, rankingOperators, einsumOperators,
-    textOperators, tokenOperators, controlOperators, distanceOperators, trigonometryOperators,
+    textOperators, tokenOperators, controlOperators, sequenceOperators, distanceOperators,
+    trigonometryOperators,
   ])
   static let ml: OperatorTable = merge([
     columnOperators, dictionaryOperators, encoderOperators, linearOperators, treeOperators, supportVectorOperators,

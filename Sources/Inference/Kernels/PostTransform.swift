@@ -65,7 +65,7 @@ enum PostTransform: String, Sendable {
     let y = 2 * x - 1
     let log = logf((1 - y) * (1 + y))
     let v: Float = 2 / (3.14159 * 0.147) + 0.5 * log
-    let root = (-v + (v * v - log / 0.147).squareRoot()).squareRoot()
+    let root = (-v + (v * v - (1 / 0.147) * log).squareRoot()).squareRoot()
     return 1.41421356 * (y < 0 ? -root : root)
   }
 }

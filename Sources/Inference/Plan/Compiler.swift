@@ -7,6 +7,7 @@ enum Compiler {
   ) throws(InferenceError) -> CompiledModel {
     var onnx = try OnnxDecoder.decode(file, limits: limits)
     let dictionaries = try Dictionaries.expand(&onnx)
+    let lengths = Sequences.expand(&onnx)
     var graph = try GraphBuilder.build(onnx, limits: limits)
     let infos = graph.inputs.map { value in onnx.inputs.first { $0.name == graph.names[value] } }
     let specs = try inputSpecs(infos)
@@ -21,7 +22,7 @@ enum Compiler {
     return CompiledModel(
       signature: signature, summary: summary(onnx, steps: plan.steps.count, bytes: file.count),
       plan: plan, inputShapes: specs.map(\.shape), outputKeys: keys,
-      dictionaryInputs: dictionaries)
+      dictionaryInputs: dictionaries, outputLengths: lengths)
   }
 
   /// An input as the engine needs it.
