@@ -147,7 +147,8 @@ enum OperatorRegistry {
     trigonometryOperators,
   ])
   static let ml: OperatorTable = merge([
-    columnOperators, dictionaryOperators, encoderOperators, linearOperators, treeOperators, supportVectorOperators,
+    columnOperators, dictionaryOperators, encoderOperators, linearOperators, treeOperators,
+    supportVectorOperators,
   ])
 
   /// The factory of a node, or `nil` when the operator is not supported.

@@ -11,7 +11,8 @@ enum Sequences {
     var elements: [String: [String]] = [:]
     var nodes: [OnnxNode] = []
     for node in model.graph.nodes {
-      if node.domain.isEmpty, node.operatorType == "SequenceConstruct", let name = node.outputs.first,
+      if node.domain.isEmpty, node.operatorType == "SequenceConstruct",
+        let name = node.outputs.first,
         !node.inputs.contains("")
       {
         elements[name] = node.inputs

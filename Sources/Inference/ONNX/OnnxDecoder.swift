@@ -195,7 +195,9 @@ struct OnnxDecoder {
       case 2:
         var type = try nested(&reader, field)
         while let field = try type.next() {
-          if field.number == 1, case .tensor(let number, _) = try readTensorType(try nested(&type, field)) {
+          if field.number == 1,
+            case .tensor(let number, _) = try readTensorType(try nested(&type, field))
+          {
             value = number
           } else if field.number != 1 {
             try type.skip(field)

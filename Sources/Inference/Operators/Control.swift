@@ -20,7 +20,8 @@ struct IfKernel: Kernel {
     for body in [whenTrue, whenFalse] {
       guard body.inputs.isEmpty, body.plan.outputs.count >= call.node.outputs.count else {
         throw KernelFault(
-          .malformed, "a branch has \(body.inputs.count) inputs and "
+          .malformed,
+          "a branch has \(body.inputs.count) inputs and "
             + "\(body.plan.outputs.count) outputs for \(call.node.outputs.count)")
       }
     }
@@ -216,7 +217,8 @@ struct ScanKernel: Kernel {
     guard slices >= 1, carried >= 0, stacks >= 0, call.node.inputs.count == body.inputs.count
     else {
       throw KernelFault(
-        .malformed, "\(slices) sliced inputs of a body with \(body.inputs.count) inputs and "
+        .malformed,
+        "\(slices) sliced inputs of a body with \(body.inputs.count) inputs and "
           + "\(body.plan.outputs.count) outputs")
     }
     sliced = try ScanKernel.sides(call, "scan_input", slices)

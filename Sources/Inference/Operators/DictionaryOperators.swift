@@ -172,11 +172,11 @@ struct CastMapKernel: Kernel {
     switch target {
     case .float32:
       let out = try io.output(0, target, shape, as: Float.self)
-      for i in 0..<width { out[i] = order[i] < 0 ? 0 : Float(try number(values, order[i])) }
+      for i in 0..<width { out[i] = order[i] < 0 ? 0 : Float(try number(io, values, order[i])) }
     case .int64:
       let out = try io.output(0, target, shape, as: Int64.self)
       for i in 0..<width {
-        out[i] = order[i] < 0 ? 0 : Int64(saturatingInt(try number(values, order[i])))
+        out[i] = order[i] < 0 ? 0 : Int64(saturatingInt(try number(io, values, order[i])))
       }
     default:
       let out = try io.output(0, .text, shape, as: TextRef.self)
@@ -187,11 +187,14 @@ struct CastMapKernel: Kernel {
     }
   }
 
-  private func number(_ values: TensorView, _ i: Int) throws(KernelFault) -> Double {
+  private func number(
+    _ io: NodeIO, _ values: TensorView, _ i: Int
+  ) throws(KernelFault) -> Double {
     switch values.type {
     case .float32: return Double(values.pointer(Float.self)[i])
     case .text:
       guard let number = parseNumber(values.pointer(TextRef.self)[i]) else {
+        if io.frame.isProbe { return 0 }
         let text = values.pointer(TextRef.self)[i].string
         throw KernelFault(.data, "the text \"\(printable(text, limit: 40))\" is no number")
       }
