@@ -50,6 +50,8 @@ struct KernelFault: Error {
   let message: String
   /// For a node inside a body: what was not supported there.
   let operatorName: String?
+  /// Whether the kernel merely lacks the element type of an input.
+  var isElementType = false
 
   init(_ code: InferenceError.Code, _ message: String, operatorName: String? = nil) {
     self.code = code

@@ -296,7 +296,11 @@ private struct FoldingRun {
           frame: frame, inputs: ins.baseAddress ?? outBase, inputCount: ins.count,
           outputs: outBase, outputCount: outs.count)
         do throws(KernelFault) {
-          try node.kernel.run(io)
+          do throws(KernelFault) {
+            try node.kernel.run(io)
+          } catch {
+            try Widening.retry(node.kernel, io, node.call.node, after: error)
+          }
           return .success(
             outs.map { $0 < 0 ? nil : Tensor(copying: frame.views[Int($0)]) })
         } catch {

@@ -8,6 +8,7 @@ let tokenOperators: OperatorTable = [
 /// Operators of onnxruntime's own domain, com.microsoft, that exporters of text pipelines use.
 let microsoftOperators: OperatorTable = [
   "Tokenizer": { call throws(KernelFault) in try TokenizerKernel(call) },
+  "MurmurHash3": { call throws(KernelFault) in try MurmurHashKernel(call) },
   "CDist": { call throws(KernelFault) in try PairwiseDistanceKernel(call) },
 ]
 

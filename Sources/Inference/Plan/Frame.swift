@@ -19,7 +19,7 @@ final class Frame {
   private var text = TextStore()
   /// The frame of the whole model, when this one is a body's; it owns this one.
   private unowned let root: Frame?
-  private var children: [ObjectIdentifier: Frame] = [:]
+  private var children: [UnsafeRawPointer: Frame] = [:]
 
   private struct Block {
     var base: UnsafeMutableRawPointer?
@@ -154,7 +154,7 @@ extension Frame {
   /// The memory in which the body `plan` runs, made when first asked for.
   /// - Parameter extraRegisters: how many registers the node keeps beside the plan's own.
   func child(of plan: Plan, extraRegisters: Int) -> Frame {
-    let key = ObjectIdentifier(plan)
+    let key = UnsafeRawPointer(Unmanaged.passUnretained(plan).toOpaque())
     if let known = children[key] {
       known.isProbe = isProbe
       return known
@@ -163,6 +163,23 @@ extension Frame {
       valueCount: plan.valueCount, registerOf: plan.registerOf,
       registerCount: plan.registerCount + extraRegisters, budget: budget, root: root ?? self)
     for (value, tensor) in plan.constants { made.views[value] = tensor.view }
+    made.isProbe = isProbe
+    children[key] = made
+    return made
+  }
+
+  /// Memory beside this frame for values of a node's own, made when first asked for.
+  /// - Parameter key: an address that is the node's alone while the plan lives.
+  func child(
+    of key: UnsafeRawPointer, values: Int, registerOf: UnsafePointer<Int32>
+  ) -> Frame {
+    if let known = children[key] {
+      known.isProbe = isProbe
+      return known
+    }
+    let made = Frame(
+      valueCount: values, registerOf: registerOf, registerCount: values, budget: budget,
+      root: root ?? self)
     made.isProbe = isProbe
     children[key] = made
     return made

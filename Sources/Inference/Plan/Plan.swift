@@ -88,14 +88,25 @@ final class Plan: @unchecked Sendable {
   func runSteps(_ frame: Frame) throws(InferenceError) {
     for index in steps.indices {
       let step = steps[index]
+      let io = NodeIO(
+        frame: frame, inputs: step.inputs, inputCount: step.inputCount, outputs: step.outputs,
+        outputCount: step.outputCount)
       do {
-        try step.kernel.run(
-          NodeIO(
-            frame: frame, inputs: step.inputs, inputCount: step.inputCount, outputs: step.outputs,
-            outputCount: step.outputCount))
+        try step.kernel.run(io)
       } catch {
-        throw located(error, labels[index].operatorName, labels[index].node)
+        try recover(error, index, io)
       }
+    }
+  }
+
+  /// Tries a step another way, or says where its complaint came from.
+  private func recover(
+    _ fault: KernelFault, _ index: Int, _ io: NodeIO
+  ) throws(InferenceError) {
+    do throws(KernelFault) {
+      try Widening.retry(steps[index].kernel, io, labels[index].node, after: fault)
+    } catch {
+      throw located(error, labels[index].operatorName, labels[index].node)
     }
   }
 }
