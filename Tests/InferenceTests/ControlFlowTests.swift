@@ -1,3 +1,4 @@
+import CAllocations
 import Core
 import Testing
 
@@ -112,6 +113,22 @@ struct ControlFlowTests {
       let y = try session.run(tensors: [try #require(x)])
       #expect(Array(y[0].elements(Float.self)) == [10, 20])
     }
+  }
+
+  /// Frames of bodies are made once; a session that is warm runs loops without heap memory.
+  @Test(.enabled(if: sluice_counts_allocations() != 0))
+  func aWarmLoopAllocatesNothing() throws {
+    let session = try CompiledModel.compile(onnx: doubling(trips: 20)).makeSession(maxRows: 1)
+    try withExtendedLifetime([Float(1), 2]) { row in
+      try row.withUnsafeBufferPointer { buffer in
+        try session.bind(input: 0, to: .float32(try #require(buffer.baseAddress)), elements: 2)
+        for _ in 0..<3 { try session.run(rows: 1) }
+        let before = sluice_allocations()
+        for _ in 0..<100 { try session.run(rows: 1) }
+        #expect(sluice_allocations() - before == 0)
+      }
+    }
+    #expect(Array(session.floats(output: 0)) == [21, 42])
   }
 
   @Test func tripsAreLimited() {

@@ -55,7 +55,9 @@ struct GraphBuilder {
     return try build(model, model.graph, outer: nil, limits: limits)
   }
 
-  /// A graph nested in a node. Its inputs are those it declares, then the values of `outer` that
+  /// A graph nested in a node.
+  ///
+  /// Its inputs are those it declares, then the values of `outer` that
   /// are not constant, in order.
   static func build(
     _ model: OnnxModel, body: OnnxGraph, outer: [OuterValue], limits: ModelLimits

@@ -20,7 +20,9 @@ enum PostTransform: String, Sendable {
     self = transform
   }
 
-  /// By TreeEnsemble's numbers. onnxruntime takes 1 as LOGISTIC and 2 as SOFTMAX, the reverse of
+  /// By TreeEnsemble's numbers.
+  ///
+  /// onnxruntime takes 1 as LOGISTIC and 2 as SOFTMAX, the reverse of
   /// the specification's text; it is followed, since it is what exporters try their models with.
   init?(number: Int) {
     let all: [PostTransform] = [.none, .logistic, .softmax, .softmaxZero, .probit]
