@@ -50,8 +50,9 @@ final class Body: Sendable {
   /// The frame to run in, with the values from outside in place.
   func frame(_ io: NodeIO, extraRegisters: Int = 0) -> Frame {
     let frame = io.frame.child(of: plan, extraRegisters: extraRegisters)
-    for capture in captured {
-      frame.views[capture.value] = io.frame.views[Int(io.inputs[capture.input])]
+    // By index: an array's iterator takes heap memory in debug builds, which tests count.
+    for i in captured.indices {
+      frame.views[captured[i].value] = io.frame.views[Int(io.inputs[captured[i].input])]
     }
     return frame
   }

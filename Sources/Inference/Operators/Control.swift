@@ -260,9 +260,9 @@ struct ScanKernel: Kernel {
 
   private func commonLength(_ io: NodeIO) throws(KernelFault) -> Int {
     var length = -1
-    for (index, side) in sliced.enumerated() {
+    for index in sliced.indices {
       let shape = try io.input(carried + index).shape
-      let size = shape[try shape.axis(side.axis)]
+      let size = shape[try shape.axis(sliced[index].axis)]
       guard length < 0 || size == length else {
         throw KernelFault(.shape, "input \(carried + index) has \(size) slices, not \(length)")
       }

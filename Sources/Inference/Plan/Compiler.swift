@@ -96,20 +96,26 @@ enum Compiler {
   private static func summary(_ onnx: OnnxModel, steps: Int, bytes: Int) -> ModelSummary {
     var operators: [String: Int] = [:]
     var parameters = 0
-    for node in onnx.nodes {
-      operators[qualifiedName(node), default: 0] += 1
-      for attribute in node.attributes {
-        if case .floats(let list) = attribute.value { parameters += list.count }
+    var nodes = 0
+    func count(_ graph: OnnxGraph) {
+      for node in graph.nodes {
+        nodes += 1
+        operators[qualifiedName(node), default: 0] += 1
+        for attribute in node.attributes {
+          if case .floats(let list) = attribute.value { parameters += list.count }
+        }
+        for body in node.bodies { count(body) }
+      }
+      for (_, tensor) in graph.initializers where tensor.elementType != .text {
+        parameters += tensor.count
       }
     }
-    for (_, tensor) in onnx.initializers where tensor.elementType != .text {
-      parameters += tensor.count
-    }
+    count(onnx.graph)
     var opsets: [String: Int] = [:]
     for (domain, version) in onnx.opsets { opsets[domain.isEmpty ? "ai.onnx" : domain] = version }
     let producer = onnx.producer + (onnx.producerVersion.isEmpty ? "" : " " + onnx.producerVersion)
     return ModelSummary(
-      operators: operators, nodeCount: onnx.nodes.count, stepCount: steps,
+      operators: operators, nodeCount: nodes, stepCount: steps,
       parameterCount: parameters, fileBytes: bytes, opsets: opsets, irVersion: onnx.irVersion,
       producer: producer)
   }
