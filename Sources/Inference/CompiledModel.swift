@@ -27,10 +27,26 @@ public final class CompiledModel: Sendable {
   /// What the file holds.
   public let summary: ModelSummary
 
+  /// For each output its keys, when the model gives it as dictionaries (ZipMap): a table of
+  /// floats with a column for each key; `nil` for a plain tensor.
+  public let outputKeys: [DictionaryKeys?]
+  /// The positions of inputs `x.keys` that were, with `x.values` after them, one dictionary `x` in
+  /// the file.
+  public let dictionaryInputs: Set<Int>
+  /// For each output of the file `nil`, or the length of the sequence of tensors that it is: `y`
+  /// is then several of ``signature``'s outputs, `y.0`, `y.1` and on.
+  public let outputLengths: [Int?]
+
   let plan: Plan
   let inputShapes: [[Int?]?]
 
-  init(signature: Signature, summary: ModelSummary, plan: Plan, inputShapes: [[Int?]?]) {
+  init(
+    signature: Signature, summary: ModelSummary, plan: Plan, inputShapes: [[Int?]?],
+    outputKeys: [DictionaryKeys?], dictionaryInputs: Set<Int>, outputLengths: [Int?]
+  ) {
+    self.outputLengths = outputLengths
+    self.dictionaryInputs = dictionaryInputs
+    self.outputKeys = outputKeys
     self.signature = signature
     self.summary = summary
     self.plan = plan

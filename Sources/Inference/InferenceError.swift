@@ -48,9 +48,19 @@ public struct InferenceError: Failure, Equatable {
 struct KernelFault: Error {
   let code: InferenceError.Code
   let message: String
+  /// For a node inside a body: what was not supported there.
+  let operatorName: String?
+  /// Whether the kernel merely lacks the element type of an input.
+  var isElementType = false
 
-  init(_ code: InferenceError.Code, _ message: String) {
+  init(_ code: InferenceError.Code, _ message: String, operatorName: String? = nil) {
     self.code = code
     self.message = message
+    self.operatorName = operatorName
+  }
+
+  /// The complaint of a body, to be told by the node that holds it.
+  init(_ error: InferenceError) {
+    self.init(error.code, error.message, operatorName: error.operatorName)
   }
 }

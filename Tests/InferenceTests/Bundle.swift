@@ -3,7 +3,7 @@ import Glibc
 
 @testable import Inference
 
-/// Cases that `Fixtures/make.py` wrote: models, inputs and onnxruntime's answers.
+/// Cases that `Fixtures/make.py` and `scripts/ml-operator-cases` wrote: models, inputs and onnxruntime's answers.
 struct Bundle {
   struct Case {
     let name: String
@@ -19,11 +19,29 @@ struct Bundle {
     let what: String
   }
 
+  /// A case as it lies in a folder; files may hold dictionaries.
+  struct Files {
+    let name: String
+    let model: [UInt8]
+    let inputs: [[UInt8]]
+    let outputs: [[UInt8]]
+  }
+
   let cases: [Case]
 
   init(_ name: String) throws {
+    cases = try Bundle.files(name).map { files in
+      Case(
+        name: files.name, model: files.model,
+        inputs: try files.inputs.map { try Tensor(tensorProto: $0) },
+        outputs: try files.outputs.map { try Tensor(tensorProto: $0) }, inputFiles: files.inputs,
+        outputFiles: files.outputs)
+    }
+  }
+
+  static func files(_ name: String) throws -> [Files] {
     var cursor = 0
-    let file = try Files.read("\(Files.here)/Fixtures/\(name).bundle")
+    let file = try InferenceTests.Files.read("\(InferenceTests.Files.here)/Fixtures/\(name).bundle")
     func number() throws -> Int {
       guard cursor + 4 <= file.count else { throw Unreadable(what: name) }
       defer { cursor += 4 }
@@ -36,19 +54,16 @@ struct Bundle {
       return Array(file[cursor..<cursor + count])
     }
     func pieces() throws -> [[UInt8]] { try (0..<(try number())).map { _ in try piece() } }
-    var list: [Case] = []
+    var list: [Files] = []
     while cursor < file.count {
       let name = String(decoding: try piece(), as: UTF8.self)
       let model = try piece()
       let inputs = try pieces()
       let outputs = try pieces()
       list.append(
-        Case(
-          name: name, model: model, inputs: try inputs.map { try Tensor(tensorProto: $0) },
-          outputs: try outputs.map { try Tensor(tensorProto: $0) }, inputFiles: inputs,
-          outputFiles: outputs))
+        Files(name: name, model: model, inputs: inputs, outputs: outputs))
     }
-    cases = list
+    return list
   }
 
   /// The case of that name.

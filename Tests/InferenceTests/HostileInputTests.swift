@@ -5,7 +5,8 @@ import Testing
 
 /// Damaged and malicious files end in an error that says so, never in a crash.
 struct HostileInputTests {
-  private static let tight = ModelLimits(scratchBytesMax: 1 << 22, foldedBytesMax: 1 << 18)
+  private static let tight = ModelLimits(
+    scratchBytesMax: 1 << 22, foldedBytesMax: 1 << 18, bodyStepsMax: 10_000)
 
   /// Compiles and, when that works, runs; both may refuse.
   private func attempt(_ file: [UInt8], _ inputs: [Tensor]) {
@@ -41,6 +42,27 @@ struct HostileInputTests {
         }
       }
       attempt(file, seed.inputs)
+    }
+  }
+
+  /// The same for operators whose inputs may be dictionaries, and for bodies of control flow.
+  @Test func mutatedOperatorsNeverCrash() throws {
+    let seeds = try Bundle.files("ml-operators").map { files in
+      (files.model, files.inputs.compactMap { try? Tensor(tensorProto: $0) })
+    }
+    var random = SplitMix64(seed: 2_014)
+    for _ in 0..<4_000 {
+      let (model, inputs) = seeds[Int(random.next() % UInt64(seeds.count))]
+      var file = model
+      for _ in 0...(random.next() % 3) {
+        let at = Int(random.next() % UInt64(file.count))
+        switch random.next() % 3 {
+        case 0: file[at] = UInt8(truncatingIfNeeded: random.next())
+        case 1: file[at] ^= 1 << (random.next() % 8)
+        default: file[at] = random.next() % 2 == 0 ? 0 : 0x7F
+        }
+      }
+      attempt(file, inputs)
     }
   }
 

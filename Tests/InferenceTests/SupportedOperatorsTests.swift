@@ -13,9 +13,12 @@ struct SupportedOperatorsTests {
     var listed: [String] = []
     var domain = ""
     for line in page.split(separator: "\n") {
+      // After the lists come remarks.
+      if line.hasPrefix("## What") { break }
       if line.hasPrefix("## ") { domain = String(line.dropFirst(3)) }
       if line.hasPrefix("- "), !line.hasPrefix("- **") {
-        listed.append("\(domain) \(line.dropFirst(2))")
+        let name = line.dropFirst(2).prefix { $0 != " " }
+        listed.append("\(domain) \(name)")
       }
     }
     let known = OperatorRegistry.names.flatMap { domain, names in names.map { "\(domain) \($0)" } }

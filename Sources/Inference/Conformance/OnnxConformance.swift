@@ -77,14 +77,21 @@ public enum OnnxConformance {
       let session = model.makeSession(maxRows: 1)
       for set in sets {
         let folder = "\(path)/\(set)"
-        let inputs = try tensors(folder, "input_", limits)
-        let expected = try tensors(folder, "output_", limits)
-        let outputs = try session.run(tensors: inputs)
-        guard outputs.count >= expected.count else {
-          return .failed("\(set): \(outputs.count) outputs, expected \(expected.count)")
+        let outputs = try session.run(tensors: try inputs(of: model, folder, limits))
+        let expected = try files(folder, "output_")
+        guard model.outputLengths.count >= expected.count else {
+          return .failed(
+            "\(set): \(model.outputLengths.count) outputs, expected \(expected.count)")
         }
-        for (index, pair) in zip(outputs, expected).enumerated() {
-          if let difference = difference(pair.0, pair.1, tolerance: tolerance) {
+        var rest = outputs[...]
+        for (index, file) in expected.enumerated() {
+          let got = rest.prefix(model.outputLengths[index] ?? 1)
+          rest = rest.dropFirst(got.count)
+          let found =
+            model.outputLengths[index] == nil
+            ? try difference(model, got, file, tolerance: tolerance, limits)
+            : try difference(Array(got), file, tolerance: tolerance, limits)
+          if let difference = found {
             return .failed("\(set), output \(index): \(difference)")
           }
         }
@@ -98,14 +105,59 @@ public enum OnnxConformance {
     }
   }
 
-  private static func tensors(
-    _ folder: String, _ prefix: String, _ limits: ModelLimits
-  ) throws(InferenceError) -> [Tensor] {
-    var result: [Tensor] = []
+  /// Where an output differs from what it should be.
+  private static func difference(
+    _ model: CompiledModel, _ output: ArraySlice<Tensor>, _ file: [UInt8], tolerance: Double?,
+    _ limits: ModelLimits
+  ) throws(InferenceError) -> String? {
+    guard let got = output.first else { return "it is missing" }
+    if let keys = model.outputKeys[output.startIndex] {
+      let list = try DictionaryFile.list(file, limits: limits)
+      return difference(got, keys, list, tolerance: tolerance)
+    }
+    return difference(got, try Tensor(tensorProto: file, limits: limits), tolerance: tolerance)
+  }
+
+  /// The same for a sequence.
+  private static func difference(
+    _ outputs: [Tensor], _ file: [UInt8], tolerance: Double?, _ limits: ModelLimits
+  ) throws(InferenceError) -> String? {
+    let list = try DictionaryFile.tensors(file, limits: limits)
+    guard list.count == outputs.count else {
+      return "a sequence of \(outputs.count) tensors, expected \(list.count)"
+    }
+    for (place, pair) in zip(outputs, list).enumerated() {
+      if let found = difference(pair.0, pair.1, tolerance: tolerance) {
+        return "element \(place): \(found)"
+      }
+    }
+    return nil
+  }
+
+  /// The files `input_0.pb` and on, or `output_0.pb` and on.
+  private static func files(
+    _ folder: String, _ prefix: String
+  ) throws(InferenceError) -> [[UInt8]] {
+    var result: [[UInt8]] = []
     let present = Set(names(in: folder) ?? [])
     while present.contains("\(prefix)\(result.count).pb") {
-      let file = try read("\(folder)/\(prefix)\(result.count).pb")
-      result.append(try Tensor(tensorProto: file, limits: limits))
+      result.append(try read("\(folder)/\(prefix)\(result.count).pb"))
+    }
+    return result
+  }
+
+  /// A tensor for each input; a file with a dictionary gives two.
+  private static func inputs(
+    of model: CompiledModel, _ folder: String, _ limits: ModelLimits
+  ) throws(InferenceError) -> [Tensor] {
+    var result: [Tensor] = []
+    for file in try files(folder, "input_") {
+      if model.dictionaryInputs.contains(result.count) {
+        let dictionary = try DictionaryFile.map(file, limits: limits)
+        result += [dictionary.keys, dictionary.values]
+      } else {
+        result.append(try Tensor(tensorProto: file, limits: limits))
+      }
     }
     return result
   }
@@ -130,13 +182,18 @@ public enum OnnxConformance {
     }
     for i in 0..<got.count {
       let (a, b) = (got.number(i), expected.number(i))
-      if a == b || (a.isNaN && b.isNaN) { continue }
-      let allowed =
-        tolerance.map { $0 * max(1, abs(b)) } ?? absoluteTolerance + relativeTolerance * abs(b)
-      if abs(a - b) <= allowed { continue }
+      if agree(a, b, tolerance: tolerance) { continue }
       return "element \(i) is \(a), expected \(b)"
     }
     return nil
+  }
+
+  /// Whether two numbers are equal within the tolerance.
+  static func agree(_ a: Double, _ b: Double, tolerance: Double?) -> Bool {
+    if a == b || (a.isNaN && b.isNaN) { return true }
+    let allowed =
+      tolerance.map { $0 * max(1, abs(b)) } ?? absoluteTolerance + relativeTolerance * abs(b)
+    return abs(a - b) <= allowed
   }
 
   /// The names in a directory, sorted, or `nil` when it is none.

@@ -33,40 +33,73 @@ func qualifiedName(_ node: OnnxNode) -> String {
   printable(node.domain.isEmpty ? node.operatorType : "\(node.domain).\(node.operatorType)")
 }
 
+/// What a nested graph sees of those around it: a name, and its value when that is known at load.
+struct OuterValue {
+  let name: String
+  let constant: Tensor?
+}
+
 /// Builds a ``Graph`` from a file: checks names and order, makes kernels, folds constants.
 struct GraphBuilder {
   private let model: OnnxModel
+  private let source: OnnxGraph
   private let limits: ModelLimits
+  /// `nil` for the model's own graph.
+  private let outer: [OuterValue]?
   private var graph: Graph
   private var numbers: [String: Int] = [:]
-  /// Values that are other values under another name.
   private var foldedBytes = 0
 
   static func build(_ model: OnnxModel, limits: ModelLimits) throws(InferenceError) -> Graph {
-    var builder = GraphBuilder(model: model, limits: limits)
-    try builder.refuseUnsupported()
+    try refuseUnsupported(model)
+    return try build(model, model.graph, outer: nil, limits: limits)
+  }
+
+  /// A graph nested in a node.
+  ///
+  /// Its inputs are those it declares, then the values of `outer` that
+  /// are not constant, in order.
+  static func build(
+    _ model: OnnxModel, body: OnnxGraph, outer: [OuterValue], limits: ModelLimits
+  ) throws(InferenceError) -> Graph {
+    try build(model, body, outer: outer, limits: limits)
+  }
+
+  private static func build(
+    _ model: OnnxModel, _ source: OnnxGraph, outer: [OuterValue]?, limits: ModelLimits
+  ) throws(InferenceError) -> Graph {
+    var builder = GraphBuilder(model: model, source: source, outer: outer, limits: limits)
     try builder.declare()
-    for index in try builder.sortedNodes() { try builder.add(model.nodes[index]) }
+    for index in try builder.sortedNodes() { try builder.add(source.nodes[index]) }
     try builder.close()
     return builder.graph
   }
 
-  private init(model: OnnxModel, limits: ModelLimits) {
+  private init(
+    model: OnnxModel, source: OnnxGraph, outer: [OuterValue]?, limits: ModelLimits
+  ) {
     self.model = model
+    self.source = source
+    self.outer = outer
     self.limits = limits
     graph = Graph(model: model, limits: limits)
   }
 
   /// Names every operator that is not there, so that one attempt tells all.
-  private func refuseUnsupported() throws(InferenceError) {
+  private static func refuseUnsupported(_ model: OnnxModel) throws(InferenceError) {
     var missing: [String] = []
     var first: OnnxNode?
-    for node in model.nodes
-    where OperatorRegistry.factory(domain: node.domain, name: node.operatorType) == nil {
-      first = first ?? node
-      let name = qualifiedName(node)
-      if !missing.contains(name) && missing.count < 10 { missing.append(name) }
+    func visit(_ graph: OnnxGraph) {
+      for node in graph.nodes {
+        for body in node.bodies { visit(body) }
+        guard OperatorRegistry.factory(domain: node.domain, name: node.operatorType) == nil
+        else { continue }
+        first = first ?? node
+        let name = qualifiedName(node)
+        if !missing.contains(name) && missing.count < 10 { missing.append(name) }
+      }
     }
+    visit(model.graph)
     guard let first else { return }
     let domain = first.domain.isEmpty ? "ai.onnx" : printable(first.domain)
     let opset = model.opsets[first.domain].map(String.init) ?? "none"
@@ -86,22 +119,30 @@ struct GraphBuilder {
   }
 
   private mutating func declare() throws(InferenceError) {
-    for (name, tensor) in model.initializers {
+    for (name, tensor) in source.initializers {
       guard !name.isEmpty, numbers[name] == nil else {
         throw InferenceError(
           .graph, "two constants have the name \"\(printable(name))\"; export the model again")
       }
       graph.constants[number(name)] = tensor
     }
-    for info in model.inputs where numbers[info.name] == nil {
+    for info in source.inputs where numbers[info.name] == nil {
       graph.inputs.append(number(info.name))
+    }
+    for value in outer ?? [] {
+      guard numbers[value.name] == nil else { continue }
+      if let constant = value.constant {
+        graph.constants[number(value.name)] = constant
+      } else {
+        graph.inputs.append(number(value.name))
+      }
     }
     // Before IR version 4 constants are listed as inputs as well; a name twice is an error.
     var seen: Set<String> = []
-    for info in model.inputs where !seen.insert(info.name).inserted {
+    for info in source.inputs where !seen.insert(info.name).inserted {
       throw InferenceError(.graph, "two inputs have the name \"\(printable(info.name))\"")
     }
-    guard !model.outputs.isEmpty else {
+    guard !source.outputs.isEmpty else {
       throw InferenceError(.graph, "the graph has no outputs; export the model again")
     }
   }
@@ -109,7 +150,7 @@ struct GraphBuilder {
   /// The nodes in an order where everything is computed before it is read (Kahn 1962).
   private func sortedNodes() throws(InferenceError) -> [Int] {
     var producer: [String: Int] = [:]
-    for (index, node) in model.nodes.enumerated() {
+    for (index, node) in source.nodes.enumerated() {
       for output in node.outputs where !output.isEmpty {
         guard numbers[output] == nil, producer.updateValue(index, forKey: output) == nil else {
           throw InferenceError(
@@ -119,10 +160,10 @@ struct GraphBuilder {
         }
       }
     }
-    var waiting = [Int](repeating: 0, count: model.nodes.count)
-    var readers: [[Int]] = Array(repeating: [], count: model.nodes.count)
-    for (index, node) in model.nodes.enumerated() {
-      for input in node.inputs where !input.isEmpty {
+    var waiting = [Int](repeating: 0, count: source.nodes.count)
+    var readers: [[Int]] = Array(repeating: [], count: source.nodes.count)
+    for (index, node) in source.nodes.enumerated() {
+      for input in node.inputs + node.captures where !input.isEmpty {
         if let from = producer[input] {
           waiting[index] += 1
           readers[from].append(index)
@@ -143,12 +184,12 @@ struct GraphBuilder {
       }
       next += 1
     }
-    guard ready.count == model.nodes.count else {
+    guard ready.count == source.nodes.count else {
       let stuck = waiting.firstIndex { $0 > 0 } ?? 0
       throw InferenceError(
         .graph,
-        "the graph has a cycle through \(qualifiedName(model.nodes[stuck])) "
-          + "\"\(printable(model.nodes[stuck].name, limit: 80))\"")
+        "the graph has a cycle through \(qualifiedName(source.nodes[stuck])) "
+          + "\"\(printable(source.nodes[stuck].name, limit: 80))\"")
     }
     return ready
   }
@@ -160,9 +201,10 @@ struct GraphBuilder {
         "\(qualifiedName(node)) belongs to an operator set whose version the model "
           + "does not name")
     }
-    let inputs = node.inputs.map { $0.isEmpty ? -1 : numbers[$0] ?? -1 }
+    let captures = node.captures
+    let inputs = (node.inputs + captures).map { $0.isEmpty ? -1 : numbers[$0] ?? -1 }
     let call = OperatorCall(
-      node: node, model: model, opset: opset,
+      node: node, captures: captures, model: model, opset: opset,
       constants: inputs.map { $0 < 0 ? nil : graph.constants[$0] }, limits: limits)
     guard let factory = OperatorRegistry.factory(domain: node.domain, name: node.operatorType)
     else { return }
@@ -180,7 +222,7 @@ struct GraphBuilder {
   /// Runs a node whose inputs are all constant; `false` when its outputs would be too large.
   private mutating func fold(_ node: Graph.Node) throws(KernelFault) -> Bool {
     let count = node.inputs.count + node.outputs.count
-    let runner = FoldingRun(valueCount: count, bytesMax: limits.foldedBytesMax)
+    let runner = FoldingRun(valueCount: count, limits: limits)
     for (slot, value) in node.inputs.enumerated() where value >= 0 {
       if let tensor = graph.constants[value] { runner.set(slot, tensor) }
     }
@@ -204,12 +246,12 @@ struct GraphBuilder {
   }
 
   private mutating func close() throws(InferenceError) {
-    for info in model.outputs {
+    for info in source.outputs {
       guard let value = numbers[info.name] else {
         throw InferenceError(
           .graph, "the output \"\(printable(info.name))\" is given by no node")
       }
-      guard !graph.outputs.contains(value) else {
+      guard outer != nil || !graph.outputs.contains(value) else {
         throw InferenceError(.graph, "two outputs have the name \"\(printable(info.name))\"")
       }
       graph.outputs.append(value)
@@ -222,7 +264,7 @@ func located(_ fault: KernelFault, _ operatorName: String, _ node: OnnxNode) -> 
   let name = node.name.isEmpty ? node.outputs.first ?? "" : node.name
   return InferenceError(
     fault.code, "\(operatorName) \"\(printable(name, limit: 80))\": \(fault.message)",
-    operatorName: fault.code == .unsupported ? operatorName : nil)
+    operatorName: fault.code == .unsupported ? fault.operatorName ?? operatorName : nil)
 }
 
 /// One node computed at load.
@@ -231,13 +273,13 @@ private struct FoldingRun {
   private let registerOf: UnsafeMutablePointer<Int32>
   private let valueCount: Int
 
-  init(valueCount: Int, bytesMax: Int) {
+  init(valueCount: Int, limits: ModelLimits) {
     self.valueCount = valueCount
     registerOf = .allocate(capacity: max(valueCount, 1))
     for i in 0..<valueCount { registerOf[i] = Int32(i) }
     frame = Frame(
       valueCount: valueCount, registerOf: registerOf, registerCount: valueCount,
-      bytesMax: bytesMax)
+      bytesMax: limits.foldedBytesMax, bodyStepsMax: limits.bodyStepsMax / 10)
   }
 
   func set(_ slot: Int, _ tensor: Tensor) { frame.views[slot] = tensor.view }
@@ -256,7 +298,11 @@ private struct FoldingRun {
           frame: frame, inputs: ins.baseAddress ?? outBase, inputCount: ins.count,
           outputs: outBase, outputCount: outs.count)
         do throws(KernelFault) {
-          try node.kernel.run(io)
+          do throws(KernelFault) {
+            try node.kernel.run(io)
+          } catch {
+            try Widening.retry(node.kernel, io, node.call.node, after: error)
+          }
           return .success(
             outs.map { $0 < 0 ? nil : Tensor(copying: frame.views[Int($0)]) })
         } catch {

@@ -3,6 +3,8 @@ import Core
 /// A node as its factory sees it: attributes, operator set version, constant inputs.
 struct OperatorCall {
   let node: OnnxNode
+  /// What the node's bodies read from around them; these values come after the node's inputs.
+  let captures: [String]
   let model: OnnxModel
   /// The version of the operator set of the node's domain.
   let opset: Int
@@ -90,6 +92,18 @@ struct OperatorCall {
     }
   }
 
+  /// A body of If, Loop or Scan.
+  func body(_ name: String) throws(KernelFault) -> Body {
+    guard case .graph(let graph) = find(name) else {
+      throw KernelFault(.malformed, "the attribute \(name) is not a graph")
+    }
+    do throws(InferenceError) {
+      return try Body(graph, self)
+    } catch {
+      throw KernelFault(error)
+    }
+  }
+
   /// The constant given as input `index`, if it is one.
   func constant(_ index: Int) -> Tensor? {
     index < constants.count ? constants[index] : nil
@@ -129,10 +143,12 @@ enum OperatorRegistry {
     arithmeticOperators, comparisonOperators, unaryOperators, castOperators, shapeOperators,
     selectionOperators, reductionOperators, matrixOperators, normalizationOperators,
     scatterOperators, constantOperators, borderOperators, rankingOperators, einsumOperators,
-    textOperators, tokenOperators,
+    textOperators, tokenOperators, controlOperators, sequenceOperators, distanceOperators,
+    trigonometryOperators,
   ])
   static let ml: OperatorTable = merge([
-    columnOperators, encoderOperators, linearOperators, treeOperators, supportVectorOperators,
+    columnOperators, dictionaryOperators, encoderOperators, linearOperators, treeOperators,
+    supportVectorOperators,
   ])
 
   /// The factory of a node, or `nil` when the operator is not supported.

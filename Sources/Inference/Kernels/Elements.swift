@@ -172,5 +172,8 @@ func dispatchNumeric(
 
 /// The error for an element type a kernel does not have.
 func unsupportedElement(_ type: ElementType) -> KernelFault {
-  KernelFault(.unsupported, "elements of type \(type.rawValue) are not supported here")
+  var fault = KernelFault(
+    .unsupported, "elements of type \(type.rawValue) are not supported here")
+  fault.isElementType = true
+  return fault
 }

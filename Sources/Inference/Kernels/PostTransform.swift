@@ -20,15 +20,20 @@ enum PostTransform: String, Sendable {
     self = transform
   }
 
+  /// By TreeEnsemble's numbers.
+  ///
+  /// onnxruntime takes 1 as LOGISTIC and 2 as SOFTMAX, the reverse of
+  /// the specification's text; it is followed, since it is what exporters try their models with.
   init?(number: Int) {
-    let all: [PostTransform] = [.none, .softmax, .logistic, .softmaxZero, .probit]
+    let all: [PostTransform] = [.none, .logistic, .softmax, .softmaxZero, .probit]
     guard all.indices.contains(number) else { return nil }
     self = all[number]
   }
 
-  /// Transforms one row of at least two scores in place.
+  /// Transforms one row of scores in place; a single score only by PROBIT.
   @inline(__always)
   func apply(_ scores: UnsafeMutablePointer<Float>, _ count: Int) {
+    if count == 1 && self != .probit { return }
     switch self {
     case .none: return
     case .logistic: for i in 0..<count { scores[i] = sigmoid(scores[i]) }
@@ -62,7 +67,7 @@ enum PostTransform: String, Sendable {
     let y = 2 * x - 1
     let log = logf((1 - y) * (1 + y))
     let v: Float = 2 / (3.14159 * 0.147) + 0.5 * log
-    let root = (-v + (v * v - log / 0.147).squareRoot()).squareRoot()
+    let root = (-v + (v * v - (1 / 0.147) * log).squareRoot()).squareRoot()
     return 1.41421356 * (y < 0 ? -root : root)
   }
 }

@@ -7,6 +7,8 @@ struct OnnxDecoder {
   private let limits: ModelLimits
   private var budget: AllocationBudget
   private var model: OnnxModel
+  /// Over all graphs.
+  private var nodeCount = 0
 
   /// The model in `file`.
   /// - Throws: ``InferenceError``: another format, damage, a limit, external data.
@@ -49,7 +51,7 @@ struct OnnxDecoder {
       case 7:
         guard !hasGraph else { throw reader.fault("a second graph") }
         hasGraph = true
-        try readGraph(try reader.message(field, depthMax: limits.nestingDepthMax))
+        model.graph = try readGraph(try reader.message(field, depthMax: limits.nestingDepthMax))
       case 8: try readOpset(try reader.message(field, depthMax: limits.nestingDepthMax))
       case 25:
         throw InferenceError(
@@ -87,22 +89,24 @@ struct OnnxDecoder {
     model.opsets[domain == "ai.onnx" ? "" : domain] = Int(version)
   }
 
-  private mutating func readGraph(_ message: ProtobufReader) throws(InferenceError) {
+  private mutating func readGraph(_ message: ProtobufReader) throws(InferenceError) -> OnnxGraph {
     var reader = message
+    var graph = OnnxGraph()
     while let field = try reader.next() {
       switch field.number {
       case 1:
-        guard model.nodes.count < limits.nodesMax else {
+        guard nodeCount < limits.nodesMax else {
           throw InferenceError(.limit, "the graph has more than \(limits.nodesMax) nodes")
         }
-        model.nodes.append(try readNode(try nested(&reader, field)))
-      case 2: model.graphName = try reader.text(field)
+        nodeCount += 1
+        graph.nodes.append(try readNode(try nested(&reader, field)))
+      case 2: graph.name = try reader.text(field)
       case 5:
         let (name, tensor) = try readTensor(try nested(&reader, field))
         try budget.charge(1, stride: 64)
-        model.initializers.append((name, tensor))
-      case 11: model.inputs.append(try readValueInfo(try nested(&reader, field)))
-      case 12: model.outputs.append(try readValueInfo(try nested(&reader, field)))
+        graph.initializers.append((name, tensor))
+      case 11: graph.inputs.append(try readValueInfo(try nested(&reader, field)))
+      case 12: graph.outputs.append(try readValueInfo(try nested(&reader, field)))
       case 15:
         throw InferenceError(
           .unsupported, "the model has sparse constants, which are not supported; export it dense",
@@ -110,6 +114,7 @@ struct OnnxDecoder {
       default: try reader.skip(field)
       }
     }
+    return graph
   }
 
   private func nested(
@@ -165,6 +170,7 @@ struct OnnxDecoder {
           case 4:
             info.kind = .sequence
             try type.skip(field)
+          case 5: info.kind = try readMapType(try nested(&type, field))
           default:
             info.kind = .other
             try type.skip(field)
@@ -174,6 +180,33 @@ struct OnnxDecoder {
       }
     }
     return info
+  }
+
+  /// Keys are of a plain type, values are tensors of one element.
+  private mutating func readMapType(
+    _ message: ProtobufReader
+  ) throws(InferenceError) -> OnnxValueInfo.Kind {
+    var reader = message
+    var key = 0
+    var value = 0
+    while let field = try reader.next() {
+      switch field.number {
+      case 1: key = Int(truncatingIfNeeded: try reader.int64(field))
+      case 2:
+        var type = try nested(&reader, field)
+        while let field = try type.next() {
+          if field.number == 1,
+            case .tensor(let number, _) = try readTensorType(try nested(&type, field))
+          {
+            value = number
+          } else if field.number != 1 {
+            try type.skip(field)
+          }
+        }
+      default: try reader.skip(field)
+      }
+    }
+    return .map(key: key, value: value)
   }
 
   private mutating func readTensorType(
@@ -244,8 +277,9 @@ extension OnnxDecoder {
         try budget.charge(1, stride: MemoryLayout<ByteRange>.stride)
         strings.append(ByteRange(try reader.content(field)))
       case 20: type = Int(truncatingIfNeeded: try reader.int64(field))
-      case 6, 10, 11, 14, 15, 22, 23:
-        value = .other(field.number == 6 || field.number == 11 ? "a subgraph" : "a list or type")
+      case 6: value = .graph(try readGraph(try nested(&reader, field)))
+      case 10, 11, 14, 15, 22, 23:
+        value = .other("a list or type")
         try reader.skip(field)
       case 21:
         let text = try reader.text(field)

@@ -51,7 +51,9 @@ struct OnnxAttribute {
     case floats([Float])
     case ints(IntList)
     case strings([ByteRange])
-    /// A kind that only control flow or sparse operators use.
+    /// A body of If, Loop or Scan.
+    indirect case graph(OnnxGraph)
+    /// A kind that no supported operator uses.
     case other(String)
   }
 
@@ -73,13 +75,56 @@ struct OnnxNode {
 struct OnnxValueInfo {
   enum Kind {
     case tensor(type: Int, shape: [Int?]?)
-    /// A sequence of maps: what ZipMap gives.
+    /// A dictionary: ONNX's numbers of the types of keys and values.
+    case map(key: Int, value: Int)
     case sequence
     case other
   }
 
   var name = ""
   var kind = Kind.other
+}
+
+/// Nodes with what they read and give: a model's own graph, or one nested in a node.
+struct OnnxGraph {
+  var name = ""
+  var nodes: [OnnxNode] = []
+  var initializers: [(name: String, tensor: Tensor)] = []
+  var inputs: [OnnxValueInfo] = []
+  var outputs: [OnnxValueInfo] = []
+}
+
+extension OnnxNode {
+  /// The graphs among the attributes.
+  var bodies: [OnnxGraph] {
+    attributes.compactMap { if case .graph(let body) = $0.value { body } else { nil } }
+  }
+
+  /// The names that the bodies read from the graphs around them, each once, in order.
+  var captures: [String] {
+    var seen: Set<String> = []
+    return bodies.flatMap(\.freeNames).filter { seen.insert($0).inserted }
+  }
+}
+
+extension OnnxGraph {
+  /// The names that are read here and given nowhere here, nested graphs included.
+  ///
+  /// Ends: graphs nest only as deep as the decoder lets messages nest.
+  var freeNames: [String] {
+    var given: Set<String> = [""]
+    for input in inputs { given.insert(input.name) }
+    for constant in initializers { given.insert(constant.name) }
+    for node in nodes { given.formUnion(node.outputs) }
+    var free: [String] = []
+    for node in nodes {
+      for name in node.inputs + node.captures where given.insert(name).inserted {
+        free.append(name)
+      }
+    }
+    for output in outputs where given.insert(output.name).inserted { free.append(output.name) }
+    return free
+  }
 }
 
 /// The parts of an ONNX file this engine uses.
@@ -90,11 +135,12 @@ struct OnnxModel {
   var producerVersion = ""
   /// Versions of operator sets by domain; the default domain is "".
   var opsets: [String: Int] = [:]
-  var graphName = ""
-  var nodes: [OnnxNode] = []
-  var initializers: [(name: String, tensor: Tensor)] = []
-  var inputs: [OnnxValueInfo] = []
-  var outputs: [OnnxValueInfo] = []
+  var graph = OnnxGraph()
+
+  var nodes: [OnnxNode] { graph.nodes }
+  var initializers: [(name: String, tensor: Tensor)] { graph.initializers }
+  var inputs: [OnnxValueInfo] { graph.inputs }
+  var outputs: [OnnxValueInfo] { graph.outputs }
 
   init(file: [UInt8]) { self.file = file }
 

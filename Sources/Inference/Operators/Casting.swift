@@ -159,7 +159,7 @@ private func numberText(_ x: Double, isFloat: Bool) -> String {
 }
 
 /// Reads a whole text as a number; `nil` when it is none.
-private func parseNumber(_ text: TextRef) -> Double? {
+func parseNumber(_ text: TextRef) -> Double? {
   let trimmed = text.string.filter { !$0.isWhitespace }
   switch trimmed.lowercased() {
   case "nan", "+nan", "-nan": return .nan

@@ -12,8 +12,6 @@ let columnOperators: OperatorTable = [
     FeatureVectorizerKernel(widths: try call.ints("inputdimensions"))
   },
   "ArrayFeatureExtractor": { _ in ArrayFeatureExtractorKernel() },
-  // The sequence of maps is what Python users read; here the table of scores passes through.
-  "ZipMap": { _ in AliasKernel() },
 ]
 
 /// The columns of a row: the last dimension (a vector is one row).
@@ -201,18 +199,20 @@ struct FeatureVectorizerKernel: Kernel {
         throw KernelFault(.shape, "input \(i) has \(count) rows, input 0 has \(rows)")
       }
       rows = count
-      width += i < widths.count && widths[i] > 0 ? min(widths[i], mine) : mine
+      width += i < widths.count && widths[i] > 0 ? widths[i] : mine
     }
     let out = try io.output(0, .float32, Shape(max(rows, 0), width), as: Float.self)
     var column = 0
     for i in 0..<io.inputCount {
       let view = try io.input(i)
       let mine = view.shape.rank < 2 ? 1 : view.shape.product(1, view.shape.rank)
-      let used = i < widths.count && widths[i] > 0 ? min(widths[i], mine) : mine
+      // A column too many is left out, one too few is zero.
+      let wanted = i < widths.count && widths[i] > 0 ? widths[i] : mine
       for row in 0..<max(rows, 0) {
-        for c in 0..<used { out[row * width + column + c] = floatElement(view, row * mine + c) }
+        let to = out + row * width + column
+        for c in 0..<wanted { to[c] = c < mine ? floatElement(view, row * mine + c) : 0 }
       }
-      column += used
+      column += wanted
     }
   }
 }

@@ -11,6 +11,7 @@ let constantOperators: OperatorTable = [
     return FillKernel(value: value)
   },
   "Range": { _ in RangeKernel() },
+  "EyeLike": { call throws(KernelFault) in try DiagonalKernel(call) },
 ]
 
 private func constantValue(_ call: OperatorCall) throws(KernelFault) -> Tensor {
@@ -82,6 +83,49 @@ struct FillKernel: Kernel {
     }
     for i in 0..<shape.count {
       (out + i * stride).copyMemory(from: value.base, byteCount: stride)
+    }
+  }
+}
+
+/// Ones on a diagonal, zeros elsewhere, in the shape of the input.
+struct DiagonalKernel: Kernel {
+  private let type: ElementType?
+  /// How far above the main diagonal; below it when negative.
+  private let offset: Int
+
+  init(_ call: OperatorCall) throws(KernelFault) {
+    offset = try call.int("k", default: 0)
+    guard let number = try call.int("dtype") else {
+      type = nil
+      return
+    }
+    guard let type = ElementType(onnx: number), type != .text else {
+      throw call.unsupported("a diagonal of \(onnxTypeName(number))")
+    }
+    self.type = type
+  }
+
+  func run(_ io: NodeIO) throws(KernelFault) {
+    let view = try io.input(0)
+    let type = self.type ?? view.type
+    guard view.shape.rank == 2 else {
+      throw KernelFault(.shape, "\(view.shape.list) is not a matrix")
+    }
+    guard type != .text else { throw unsupportedElement(type) }
+    let stride = type.strideBytes
+    let out = UnsafeMutableRawPointer(try io.output(0, type, view.shape, as: UInt8.self))
+    // All-zero bits are zero in every numeric type.
+    out.initializeMemory(as: UInt8.self, repeating: 0, count: view.count * stride)
+    for row in 0..<view.shape[0] {
+      let (column, overflow) = row.addingReportingOverflow(offset)
+      guard !overflow, column >= 0, column < view.shape[1] else { continue }
+      let at = out + (row * view.shape[1] + column) * stride
+      switch type {
+      case .float32: at.storeBytes(of: 1, as: Float.self)
+      case .float64: at.storeBytes(of: 1, as: Double.self)
+      // Little-endian: the first byte is the lowest of an integer of any size.
+      default: at.storeBytes(of: 1, as: UInt8.self)
+      }
     }
   }
 }

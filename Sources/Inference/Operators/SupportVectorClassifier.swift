@@ -137,7 +137,8 @@ struct SupportVectorClassifierKernel: Kernel {
     switch transform {
     case .none: (to[0], to[1]) = (-score, score)
     case .probit: (to[0], to[1]) = (PostTransform.probit(score), 0)
-    case .logistic, .softmax, .softmaxZero: (to[0], to[1]) = (1 - score, score)
+    case .logistic: (to[0], to[1]) = (1 - sigmoid(score), sigmoid(score))
+    case .softmax, .softmaxZero: (to[0], to[1]) = (1 - score, score)
     }
   }
 

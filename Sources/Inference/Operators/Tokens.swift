@@ -7,7 +7,9 @@ let tokenOperators: OperatorTable = [
 
 /// Operators of onnxruntime's own domain, com.microsoft, that exporters of text pipelines use.
 let microsoftOperators: OperatorTable = [
-  "Tokenizer": { call throws(KernelFault) in try TokenizerKernel(call) }
+  "Tokenizer": { call throws(KernelFault) in try TokenizerKernel(call) },
+  "MurmurHash3": { call throws(KernelFault) in try MurmurHashKernel(call) },
+  "CDist": { call throws(KernelFault) in try PairwiseDistanceKernel(call) },
 ]
 
 /// Cuts texts into tokens: a new last dimension, filled up with a padding text.
@@ -75,13 +77,14 @@ struct TokenizerKernel: Kernel {
       var at = i * width
       if isMarked {
         out[at] = marks.view.pointer(TextRef.self)[0]
-        out[at + width - 1] = marks.view.pointer(TextRef.self)[1]
         at += 1
       }
       cut(x[i], room) { token in
         out[at] = token
         at += 1
       }
+      guard isMarked else { continue }
+      out[at] = marks.view.pointer(TextRef.self)[1]
     }
   }
 
@@ -152,7 +155,8 @@ struct TokenizerKernel: Kernel {
 
 /// How often terms (runs of tokens) occur in each row.
 ///
-/// Weights are applied by the column of the output, as onnxruntime and ONNX's reference do it.
+/// A weight belongs to a term, in the order of the pool, as the specification and onnxruntime have
+/// it (ONNX's reference takes it by the column instead).
 struct TermCountKernel: Kernel {
   enum Mode: String, Sendable {
     case count = "TF"
@@ -170,6 +174,7 @@ struct TermCountKernel: Kernel {
   private let lengths: ClosedRange<Int>
   private let skipsMax: Int
   private let width: Int
+  /// By column; empty when all are 1.
   private let weights: [Float]
   private let texts: TextTable?
   private let integers: [Int64: Int32]
@@ -191,7 +196,7 @@ struct TermCountKernel: Kernel {
     }
     lengths = least...most
     let places = try call.ints("ngram_indexes")
-    weights = try call.floats("weights")
+    let weights = try call.floats("weights")
     guard let last = places.max(), places.allSatisfy({ $0 >= 0 }), last < 1 << 28 else {
       throw KernelFault(.malformed, "ngram_indexes is empty or out of range")
     }
@@ -199,6 +204,9 @@ struct TermCountKernel: Kernel {
     guard weights.isEmpty || weights.count == places.count else {
       throw KernelFault(.malformed, "\(weights.count) weights for \(places.count) terms")
     }
+    var weightOfColumn = [Float](repeating: 0, count: weights.isEmpty ? 0 : width)
+    for (place, weight) in zip(places, weights).reversed() { weightOfColumn[place] = weight }
+    self.weights = weightOfColumn
     let words = try call.strings("pool_strings")
     let numbers = try call.ints("pool_int64s")
     guard words.isEmpty != numbers.isEmpty else {
@@ -317,7 +325,7 @@ struct TermCountKernel: Kernel {
   private func weigh(_ out: UnsafeMutablePointer<Float>) {
     if mode == .count { return }
     for i in 0..<width {
-      let weight = weights.isEmpty ? 1 : i < weights.count ? weights[i] : 0
+      let weight = weights.isEmpty ? 1 : weights[i]
       out[i] = mode == .presence ? (out[i] > 0 ? weight : 0) : out[i] * weight
     }
   }

@@ -50,9 +50,12 @@ struct TreeRegressorKernel: Kernel {
     let width = max(columnCount(shape), 1)
     let targets = base.count
     let out = try io.output(0, .float32, Shape(shape.count / width, targets), as: Float.self)
-    try scorer.run(io, input: 0) { row, sums, _ in
+    try scorer.run(io, input: 0) { row, sums, has in
       let to = out + row * targets
-      for i in 0..<targets { to[i] = Float(sums[i] + Double(base[i])) }
+      // As onnxruntime: one of several targets that no leaf votes for has no base value either.
+      for i in 0..<targets {
+        to[i] = has[i] || targets == 1 ? Float(sums[i] + Double(base[i])) : 0
+      }
       // onnxruntime leaves a single target alone, but for PROBIT.
       if targets > 1 || transform == .probit { transform.apply(to, targets) }
     }
@@ -213,14 +216,14 @@ struct TreeEnsembleKernel: Kernel {
     case .float64:
       guard transform == .none else { throw unsupportedElement(view.type) }
       let out = try io.output(0, .float64, shape, as: Double.self)
-      try score(io) { row, sums, _ in
-        for i in 0..<targets { out[row * targets + i] = sums[i] }
+      try score(io) { row, sums, has in
+        for i in 0..<targets { out[row * targets + i] = has[i] ? sums[i] : 0 }
       }
     case .float32:
       let out = try io.output(0, .float32, shape, as: Float.self)
-      try score(io) { row, sums, _ in
+      try score(io) { row, sums, has in
         let to = out + row * targets
-        for i in 0..<targets { to[i] = Float(sums[i]) }
+        for i in 0..<targets { to[i] = has[i] ? Float(sums[i]) : 0 }
         // As for TreeEnsembleRegressor: a single target is left alone, but for PROBIT.
         if targets > 1 || transform == .probit { transform.apply(to, targets) }
       }

@@ -5,12 +5,15 @@ enum Compiler {
   static func compile(
     _ file: [UInt8], limits: ModelLimits, fuses: Bool
   ) throws(InferenceError) -> CompiledModel {
-    let onnx = try OnnxDecoder.decode(file, limits: limits)
+    var onnx = try OnnxDecoder.decode(file, limits: limits)
+    let dictionaries = try Dictionaries.expand(&onnx)
+    let lengths = Sequences.expand(&onnx)
     var graph = try GraphBuilder.build(onnx, limits: limits)
     let infos = graph.inputs.map { value in onnx.inputs.first { $0.name == graph.names[value] } }
     let specs = try inputSpecs(infos)
     graph.dropDeadNodes()
     let facts = try Facts.measure(graph, specs)
+    let keys = graph.outputs.map { graph.dictionaryKeys(of: $0) }
     if fuses, let facts { Fusion.apply(to: &graph, facts) }
     let plan = Plan(graph)
     let signature = Signature(
@@ -18,7 +21,8 @@ enum Compiler {
       outputs: try outputSpecs(onnx, graph, facts))
     return CompiledModel(
       signature: signature, summary: summary(onnx, steps: plan.steps.count, bytes: file.count),
-      plan: plan, inputShapes: specs.map(\.shape))
+      plan: plan, inputShapes: specs.map(\.shape), outputKeys: keys,
+      dictionaryInputs: dictionaries, outputLengths: lengths)
   }
 
   /// An input as the engine needs it.
@@ -92,20 +96,26 @@ enum Compiler {
   private static func summary(_ onnx: OnnxModel, steps: Int, bytes: Int) -> ModelSummary {
     var operators: [String: Int] = [:]
     var parameters = 0
-    for node in onnx.nodes {
-      operators[qualifiedName(node), default: 0] += 1
-      for attribute in node.attributes {
-        if case .floats(let list) = attribute.value { parameters += list.count }
+    var nodes = 0
+    func count(_ graph: OnnxGraph) {
+      for node in graph.nodes {
+        nodes += 1
+        operators[qualifiedName(node), default: 0] += 1
+        for attribute in node.attributes {
+          if case .floats(let list) = attribute.value { parameters += list.count }
+        }
+        for body in node.bodies { count(body) }
+      }
+      for (_, tensor) in graph.initializers where tensor.elementType != .text {
+        parameters += tensor.count
       }
     }
-    for (_, tensor) in onnx.initializers where tensor.elementType != .text {
-      parameters += tensor.count
-    }
+    count(onnx.graph)
     var opsets: [String: Int] = [:]
     for (domain, version) in onnx.opsets { opsets[domain.isEmpty ? "ai.onnx" : domain] = version }
     let producer = onnx.producer + (onnx.producerVersion.isEmpty ? "" : " " + onnx.producerVersion)
     return ModelSummary(
-      operators: operators, nodeCount: onnx.nodes.count, stepCount: steps,
+      operators: operators, nodeCount: nodes, stepCount: steps,
       parameterCount: parameters, fileBytes: bytes, opsets: opsets, irVersion: onnx.irVersion,
       producer: producer)
   }

@@ -15,22 +15,50 @@ final class Frame {
   private let registerOf: UnsafePointer<Int32>
   private let registers: UnsafeMutablePointer<Block>
   private let registerCount: Int
-  private let bytesMax: Int
-  private var bytesUsed = 0
+  private let budget: Budget
   private var text = TextStore()
+  /// The frame of the whole model, when this one is a body's; it owns this one.
+  private unowned let root: Frame?
+  private var children: [UnsafeRawPointer: Frame] = [:]
 
   private struct Block {
     var base: UnsafeMutableRawPointer?
     var capacity: Int
   }
 
+  /// What a session and the bodies inside share.
+  private final class Budget {
+    let bytesMax: Int
+    let bodyStepsMax: Int
+    var bytesUsed = 0
+    var bodyStepsUsed = 0
+
+    init(bytesMax: Int, bodyStepsMax: Int) {
+      self.bytesMax = bytesMax
+      self.bodyStepsMax = bodyStepsMax
+    }
+  }
+
   /// - Parameter registerOf: for each value its register, or -1; the caller keeps it alive.
-  init(valueCount: Int, registerOf: UnsafePointer<Int32>, registerCount: Int, bytesMax: Int) {
+  convenience init(
+    valueCount: Int, registerOf: UnsafePointer<Int32>, registerCount: Int, bytesMax: Int,
+    bodyStepsMax: Int
+  ) {
+    self.init(
+      valueCount: valueCount, registerOf: registerOf, registerCount: registerCount,
+      budget: Budget(bytesMax: bytesMax, bodyStepsMax: bodyStepsMax), root: nil)
+  }
+
+  private init(
+    valueCount: Int, registerOf: UnsafePointer<Int32>, registerCount: Int, budget: Budget,
+    root: Frame?
+  ) {
     viewCount = valueCount
+    self.budget = budget
+    self.root = root
     self.registerOf = registerOf
     // One for kernel scratch and one for outputs nobody reads come after the plan's own.
     self.registerCount = registerCount + 2
-    self.bytesMax = bytesMax
     views = .allocate(capacity: max(valueCount, 1))
     registers = .allocate(capacity: self.registerCount)
     registers.initialize(repeating: Block(base: nil, capacity: 0), count: self.registerCount)
@@ -47,7 +75,7 @@ final class Frame {
   }
 
   /// The bytes all registers hold.
-  var bytesHeld: Int { bytesUsed + text.bytesHeld }
+  var bytesHeld: Int { budget.bytesUsed + (root ?? self).text.bytesHeld }
 
   func bytes(of type: ElementType, _ shape: Shape) throws(KernelFault) -> Int {
     guard let count = shape.checkedCount else {
@@ -82,30 +110,104 @@ final class Frame {
     return try grow(register, bytes)
   }
 
-  private func grow(_ register: Int, _ bytes: Int) throws(KernelFault) -> UnsafeMutableRawPointer {
+  /// - Parameter kept: how many bytes of what is there must stay.
+  private func grow(
+    _ register: Int, _ bytes: Int, keeping kept: Int = 0
+  ) throws(KernelFault) -> UnsafeMutableRawPointer {
     let old = registers[register]
+    let bytesMax = budget.bytesMax
+    guard bytes <= bytesMax else { throw tooLarge(bytes) }
     let capacity = max((bytes + 63) & ~63, 64)
-    guard capacity <= bytesMax, bytesUsed - old.capacity + capacity <= bytesMax else {
-      throw KernelFault(
-        .limit, "a tensor of \(bytes) bytes would pass the session's \(bytesMax) bytes of memory")
-    }
-    old.base?.deallocate()
+    guard budget.bytesUsed - old.capacity + capacity <= bytesMax else { throw tooLarge(bytes) }
     let base = UnsafeMutableRawPointer.allocate(byteCount: capacity, alignment: 64)
-    bytesUsed += capacity - old.capacity
+    if kept > 0, let from = old.base { base.copyMemory(from: from, byteCount: kept) }
+    old.base?.deallocate()
+    budget.bytesUsed += capacity - old.capacity
     registers[register] = Block(base: base, capacity: capacity)
     return base
   }
 
+  private func tooLarge(_ bytes: Int) -> KernelFault {
+    KernelFault(
+      .limit,
+      "a tensor of \(bytes) bytes would pass the session's \(budget.bytesMax) bytes of memory")
+  }
+
   /// Memory for text that kernels make; lasts until the next run.
   func makeText(bytes: Int) throws(KernelFault) -> UnsafeMutablePointer<UInt8> {
-    guard bytesHeld + bytes <= bytesMax else {
-      throw KernelFault(.limit, "the texts made pass the session's \(bytesMax) bytes of memory")
+    guard bytes <= budget.bytesMax, bytesHeld + bytes <= budget.bytesMax else {
+      throw KernelFault(
+        .limit, "the texts made pass the session's \(budget.bytesMax) bytes of memory")
     }
-    return text.take(bytes)
+    return (root ?? self).text.take(bytes)
   }
 
   /// Forgets the texts of the last run.
-  func beginRun() { text.reset() }
+  func beginRun() {
+    text.reset()
+    budget.bodyStepsUsed = 0
+  }
+}
+
+/// What bodies of If, Loop and Scan need.
+extension Frame {
+  /// The memory in which the body `plan` runs, made when first asked for.
+  /// - Parameter extraRegisters: how many registers the node keeps beside the plan's own.
+  func child(of plan: Plan, extraRegisters: Int) -> Frame {
+    let key = UnsafeRawPointer(Unmanaged.passUnretained(plan).toOpaque())
+    if let known = children[key] {
+      known.isProbe = isProbe
+      return known
+    }
+    let made = Frame(
+      valueCount: plan.valueCount, registerOf: plan.registerOf,
+      registerCount: plan.registerCount + extraRegisters, budget: budget, root: root ?? self)
+    for (value, tensor) in plan.constants { made.views[value] = tensor.view }
+    made.isProbe = isProbe
+    children[key] = made
+    return made
+  }
+
+  /// Memory beside this frame for values of a node's own, made when first asked for.
+  /// - Parameter key: an address that is the node's alone while the plan lives.
+  func child(
+    of key: UnsafeRawPointer, values: Int, registerOf: UnsafePointer<Int32>
+  ) -> Frame {
+    if let known = children[key] {
+      known.isProbe = isProbe
+      return known
+    }
+    let made = Frame(
+      valueCount: values, registerOf: registerOf, registerCount: values, budget: budget,
+      root: root ?? self)
+    made.isProbe = isProbe
+    children[key] = made
+    return made
+  }
+
+  /// Counts the nodes a body is about to compute.
+  func takeBodySteps(_ count: Int) throws(KernelFault) {
+    budget.bodyStepsUsed += count
+    guard budget.bodyStepsUsed <= budget.bodyStepsMax else {
+      throw KernelFault(
+        .limit, "the bodies of loops compute more than \(budget.bodyStepsMax) nodes in one run")
+    }
+  }
+
+  /// Register `index` as it stands, with at least `bytes` bytes.
+  func register(_ index: Int, bytes: Int) throws(KernelFault) -> UnsafeMutableRawPointer {
+    try reserve(index, bytes)
+  }
+
+  /// Makes room for a value that grows while it is computed; its first `kept` bytes stay.
+  func extend(
+    _ value: Int, bytes: Int, keeping kept: Int
+  ) throws(KernelFault) -> UnsafeMutableRawPointer {
+    let register = Int(registerOf[value])
+    let block = registers[register]
+    if let base = block.base, bytes <= block.capacity { return base }
+    return try grow(register, bytes, keeping: kept)
+  }
 }
 
 /// Where empty views point.

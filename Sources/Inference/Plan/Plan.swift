@@ -21,6 +21,7 @@ final class Plan: @unchecked Sendable {
   let registerOf: UnsafePointer<Int32>
   let registerCount: Int
   let scratchBytesMax: Int
+  let bodyStepsMax: Int
   private let table: UnsafeMutablePointer<Int32>
 
   /// Lays out a graph.
@@ -39,6 +40,7 @@ final class Plan: @unchecked Sendable {
     inputs = graph.inputs
     outputs = graph.outputs
     scratchBytesMax = graph.limits.scratchBytesMax
+    bodyStepsMax = graph.limits.bodyStepsMax
     let registers = RegisterAllocation(graph)
     registerCount = registers.count
     let slots = graph.nodes.reduce(0) { $0 + $1.inputs.count + $1.outputs.count }
@@ -72,7 +74,7 @@ final class Plan: @unchecked Sendable {
   func makeFrame() -> Frame {
     let frame = Frame(
       valueCount: valueCount, registerOf: registerOf, registerCount: registerCount,
-      bytesMax: scratchBytesMax)
+      bytesMax: scratchBytesMax, bodyStepsMax: bodyStepsMax)
     for (value, tensor) in constants { frame.views[value] = tensor.view }
     return frame
   }
@@ -80,16 +82,32 @@ final class Plan: @unchecked Sendable {
   /// Computes everything once from the inputs in the frame.
   func run(_ frame: Frame) throws(InferenceError) {
     frame.beginRun()
+    try runSteps(frame)
+  }
+
+  /// The same for a body, whose texts and limits are those of the whole run.
+  func runSteps(_ frame: Frame) throws(InferenceError) {
     for index in steps.indices {
       let step = steps[index]
+      let io = NodeIO(
+        frame: frame, inputs: step.inputs, inputCount: step.inputCount, outputs: step.outputs,
+        outputCount: step.outputCount)
       do {
-        try step.kernel.run(
-          NodeIO(
-            frame: frame, inputs: step.inputs, inputCount: step.inputCount, outputs: step.outputs,
-            outputCount: step.outputCount))
+        try step.kernel.run(io)
       } catch {
-        throw located(error, labels[index].operatorName, labels[index].node)
+        try recover(error, index, io)
       }
+    }
+  }
+
+  /// Tries a step another way, or says where its complaint came from.
+  private func recover(
+    _ fault: KernelFault, _ index: Int, _ io: NodeIO
+  ) throws(InferenceError) {
+    do throws(KernelFault) {
+      try Widening.retry(steps[index].kernel, io, labels[index].node, after: fault)
+    } catch {
+      throw located(error, labels[index].operatorName, labels[index].node)
     }
   }
 }
