@@ -9,12 +9,12 @@ final class BoostedLeaves: @unchecked Sendable {
   let groups: Int
   private let treeCount: Int
   /// The output each tree adds to; empty when all add to the one there is.
-  private let groupOfTree: [Int32]
+  private let groupOfTree: UnsafeMutableBufferPointer<Int32>
   /// By laid-out node: the value of XGBoost's leaves, LightGBM's, or (as bits) the
   /// place in ``vectors``.
   private let singles: UnsafeMutablePointer<Float>
   private let doubles: UnsafeMutablePointer<Double>
-  private let vectors: [Float]
+  private let vectors: UnsafeMutableBufferPointer<Float>
   private let hasVectors: Bool
   /// By laid-out node: the linear function that leaf is, or -1; empty without any.
   private let linearOf: [Int32]
@@ -26,8 +26,11 @@ final class BoostedLeaves: @unchecked Sendable {
     self.groups = groups
     treeCount = trees.roots.count
     hasVectors = trees.hasLeafVectors
-    vectors = trees.leafVectors
-    groupOfTree = groups > 1 && !trees.hasLeafVectors ? trees.groups : []
+    vectors = .allocate(capacity: trees.leafVectors.count)
+    _ = vectors.initialize(from: trees.leafVectors)
+    let groupOfTree = groups > 1 && !trees.hasLeafVectors ? trees.groups : []
+    self.groupOfTree = .allocate(capacity: groupOfTree.count)
+    _ = self.groupOfTree.initialize(from: groupOfTree)
     singles = .allocate(capacity: isSinglePrecision ? max(sources.count, 1) : 1)
     doubles = .allocate(capacity: isSinglePrecision ? 1 : max(sources.count, 1))
     var linearOf: [Int32] = []
@@ -56,6 +59,8 @@ final class BoostedLeaves: @unchecked Sendable {
   deinit {
     singles.deallocate()
     doubles.deallocate()
+    vectors.deallocate()
+    groupOfTree.deallocate()
   }
 
   /// DART's weight of a tree is on its leaves, rounded as XGBoost rounds the product.
@@ -75,21 +80,17 @@ final class BoostedLeaves: @unchecked Sendable {
   /// Adds the leaves of one row, `leaves[tree * stride]`, to `sums`, one a group.
   func add(_ leaves: UnsafePointer<UInt32>, stride: Int, to sums: UnsafeMutablePointer<Float>) {
     if hasVectors {
-      vectors.withUnsafeBufferPointer { vectors in
-        for tree in 0..<treeCount {
-          let first = Int(singles[Int(leaves[tree &* stride])].bitPattern)
-          for i in 0..<groups { sums[i] += vectors[first + i] }
-        }
+      for tree in 0..<treeCount {
+        let first = Int(singles[Int(leaves[tree &* stride])].bitPattern)
+        for i in 0..<groups { sums[i] += vectors[first + i] }
       }
-    } else if groupOfTree.isEmpty {
+    } else if groupOfTree.count == 0 {
       var sum = sums[0]
       for tree in 0..<treeCount { sum += singles[Int(leaves[tree &* stride])] }
       sums[0] = sum
     } else {
-      groupOfTree.withUnsafeBufferPointer { groups in
-        for tree in 0..<treeCount {
-          sums[Int(groups[tree])] += singles[Int(leaves[tree &* stride])]
-        }
+      for tree in 0..<treeCount {
+        sums[Int(groupOfTree[tree])] += singles[Int(leaves[tree &* stride])]
       }
     }
   }
@@ -101,18 +102,16 @@ final class BoostedLeaves: @unchecked Sendable {
   ) {
     if !linearOf.isEmpty {
       for tree in 0..<treeCount {
-        let group = groupOfTree.isEmpty ? 0 : Int(groupOfTree[tree])
+        let group = groupOfTree.count == 0 ? 0 : Int(groupOfTree[tree])
         sums[group] += linearValue(Int(leaves[tree &* stride]), row)
       }
-    } else if groupOfTree.isEmpty {
+    } else if groupOfTree.count == 0 {
       var sum = sums[0]
       for tree in 0..<treeCount { sum += doubles[Int(leaves[tree &* stride])] }
       sums[0] = sum
     } else {
-      groupOfTree.withUnsafeBufferPointer { groups in
-        for tree in 0..<treeCount {
-          sums[Int(groups[tree])] += doubles[Int(leaves[tree &* stride])]
-        }
+      for tree in 0..<treeCount {
+        sums[Int(groupOfTree[tree])] += doubles[Int(leaves[tree &* stride])]
       }
     }
   }

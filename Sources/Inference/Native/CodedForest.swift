@@ -60,9 +60,11 @@ struct CodedForest {
           thresholds.append(value)
         }
       }
+      let flags = BoostedTrees.Flags(rawValue: UInt8(key & 15))
       numerics.append(
         .init(
-          feature: key >> 4, flags: BoostedTrees.Flags(rawValue: UInt8(key & 15)), start: start,
+          feature: key >> 4, missingIsZero: flags.contains(.missingIsZero),
+          zeroIsMissing: flags.contains(.zeroIsMissing), start: start,
           count: thresholds.count - start))
     }
     var columns = numerics.count
@@ -101,7 +103,7 @@ struct CodedForest {
       }
       return result
     }
-    guard let coding else {
+    guard coding != nil else {
       result.mode = .less
       result.feature = Int(node.feature)
       result.threshold = node.value
@@ -114,7 +116,7 @@ struct CodedForest {
       result.threshold = node.value
     } else {
       result.mode = .lessOrEqual
-      result.threshold = Double(rank(node.value, coding.numerics[column]))
+      result.threshold = Double(rank(node.value, numerics[column]))
     }
     return result
   }

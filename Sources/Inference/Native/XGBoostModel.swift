@@ -110,8 +110,9 @@ struct XGBoostModel {
     switch file.objective {
     case "reg:logistic", "binary:logistic": return try logit(score)
     case "binary:logitraw":
-      // Before 2.0 it was a probability here too.
-      return file.version.first.map { $0 < 2 } ?? false ? try logit(score) : score
+      // Before 1.4 it was a probability here too.
+      let isOld = file.version.count >= 2 && (file.version[0], file.version[1]) < (1, 4)
+      return isOld ? try logit(score) : score
     case "reg:gamma", "reg:tweedie", "count:poisson", "survival:cox", "survival:aft":
       let value = logf(score)
       guard value.isFinite else {
