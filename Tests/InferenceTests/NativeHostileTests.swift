@@ -124,7 +124,7 @@ struct NativeHostileTests {
       (tree(count: "\"-1\""), "\(trees).tree_param.num_nodes"),
       (tree() + "x", "the end of the file is expected"),
       (String(tree().dropLast(3)), "the file ends"),
-      ("{\"version\":[1,0,0]}", "there is no \"learner\""),
+      ("{\"x\":[\"learner\"]}", "there is no \"learner\""),
       (
         "{\"learner\":" + String(repeating: "[", count: 100) + String(repeating: "]", count: 100)
           + "}",
@@ -237,7 +237,7 @@ struct NativeHostileTests {
   @Test(
     arguments: [
       ("______LightGBM_Binary_File_Token______\n", "training data"), ("CBM1....", "CatBoost"),
-      ("booster[0]:\n0:[f0<1]", "dump"), ("{\"name\":\"tree\",\"tree_info\":[]}", "dump"),
+      ("booster[0]:\n0:[f0<1]", "dump"), ("{\"name\":\"tree\",\"version\":\"v4\"}", "dump"),
       ("{\"oblivious_trees\":[]}", "CatBoost"), ("{\"a\":1}", "JSON"), ("binf0000", "old binary"),
     ])
   func otherFormatsAreRefusedByContent(file: String, word: String) {

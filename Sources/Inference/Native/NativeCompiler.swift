@@ -13,21 +13,19 @@ enum NativeFormat {
       self = .lightGBMText
       return
     }
-    guard
-      let first = start.firstIndex(where: { $0 > 0x20 && $0 != 0xEF && $0 != 0xBB && $0 != 0xBF }),
-      start[first] == UInt8(ascii: "{"), first + 1 < file.count
-    else { return nil }
-    let rest = start[(first + 1)...]
+    let blanks: [UInt8] = [0x20, 0x09, 0x0A, 0x0D]
+    let mark = start.starts(with: [0xEF, 0xBB, 0xBF]) ? 3 : 0
+    let text = start[mark...].drop { blanks.contains($0) }
+    guard text.first == UInt8(ascii: "{") else { return nil }
+    let rest = text.dropFirst().drop { blanks.contains($0) }
     // UBJSON gives the length of a key; JSON begins it with a quote.
-    switch rest.first(where: { $0 > 0x20 }) {
+    switch rest.first {
     case UInt8(ascii: "L"), UInt8(ascii: "l"), UInt8(ascii: "i"), UInt8(ascii: "U"),
       UInt8(ascii: "I"), UInt8(ascii: "#"), UInt8(ascii: "$"):
       self = .xgboostUBJSON
     case UInt8(ascii: "\""):
-      // Other libraries write JSON too.
-      let text = String(decoding: start, as: UTF8.self)
-      guard text.contains("\"learner\"") || text.contains("\"version\"") else { return nil }
-      guard !text.contains("oblivious_trees"), !text.contains("catboost") else { return nil }
+      // Other libraries write JSON too; XGBoost's begins with this key, but for the version.
+      guard String(decoding: start, as: UTF8.self).contains("\"learner\"") else { return nil }
       self = .xgboostJSON
     default: return nil
     }
