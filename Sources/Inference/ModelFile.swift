@@ -13,6 +13,9 @@ extension CompiledModel {
       throw InferenceError(
         .unsupported, "ONNX Runtime is not part of this build", operatorName: "back end")
     }
+    if let format = NativeFormat(file) {
+      return try NativeCompiler.compile(file, format: format, limits: limits)
+    }
     return try compile(onnx: file, limits: limits)
   }
 }

@@ -8,16 +8,18 @@ func refuseOtherFormats(_ file: [UInt8]) throws(InferenceError) {
 }
 
 private let pickleRemedy =
-  "opening it would run the code inside, so it is refused: export the model with skl2onnx or "
-  + "onnxmltools where it was trained"
+  "opening it would run the code inside, so it is refused: where the model was trained, export it "
+  + "with skl2onnx or onnxmltools, or save an XGBoost or LightGBM model with its own save_model"
+private let formats =
+  "give a model exported to ONNX, or saved by XGBoost (.ubj, .json) or LightGBM (.txt)"
 
 private func otherFormat(_ file: [UInt8]) -> (what: String, remedy: String)? {
-  if file.isEmpty { return ("an empty file", "give a model exported to ONNX") }
+  if file.isEmpty { return ("an empty file", formats) }
   if starts(file, [0x80]), file.count > 1, (2...5).contains(file[1]) {
     return ("a Python pickle", pickleRemedy)
   }
   if starts(file, [0x93, 0x4E, 0x55, 0x4D, 0x50, 0x59]) {
-    return ("a numpy array", "give a model exported to ONNX")
+    return ("a numpy array", formats)
   }
   if starts(file, [0x50, 0x4B, 0x03, 0x04]) {
     return (
@@ -32,12 +34,28 @@ private func otherFormat(_ file: [UInt8]) -> (what: String, remedy: String)? {
     return ("gzip-compressed", "unpack it first; a compressed joblib pickle is refused as such")
   }
   if starts(file, [0x42, 0x5A, 0x68]) || starts(file, [0xFD, 0x37, 0x7A, 0x58, 0x5A])
-    || starts(file, [0x28, 0xB5, 0x2F, 0xFD]) || isZlib(file)
+    || starts(file, [0x28, 0xB5, 0x2F, 0xFD]) || starts(file, [0x5D, 0x00, 0x00])
+    || starts(file, [0x04, 0x22, 0x4D, 0x18]) || isZlib(file)
   {
     return ("compressed (joblib files often are)", pickleRemedy)
   }
-  if starts(file, Array("binf".utf8)) || starts(file, Array("bs64".utf8)) {
-    return ("an old XGBoost binary", "export it with onnxmltools.convert_xgboost")
+  if isOldXGBoost(file) {
+    return (
+      "an XGBoost model in the old binary format",
+      "open it with an XGBoost before 3.1 and save it with a name that ends in .ubj or .json"
+    )
+  }
+  if starts(file, Array("______LightGBM_Binary_File_Token______".utf8)) {
+    return ("training data of LightGBM", "save the model itself with Booster.save_model")
+  }
+  if starts(file, Array("CBM1".utf8)) {
+    return ("a CatBoost model", "save it with save_model(path, format=\"onnx\")")
+  }
+  if file.count > 9, file[8] == UInt8(ascii: "{"), file[7] == 0, file[6] == 0, file[5] == 0 {
+    return ("a safetensors file (weights without a model)", "export the model to ONNX")
+  }
+  if starts(file, Array("ustar".utf8), at: 257) {
+    return ("a tar archive", "unpack it and give the model inside")
   }
   if starts(file, Array("GGUF".utf8)) {
     return ("a GGUF language model", "only tabular ONNX models are served")
@@ -58,19 +76,30 @@ private func textFormat(_ file: [UInt8]) -> (what: String, remedy: String)? {
   let text = String(decoding: start, as: UTF8.self)
   if first == UInt8(ascii: "{") {
     if text.contains("learner") || text.contains("gradient_booster") {
-      return ("an XGBoost model (JSON or UBJSON)", "export it with onnxmltools.convert_xgboost")
+      return ("an XGBoost model (JSON or UBJSON)", "load it as it is")
     }
     if text.contains("oblivious_trees") || text.contains("catboost") {
-      return ("a CatBoost model in JSON", "save it with format=\"onnx\"")
+      return ("a CatBoost model in JSON", "save it with save_model(path, format=\"onnx\")")
+    }
+    if text.contains("\"name\":\"tree\"") || text.contains("tree_info") {
+      return (
+        "a LightGBM dump in JSON, made for reading", "save the model with Booster.save_model"
+      )
     }
     // Protobuf could begin with a brace only as field 15, which no ONNX model has.
-    return ("JSON", "give a model exported to ONNX")
+    return ("JSON", formats)
   }
-  if text.hasPrefix("tree\nversion=") {
-    return ("a LightGBM text model", "export it with onnxmltools.convert_lightgbm")
+  if text.hasPrefix("booster[0]") || (text.hasPrefix("[") && text.contains("\"nodeid\"")) {
+    return (
+      "an XGBoost dump, which lacks the base score and the objective",
+      "save the model with Booster.save_model"
+    )
   }
-  if text.hasPrefix("CBM1") {
-    return ("a CatBoost model", "save it with format=\"onnx\"")
+  if text.hasPrefix("tree\nversion=") || text.hasPrefix("tree\r\nversion=") {
+    return ("a LightGBM text model", "load it as it is")
+  }
+  if text.contains("com.github.apple.coremltools") {
+    return ("a Core ML model", "export the original to ONNX where it was trained")
   }
   if text.contains("<PMML") || text.hasPrefix("<?xml") {
     return ("XML (PMML)", "export the model to ONNX")
@@ -88,6 +117,18 @@ private func textFormat(_ file: [UInt8]) -> (what: String, remedy: String)? {
     return ("a Python pickle (text protocol)", pickleRemedy)
   }
   return nil
+}
+
+/// Files of XGBoost before 3.1 without a format in their name: parameters, then the names of the
+/// objective and of the booster.
+private func isOldXGBoost(_ file: [UInt8]) -> Bool {
+  if starts(file, Array("binf".utf8)) || starts(file, Array("bs64".utf8)) { return true }
+  guard file.count > 160, file[0] != UInt8(ascii: "{") else { return false }
+  // A length of eight bytes stands before each name.
+  let names = String(decoding: file[136..<min(file.count, 300)], as: UTF8.self)
+  return ["reg:", "binary:", "multi:", "count:", "rank:", "survival:"].contains { kind in
+    starts(file, Array(kind.utf8), at: 144)
+  } && (names.contains("gbtree") || names.contains("gblinear") || names.contains("dart"))
 }
 
 private func isZlib(_ file: [UInt8]) -> Bool {

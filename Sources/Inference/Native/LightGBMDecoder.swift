@@ -1,0 +1,185 @@
+import Core
+
+/// Reads LightGBM's text format (`Booster.save_model`), versions 2 to 4.
+///
+/// The file is a head of `key=value` lines, then one block a tree, then `end of trees`; what
+/// follows (importances, parameters) does not matter here.
+/// Source of the format: LightGBM's src/boosting/gbdt_model_text.cpp and src/io/tree.cpp.
+struct LightGBMDecoder {
+  private let bytes: UnsafeRawBufferPointer
+  private let limits: ModelLimits
+  var budget: AllocationBudget
+  private var offset = 0
+  private var line = 0
+  private(set) var file = LightGBMFile()
+  private var tree = LightGBMTree()
+
+  static func decode(
+    _ bytes: UnsafeRawBufferPointer, limits: ModelLimits
+  ) throws(InferenceError) -> (LightGBMFile, AllocationBudget) {
+    var decoder = LightGBMDecoder(bytes: bytes, limits: limits)
+    try decoder.readHead()
+    try decoder.readTrees()
+    return (decoder.file, decoder.budget)
+  }
+
+  private init(bytes: UnsafeRawBufferPointer, limits: ModelLimits) {
+    self.bytes = bytes
+    self.limits = limits
+    budget = AllocationBudget(fileBytes: bytes.count)
+  }
+
+  private func fault(_ what: String) -> InferenceError {
+    InferenceError(
+      .malformed, "the model file is damaged at line \(line): \(what); save or copy it again")
+  }
+
+  /// The next line without its end, or `nil` after the last.
+  private mutating func nextLine() -> Range<Int>? {
+    guard offset < bytes.count else { return nil }
+    let start = offset
+    let rest = UnsafeRawBufferPointer(rebasing: bytes[start...])
+    let length = rest.firstIndex(of: 0x0A) ?? rest.count
+    offset = min(start + length + 1, bytes.count)
+    line += 1
+    let hasReturn = length > 0 && bytes[start + length - 1] == 0x0D
+    return start..<(start + length - (hasReturn ? 1 : 0))
+  }
+
+  private func text(_ range: Range<Int>, limit: Int = 200) -> String {
+    String(decoding: bytes[range.prefix(limit)], as: UTF8.self)
+  }
+
+  private func isLine(_ range: Range<Int>, _ word: StaticString) -> Bool {
+    range.count == word.utf8CodeUnitCount
+      && word.withUTF8Buffer { $0.elementsEqual(bytes[range]) }
+  }
+
+  private func hasPrefix(_ range: Range<Int>, _ word: StaticString) -> Bool {
+    let count = word.utf8CodeUnitCount
+    return range.count >= count
+      && word.withUTF8Buffer { $0.elementsEqual(bytes[range.prefix(count)]) }
+  }
+
+  /// The key and the range of the value.
+  private func split(_ range: Range<Int>) -> (key: String, value: Range<Int>)? {
+    guard let equals = bytes[range.prefix(64)].firstIndex(of: UInt8(ascii: "=")) else { return nil }
+    return (text(range.lowerBound..<equals), (equals + 1)..<range.upperBound)
+  }
+
+  private func number(
+    _ value: Range<Int>, _ bounds: ClosedRange<Int>, _ key: String
+  ) throws(InferenceError) -> Int {
+    let word = text(value, limit: 24)
+    guard let number = Int(word), bounds.contains(number) else {
+      throw fault(
+        "\(key): \"\(printable(word, limit: 24))\" where \(bounds.lowerBound) to "
+          + "\(bounds.upperBound) is expected")
+    }
+    return number
+  }
+
+  private mutating func readHead() throws(InferenceError) {
+    guard let first = nextLine(), isLine(first, "tree") else {
+      throw fault("a model begins with the line \"tree\"")
+    }
+    var seen: Set<String> = []
+    while let range = nextLine() {
+      if range.isEmpty { continue }
+      if hasPrefix(range, "Tree=") || isLine(range, "end of trees") {
+        // Read again as the first tree, or as their end.
+        offset = range.lowerBound
+        line -= 1
+        break
+      }
+      if isLine(range, "average_output") {
+        file.isAverage = true
+        continue
+      }
+      guard let (key, value) = split(range) else { continue }
+      guard seen.count < 64, seen.insert(key).inserted else {
+        throw fault("\(printable(key, limit: 40)) comes twice")
+      }
+      try readHeadLine(key, value)
+    }
+    for key in ["num_class", "max_feature_idx"] where !seen.contains(key) {
+      throw fault("the head of the file has no \(key)")
+    }
+    if !seen.contains("num_tree_per_iteration") { file.treesPerIteration = file.classCount }
+  }
+
+  private mutating func readHeadLine(_ key: String, _ value: Range<Int>) throws(InferenceError) {
+    switch key {
+    case "version":
+      file.version = text(value, limit: 8)
+      guard ["v2", "v3", "v4"].contains(file.version) else {
+        throw InferenceError(
+          .unsupported,
+          "LightGBM's format \(printable(file.version, limit: 8)) is not known (v2 to v4 are); "
+            + "save the model with a LightGBM of version 2 to 4",
+          operatorName: "LightGBM format")
+      }
+    case "num_class": file.classCount = try number(value, 1...NativeLimits.groupsMax, key)
+    case "num_tree_per_iteration":
+      file.treesPerIteration = try number(value, 1...NativeLimits.groupsMax, key)
+    case "max_feature_idx":
+      file.featureCount = try number(value, 0...(NativeLimits.featuresMax - 1), key) + 1
+    case "objective": file.objective = text(value)
+    case "feature_names":
+      try budget.charge(value.count + 16 * file.featureCount, stride: 1)
+      file.featureNames = text(value, limit: value.count).split(separator: " ").map(String.init)
+    default: break
+    }
+  }
+
+  private mutating func readTrees() throws(InferenceError) {
+    while let range = nextLine() {
+      if range.isEmpty { continue }
+      if isLine(range, "end of trees") {
+        guard file.trees.roots.count % file.treesPerIteration == 0 else {
+          throw fault(
+            "\(file.trees.roots.count) trees, but \(file.treesPerIteration) make an iteration")
+        }
+        return
+      }
+      guard hasPrefix(range, "Tree=") else { throw fault("a tree or their end is expected") }
+      let index = file.trees.roots.count
+      guard index < NativeLimits.treesMax else {
+        throw InferenceError(.limit, "the model has more than \(NativeLimits.treesMax) trees")
+      }
+      try readTree(index)
+    }
+    throw fault("the file ends before \"end of trees\"")
+  }
+
+  private mutating func readTree(_ index: Int) throws(InferenceError) {
+    let first = line
+    tree.reset()
+    while let range = nextLine(), !range.isEmpty {
+      guard let (key, value) = split(range) else { throw fault("Tree=\(index): a line without =") }
+      guard tree.note(key, value, line: line) else {
+        throw fault("Tree=\(index): \(printable(key, limit: 40)) comes twice")
+      }
+    }
+    do throws(LightGBMTree.Fault) {
+      try tree.add(to: &file, bytes, limits, &budget)
+    } catch {
+      if let limit = error.limit { throw limit }
+      line = error.line ?? first
+      throw fault("Tree=\(index), \(error.message)")
+    }
+  }
+}
+
+/// What a LightGBM file says.
+struct LightGBMFile {
+  var version = ""
+  var classCount = 1
+  var treesPerIteration = 1
+  var featureCount = 0
+  /// The objective's name and parameters; empty for one of the user's own.
+  var objective = ""
+  var isAverage = false
+  var featureNames: [String] = []
+  var trees = BoostedTrees()
+}
