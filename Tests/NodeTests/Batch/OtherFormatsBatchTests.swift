@@ -93,12 +93,7 @@ import Testing
 
   @Test func arraysThatDoNotFitAreRefused() {
     func complaint(_ bytes: [UInt8], _ inputs: [TensorSpec]) -> String {
-      do {
-        _ = try BatchRun.over(bytes, inputs)
-        return ""
-      } catch {
-        return (error as? any Failure)?.message ?? ""
-      }
+      BatchRun.complaint(bytes, inputs)
     }
     let wide: [TensorSpec] = [.number("x", width: 2)]
     #expect(
@@ -106,12 +101,11 @@ import Testing
         "expected 2 values a row, got 3"))
     #expect(
       complaint(array("<f4", "(2, 2)", [0, 0, 0, 0]), wide).contains("is cut short: row 1 of 2"))
-    #expect(complaint(array(">f4", "(1, 2)", []), wide).contains("little-endian"))
-    #expect(complaint(array("|O", "(1, 2)", []), wide).contains("little-endian"))
+    #expect(complaint(array(">f4", "(1, 2)", []), wide).contains("expected little-endian"))
+    #expect(complaint(array("|O", "(1, 2)", []), wide).contains("expected little-endian"))
     #expect(complaint(array("<f4", "(1, 2, 3)", []), wide).contains("one or two dimensions"))
-    #expect(complaint(array("<f4", "(-1, 2)", []), wide).contains("one or two dimensions"))
-    #expect(complaint(array("<f4", "(2, 2)", [], fortran: true), wide).contains("Fortran"))
-    #expect(complaint(array("<f4", "(1, 3)", []), inputs).contains("is text"))
+    #expect(complaint(array("<f4", "(-1, 2)", []), wide).contains("header is damaged"))
+    #expect(complaint(array("<f4", "(1, 4)", []), inputs).contains("the array holds numbers"))
     #expect(complaint(Array(array("<f4", "(1, 2)", []).prefix(20)), wide).contains("cut short"))
   }
 
