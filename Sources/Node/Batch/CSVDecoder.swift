@@ -25,6 +25,9 @@ final class CSVDecoder: RowDecoder {
     /// The element's place in row 0 and the distance to that of the next row.
     let base: UnsafeMutableRawPointer?
     let rowBytes: Int
+    /// The element that it gives.
+    var input = 0
+    var element = 0
   }
 
   /// - Parameter batch: the one that all rows go to.
@@ -50,7 +53,7 @@ final class CSVDecoder: RowDecoder {
       (plans + index).initialize(
         to: ColumnPlan(
           kind: kind, isLast: isLast, base: column.base + element * column.strideBytes,
-          rowBytes: column.width * column.strideBytes))
+          rowBytes: column.width * column.strideBytes, input: target.input, element: element))
     }
   }
 
@@ -103,41 +106,9 @@ final class CSVDecoder: RowDecoder {
     let row = batch.rows
     while true {
       var field = next
-      switch plan.pointee.kind {
-      case .float32:
-        let value: Float
-        if field[0] == 0x2C || field[0] == 0x0A || field[0] == 0x0D {
-          value = .nan
-        } else {
-          guard let decimal = NumberText.scan(&field), let number = NumberText.float(decimal) else {
-            return nil
-          }
-          value = number
-        }
-        store(value, plan, row)
-      case .float64:
-        let value: Double
-        if field[0] == 0x2C || field[0] == 0x0A || field[0] == 0x0D {
-          value = .nan
-        } else {
-          guard let decimal = NumberText.scan(&field), let number = NumberText.double(decimal)
-          else { return nil }
-          value = number
-        }
-        store(value, plan, row)
-      case .int64:
-        guard let decimal = NumberText.scan(&field), decimal.power == 0,
-          decimal.mantissa <= UInt64(Int64.max)
-        else { return nil }
-        let whole = Int64(decimal.mantissa)
-        store(decimal.isNegative ? -whole : whole, plan, row)
-      case .text:
-        guard let text = plainText(&field, end, isASCII: isASCII) else { return nil }
-        store(text, plan, row)
-      case .skip:
-        guard plainText(&field, end, isASCII: true) != nil else { return nil }
-      case .other:
-        return nil
+      if !readQuickly(&field, end, plan, row) {
+        field = next
+        guard readCarefully(&field, end, plan, batch) else { return nil }
       }
       // Behind a field stands a comma, or the line's end behind the last.
       if field[0] == 0x2C {
@@ -150,6 +121,72 @@ final class CSVDecoder: RowDecoder {
       if field[0] == 0x0A { return field + 1 }
       return field[0] == 0x0D && field[1] == 0x0A ? field + 2 : nil
     }
+  }
+
+  /// Reads a field of the usual form and passes over it; false when it has another.
+  @inline(__always)
+  private func readQuickly(
+    _ field: inout UnsafePointer<UInt8>, _ end: UnsafePointer<UInt8>,
+    _ plan: UnsafeMutablePointer<ColumnPlan>, _ row: Int
+  ) -> Bool {
+    switch plan.pointee.kind {
+    case .float32:
+      if CSVDecoder.endsField(field[0]) {
+        store(Float.nan, plan, row)
+      } else {
+        guard let decimal = NumberText.scan(&field), CSVDecoder.endsField(field[0]),
+          let number = NumberText.float(decimal)
+        else { return false }
+        store(number, plan, row)
+      }
+    case .float64:
+      if CSVDecoder.endsField(field[0]) {
+        store(Double.nan, plan, row)
+      } else {
+        guard let decimal = NumberText.scan(&field), CSVDecoder.endsField(field[0]),
+          let number = NumberText.double(decimal)
+        else { return false }
+        store(number, plan, row)
+      }
+    case .int64:
+      guard let decimal = NumberText.scan(&field), CSVDecoder.endsField(field[0]),
+        decimal.power == 0, decimal.mantissa <= UInt64(Int64.max)
+      else { return false }
+      let whole = Int64(decimal.mantissa)
+      store(decimal.isNegative ? -whole : whole, plan, row)
+    case .text:
+      guard let text = plainText(&field, end, isASCII: isASCII) else { return false }
+      store(text, plan, row)
+    case .skip:
+      guard plainText(&field, end, isASCII: true) != nil else { return false }
+    case .other:
+      return false
+    }
+    return true
+  }
+
+  /// Reads a field of one line by the rules for cells; false when it is not good.
+  @inline(never)
+  private func readCarefully(
+    _ field: inout UnsafePointer<UInt8>, _ end: UnsafePointer<UInt8>,
+    _ plan: UnsafeMutablePointer<ColumnPlan>, _ batch: RowBatch
+  ) -> Bool {
+    guard plan.pointee.base != nil, let text = plainText(&field, end, isASCII: isASCII) else {
+      return false
+    }
+    do throws(CellReader.Fault) {
+      try CellReader.store(
+        UnsafeBufferPointer(start: text.bytes, count: text.count), in: batch, plan.pointee.input,
+        plan.pointee.element)
+      return true
+    } catch {
+      return false
+    }
+  }
+
+  @inline(__always)
+  private static func endsField(_ byte: UInt8) -> Bool {
+    byte == 0x2C || byte == 0x0A || byte == 0x0D
   }
 
   @inline(__always)

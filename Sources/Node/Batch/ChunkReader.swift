@@ -1,4 +1,5 @@
 import Core
+import Glibc
 
 /// A piece of an input: whole records in memory that is used again.
 final class Chunk {
@@ -15,11 +16,12 @@ final class Chunk {
   init() {
     // One more for a line feed that the last line may lack.
     let total = Chunk.capacity + 1 + ChunkBytes.padding
-    memory = .allocate(capacity: total)
-    memory.initialize(repeating: 0, count: total)
+    // Zeros that take no memory until they are used.
+    guard let zeros = calloc(total, 1) else { preconditionFailure("the system gives no memory") }
+    memory = zeros.assumingMemoryBound(to: UInt8.self)
   }
 
-  deinit { memory.deallocate() }
+  deinit { free(memory) }
 
   /// The records.
   var bytes: UnsafeBufferPointer<UInt8> { UnsafeBufferPointer(start: memory, count: count) }
