@@ -91,8 +91,9 @@ struct AnswerLayout: Sendable {
   }
 }
 
-/// Writes answers into memory, one line a row, numbers in the shortest form that reads back as
-/// the same value. Used from one thread.
+/// Writes answers into memory, one line a row.
+///
+/// Numbers have the shortest form that reads back as the same value. Used from one thread.
 final class AnswerWriter {
   /// Where the lines go.
   var bytes: ByteBuffer

@@ -31,7 +31,9 @@ extension BatchModel {
   func makeExplainer(maxRows: Int) throws -> (any RowExplainer)? { nil }
 }
 
-/// Answers batches: named inputs in, named outputs out. Used from one thread.
+/// Answers batches: named inputs in, named outputs out.
+///
+/// Used from one thread.
 protocol RowAnswerer: AnyObject {
   /// Computes the answers of `rows` rows; one pointer for each input, in the signature's order.
   /// - Returns: one output for each of the signature's, in its order.

@@ -22,7 +22,7 @@ extension BatchPredict {
     shouldStop: @escaping @Sendable () -> Bool = { false },
     tell: @escaping (BatchEvent) throws -> Void
   ) throws -> BatchReport {
-    let model = try CompiledBatchModel.open(source)
+    let model = try CompiledBatchModel.open(source, explains: options.explain != nil)
     return try BatchPredict(model, options, to: target, tell: tell).run(shouldStop: shouldStop)
   }
 }

@@ -87,8 +87,13 @@ final class ChunkWorker {
     batch.removeAll()
     result.places = decoder.passed
     result.ignored = decoder.ignored
-    result.notes.sort { $0.place < $1.place }
+    keepFirstNotes()
     return result
+  }
+
+  private func keepFirstNotes() {
+    result.notes.sort { $0.place < $1.place }
+    result.notes.removeLast(max(0, result.notes.count - ChunkWorker.notesMax))
   }
 
   /// Counts a bad row and keeps its place when that is wanted.
@@ -100,7 +105,9 @@ final class ChunkWorker {
   private func count(_ row: BadRow) {
     result.rows += 1
     result.bad += 1
-    if result.notes.count < 2 * ChunkWorker.notesMax { result.notes.append(row) }
+    result.notes.append(row)
+    // Rows that the model refuses are found after later ones that could not be read.
+    if result.notes.count >= 8 * ChunkWorker.notesMax { keepFirstNotes() }
   }
 
   private func answerBatch() {

@@ -8,17 +8,20 @@ final class CompiledBatchModel: BatchModel {
   let digest: String
 
   private let model: CompiledModel
+  /// The model's file, kept for an explainer; empty when none is wanted.
+  private let file: [UInt8]
 
-  /// - Parameter digest: of the file that the model was compiled from.
-  init(_ model: CompiledModel, digest: Digest) {
+  /// - Parameter explains: whether answers are to be explained.
+  init(_ model: CompiledModel, file: [UInt8], explains: Bool) {
     self.model = model
-    self.digest = digest.description
+    self.file = explains ? file : []
+    digest = Digest(ofBytes: file).description
     signature = model.signature
   }
 
   /// Reads and compiles the model's file.
   /// - Throws: a ``Failure``: no such file or artifact, damaged, or no model that can be run.
-  static func open(_ source: BatchSource) throws -> CompiledBatchModel {
+  static func open(_ source: BatchSource, explains: Bool = false) throws -> CompiledBatchModel {
     let bytes: [UInt8]
     let limitBytes = ModelLimits.standard.fileBytesMax
     switch source {
@@ -34,7 +37,7 @@ final class CompiledBatchModel: BatchModel {
       guard case .file(let path) = source else { throw error }
       throw NodeError(.badInput, "\(printable(path)): \(error.message)")
     }
-    return CompiledBatchModel(model, digest: Digest(ofBytes: bytes))
+    return CompiledBatchModel(model, file: bytes, explains: explains)
   }
 
   func makeAnswerer(maxRows: Int) throws -> any RowAnswerer {

@@ -110,14 +110,14 @@ import Testing
   }
 
   @Test func columnsFirstArraysAreReadRowByRow() throws {
-    let values: [Float] = (0..<20_000).map { Float($0) }
+    let values: [Float] = (0..<20_000).map { Float(100 + $0) }
     let run = try BatchRun.over(
       array("<f4", "(10000, 2)", bytes(values), fortran: true), [.number("x", width: 2)],
       rowsPerBatch: 512)
     let lines = run.output.split(separator: "\n").dropFirst()
     #expect(lines.count == 10_000)
     for (row, line) in lines.enumerated() {
-      #expect(line.hasPrefix("\(Double(2 * row + 10_000)),\(Float(row)),"))
+      #expect(line.hasPrefix("\(Double(2 * row + 10_200)),\(Float(row + 100)),"))
     }
     #expect(
       BatchRun.complaint(
