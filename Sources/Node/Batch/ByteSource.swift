@@ -59,6 +59,22 @@ final class ByteSource {
       isWhole ? status.st_mtim.tv_sec * 1_000_000_000 + status.st_mtim.tv_nsec : nil
   }
 
+  /// Reads bytes in memory, at most ``pendingMax`` of them.
+  init(bytes: [UInt8]) {
+    precondition(bytes.count <= ByteSource.pendingMax, "more bytes than can be pending")
+    descriptor = -1
+    name = "the input"
+    closes = false
+    sizeBytes = nil
+    changedNanoseconds = nil
+    memory = .allocate(capacity: capacity)
+    bytes.withUnsafeBufferPointer { all in
+      if let base = all.baseAddress { memory.initialize(from: base, count: all.count) }
+    }
+    end = bytes.count
+    isAtEnd = true
+  }
+
   deinit {
     memory.deallocate()
     if closes { close(descriptor) }
@@ -78,6 +94,7 @@ final class ByteSource {
 
   /// Whether reading would give bytes (or the end) without waiting longer.
   func isReady(waitMilliseconds: Int32 = 0) -> Bool {
+    guard descriptor >= 0 else { return true }
     var entry = pollfd(fd: descriptor, events: Int16(POLLIN), revents: 0)
     return poll(&entry, 1, waitMilliseconds) > 0
   }
@@ -154,6 +171,8 @@ final class ByteSource {
   private func system(
     _ target: UnsafeMutablePointer<UInt8>, _ count: Int
   ) throws(NodeError) -> Int {
+    // Bytes in memory have nothing behind them.
+    guard descriptor >= 0 else { return 0 }
     while true {
       let found = Glibc.read(descriptor, target, count)
       if found >= 0 {

@@ -101,6 +101,42 @@ import Testing
     #expect(folder.names == ["rows.csv"])
   }
 
+  /// Whatever the bytes, rows are counted or one sentence says what is wrong.
+  @Test func anyBytesAreRowsOrASentence() {
+    let signature = BatchDouble(inputs + [.number("w", .int64, width: 2), .number("f", .bool)])
+      .signature
+    let good = [
+      "a,t,b,w_0,w_1,f\n1,\"x\"\"\",2e3,4,5,true\n,,,1,2,0\r\n",
+      "{\"a\":1,\"t\":\"\\u00e9\",\"b\":null,\"w\":[1,2],\"f\":false,\"z\":[{}]}\n",
+      "\u{FEFF}f,w[1],w[0],b,t,a\n1,2,3,4,\"5\n\",-6\n",
+    ].map { Array($0.utf8) }
+    for bytes in good {
+      let outcome = try? RowDecoding.decode(bytes, for: signature)
+      #expect((outcome?.rows ?? 0) >= 1 && outcome?.bad == 0, "\(outcome?.firstMessage ?? "")")
+    }
+    var random = SplitMix64(seed: 31)
+    let alphabet = Array("\",\n\r{}[]:\\0123456789.eE+-nulltruefabtw_ \u{FF}".utf8)
+    for round in 0..<6_000 {
+      var bytes = good[round % good.count]
+      for _ in 0..<Int.random(in: 1...6, using: &random) {
+        let at = Int.random(in: 0..<bytes.count, using: &random)
+        switch Int.random(in: 0..<4, using: &random) {
+        case 0: bytes[at] = UInt8.random(in: 0...255, using: &random)
+        case 1: bytes.insert(alphabet.randomElement(using: &random) ?? 0, at: at)
+        case 2: bytes.removeSubrange(at..<min(bytes.count, at + 3))
+        default: bytes.insert(contentsOf: bytes[at..<min(bytes.count, at + 7)], at: at)
+        }
+        if bytes.isEmpty { bytes = [0x0A] }
+      }
+      do throws(NodeError) {
+        let outcome = try RowDecoding.decode(bytes, for: signature)
+        #expect(outcome.rows + outcome.bad <= bytes.count)
+      } catch {
+        #expect(!error.message.isEmpty && !error.message.contains("\n"))
+      }
+    }
+  }
+
   /// Cutting at any place gives whole records only, the same as when all is seen at once.
   @Test func recordsAreCutAlikeHoweverTheyCome() {
     var random = SplitMix64(seed: 9)
