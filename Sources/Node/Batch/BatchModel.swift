@@ -9,12 +9,32 @@ struct BatchOutput {
   let width: Int
 }
 
-/// What batch prediction needs of a model: named inputs in, named outputs out.
-///
-/// Used from one thread.
-protocol BatchModel: AnyObject {
+/// What batch prediction needs of a model, shared by all workers.
+protocol BatchModel: Sendable {
   /// Its inputs and outputs.
   var signature: Signature { get }
+  /// What the elements of each output mean (class labels, as a ZipMap gives them), in the
+  /// signature's order; nil for outputs whose elements are only numbered.
+  var elementNames: [[String]?] { get }
+  /// A digest of the model, with which an interrupted run is continued.
+  var digest: String { get }
+  /// One worker's own use of it, for up to `maxRows` rows at once.
+  func makeAnswerer(maxRows: Int) throws -> any RowAnswerer
+  /// One worker's explainer; nil when such a model cannot be explained.
+  func makeExplainer(maxRows: Int) throws -> (any RowExplainer)?
+}
+
+extension BatchModel {
+  /// Outputs are numbered.
+  var elementNames: [[String]?] { signature.outputs.map { _ in nil } }
+  /// Not explained.
+  func makeExplainer(maxRows: Int) throws -> (any RowExplainer)? { nil }
+}
+
+/// Answers batches: named inputs in, named outputs out.
+///
+/// Used from one thread.
+protocol RowAnswerer: AnyObject {
   /// Computes the answers of `rows` rows; one pointer for each input, in the signature's order.
   /// - Returns: one output for each of the signature's, in its order.
   func answer(_ columns: [ColumnPointer], rows: Int) throws -> [BatchOutput]

@@ -2,222 +2,221 @@ import Core
 import Glibc
 import Inference
 
-/// What happens with a row that cannot be given to the model.
-public enum BadRowPolicy: String, Sendable, CaseIterable {
-  /// Ends the run with the row's place and what is wrong with it.
-  case fail
-  /// Leaves the row out of the answers.
-  case skip
-  /// Writes a line without an answer in its place.
-  case null
-}
-
-/// How rows are read and answers written.
-public struct BatchOptions: Sendable {
-  /// The file of rows (CSV, JSON lines or `.npy`, found from its content); `-` is standard input.
-  public var inputPath: String
-  /// How answers are written.
-  public var format: AnswerFormat
-  /// What happens with rows that are no good.
-  public var onBadRow: BadRowPolicy
-  /// Rows that the model is given at once, 1 to 65,536.
-  public var rowsPerBatch: Int
-
-  /// Puts them together.
-  public init(
-    inputPath: String, format: AnswerFormat = .csv, onBadRow: BadRowPolicy = .fail,
-    rowsPerBatch: Int = 1_024
-  ) {
-    self.inputPath = inputPath
-    self.format = format
-    self.onBadRow = onBadRow
-    self.rowsPerBatch = min(65_536, max(1, rowsPerBatch))
-  }
-}
-
-/// What a run tells while it goes on.
-public enum BatchEvent: Sendable {
-  /// The input has columns that the model does not take.
-  case ignoredColumns([String])
-  /// A row was no good: its place and what was wrong.
-  case badRow(place: String, message: String)
-  /// So many rows were read; told after every batch.
-  case progress(rows: Int, bytes: Int, ofBytes: Int?)
-}
-
-/// What a run did.
-public struct BatchReport: Sendable, Encodable {
-  /// Rows in the input.
-  public var rows = 0
-  /// Rows with an answer.
-  public var answered = 0
-  /// Rows that were no good.
-  public var bad = 0
-  /// Columns of the input that the model does not take, at most 20 of JSON lines.
-  public var ignoredColumns: [String] = []
-  /// How long it took, on the monotonic clock.
-  public var seconds = 0.0
-
-  enum CodingKeys: String, CodingKey {
-    case rows, answered, bad, seconds
-    case ignoredColumns = "ignored_columns"
-  }
-}
-
 /// Inference over a file or stream of rows in constant memory: one line out for each row in, in
-/// the same order.
+/// the same order, on all processors.
 public final class BatchPredict {
-  private let model: any BatchModel
-  private let options: BatchOptions
-  private let writer: AnswerWriter
-  private let tell: (BatchEvent) throws -> Void
   private let source: ByteSource
-  private let reader: any RowReader
-  private let batch: RowBatch
+  private let job: BatchJob
+  private let threads: Int
+  private let target: any AnswerTarget
+  private let tell: (BatchEvent) throws -> Void
+  private var state = BatchCheckpoint()
   private var report = BatchReport()
   /// Gaps before the first answer, whose width nobody knows yet.
   private var gapsBefore = 0
+  private var gap: [UInt8] = []
+  private var told = 0
 
-  /// Opens the input and reads its header.
-  /// - Throws: ``NodeError`` when the input cannot be read or does not fit the model.
+  /// The most values of all rows of a batch, so that wide rows do not take all memory.
+  private static let valuesPerBatchMax = 8 << 20
+
+  /// Opens the input, reads its header and finds where to begin.
+  /// - Throws: ``NodeError`` when the input cannot be read or does not fit the model, or a run
+  ///   that is to be continued is another one.
   init(
-    _ model: any BatchModel, _ options: BatchOptions, to sink: ByteSink,
+    _ model: any BatchModel, _ options: BatchOptions, to target: BatchTarget,
     tell: @escaping (BatchEvent) throws -> Void
   ) throws {
-    self.model = model
-    self.options = options
     self.tell = tell
     let layout = try RowLayout(model.signature)
-    source = try ByteSource(path: options.inputPath)
-    reader =
-      switch try RowFormat.find(source) {
-      case .csv: try CSVReader(source, layout)
-      case .jsonLines: JSONLinesReader(source, layout)
-      case .npy: try NpyReader(source, layout)
-      }
-    batch = RowBatch(layout, capacity: layout.fixedRows ?? options.rowsPerBatch)
-    writer = AnswerWriter(model.signature, options.format, sink)
     if let fixed = layout.fixedRows, fixed > 1 {
       throw NodeError(
         .badInput,
         "the model takes exactly \(fixed) rows at once; a file of rows needs a model "
           + "whose first dimension is free")
     }
+    source = try ByteSource(path: options.inputPath)
+    let head = try InputIdentity(source)
+    let input = try RowInput.open(source, layout)
+    let width = layout.inputs.reduce(0) { $0 + $1.width }
+    let rowsPerBatch = min(
+      layout.fixedRows ?? options.rowsPerBatch, max(1, BatchPredict.valuesPerBatchMax / width))
+    job = BatchJob(
+      model: model, options: options, input: input, rowLayout: layout,
+      answerLayout: AnswerLayout(
+        model, options.format, explained: try BatchPredict.explained(model, options)),
+      rowsPerBatch: rowsPerBatch)
+    threads = options.threads ?? BatchPredict.processors
+    switch target {
+    case .stream(let sink): self.target = StreamTarget(sink)
+    case .file(let path, let resume):
+      let identity = RunIdentity(
+        input: head, model: model.digest, options, rowsPerBatch: rowsPerBatch)
+      self.target = try AnswerFile.open(path, identity, resume: resume, tell: tell)
+    }
+    try goToBegin()
+  }
+
+  /// Goes to the first row that has no answer yet.
+  private func goToBegin() throws(NodeError) {
+    if let last = target.begun {
+      state = last
+      report.continuedRows = last.rows
+      gap = job.answerLayout.gap(widths: last.widths)
+      try source.seek(to: last.offset)
+    } else if source.sizeBytes != nil {
+      // Pieces are cut alike in every run, whatever was read of the header.
+      try source.seek(to: job.input.firstOffset)
+    }
+  }
+
+  /// How many features can be told of those asked for.
+  private static func explained(_ model: any BatchModel, _ options: BatchOptions) throws -> Int? {
+    guard let wanted = options.explain else { return nil }
+    guard let explainer = try model.makeExplainer(maxRows: 1) else {
+      throw NodeError(
+        .badInput, "--explain: the answers of this model cannot be explained; leave it out")
+    }
+    return min(wanted, explainer.features.count)
   }
 
   /// Reads all rows and writes their answers.
+  ///
+  /// - Parameter shouldStop: asked again and again by other threads; true ends the run early, with
+  ///   everything that was read answered.
   /// - Throws: ``NodeError``: a bad row under ``BadRowPolicy/fail`` (`badInput`), or the system
   ///   refused to read or write.
-  func run() throws -> BatchReport {
+  func run(shouldStop: @escaping @Sendable () -> Bool = { false }) throws -> BatchReport {
     let start = BatchPredict.monotonicSeconds()
-    if !reader.ignoredColumns.isEmpty { try tell(.ignoredColumns(reader.ignoredColumns)) }
-    let toldColumns = !reader.ignoredColumns.isEmpty
-    var more = true
-    while more {
-      more = try reader.read(into: batch) { row in try refuse(row) }
-      try answerBatch()
-      batch.removeAll()
-      try tell(.progress(rows: report.rows, bytes: source.totalBytes, ofBytes: source.sizeBytes))
-      // Somebody may be waiting for these before sending more.
-      if !source.isAtEnd, !source.isReady { try writer.flush() }
+    do {
+      try tell(.began(continuedRows: report.continuedRows))
+      let toldColumns = !job.input.ignored.isEmpty
+      if toldColumns { try tell(.ignoredColumns(job.input.ignored)) }
+      let ending = try ChunkPipeline(job, threads: threads).run(
+        source, threads: threads, shouldStop: shouldStop
+      ) { slot, isLast in try take(slot, isLast) }
+      try finish(ending)
+      if !toldColumns, !state.ignored.isEmpty { try tell(.ignoredColumns(state.ignored)) }
+    } catch {
+      throw target.giveUp(after: error)
     }
-    try finishEmpty()
-    report.ignoredColumns = reader.ignoredColumns
-    if !toldColumns, !report.ignoredColumns.isEmpty {
-      try tell(.ignoredColumns(report.ignoredColumns))
-    }
+    report.rows = state.rows
+    report.answered = state.answered
+    report.bad = state.bad
+    report.ignoredColumns = job.input.ignored + state.ignored
+    report.threads = threads
     report.seconds = BatchPredict.monotonicSeconds() - start
+    report.rowsPerSecond =
+      report.seconds > 1e-6 ? Double(state.rows - report.continuedRows) / report.seconds : 0
     return report
   }
 
-  /// Counts and tells a bad row.
-  /// - Returns: whether a gap is left for it.
-  private func refuse(_ row: BadRow) throws -> Bool {
-    guard options.onBadRow != .fail else {
+  // MARK: Answers in order
+
+  private func take(_ slot: ChunkPipeline.Slot, _ isLast: Bool) throws {
+    let result = slot.result
+    if let widths = result.widths { try begin(widths) }
+    try write(slot.answers.bytes)
+    guard isLast else { return }
+    try writeGaps(result.openGaps)
+    for note in result.notes where told < BatchOptions.toldRowsMax {
+      told += 1
+      try tell(.badRow(place: label(note.place), message: note.message))
+    }
+    if let row = result.fatalRow {
       throw NodeError(
-        .badInput, "\(row.place): \(row.message) (--on-bad-row skip or null goes on)")
+        .badInput, "\(label(row.place)): \(row.message) (--bad-rows skip or null goes on)")
     }
-    report.rows += 1
-    report.bad += 1
-    try tell(.badRow(place: row.place, message: row.message))
-    return options.onBadRow == .null
+    if let failure = result.failure { throw failure }
+    state.rows += result.rows
+    state.answered += result.answered
+    state.bad += result.bad
+    state.places += result.places
+    state.offset = slot.chunk.endOffset
+    for name in result.ignored where state.ignored.count < 20 && !state.ignored.contains(name) {
+      state.ignored.append(name)
+    }
+    // Before the first answer there is nothing to continue from.
+    if !gap.isEmpty { try target.mark(state) }
+    try tell(
+      .progress(rows: state.rows, bytes: slot.chunk.endOffset, ofBytes: source.sizeBytes))
   }
 
-  private func answerBatch() throws {
-    guard !batch.isEmpty else { return }
-    report.rows += batch.rows
-    guard batch.rows > 0 else { return try writeGaps(batch.order.count) }
-    let outputs: [BatchOutput]
-    do {
-      outputs = try batch.withColumns { try model.answer($0, rows: batch.rows) }
-    } catch is InferenceError {
-      // One row that the model cannot compute spoils the batch: find it.
-      return try answerOneByOne()
-    }
-    try begin(outputs)
-    var row = 0
-    for isGood in batch.order {
-      if isGood {
-        try writer.write(outputs, row: row)
-        row += 1
-      } else {
-        try writeGaps(1)
-      }
-    }
-    report.answered += batch.rows
+  private func label(_ place: Int) -> String {
+    job.input.label(state.places + place, of: source.name)
   }
 
-  private func answerOneByOne() throws {
-    var row = 0
-    for isGood in batch.order {
-      guard isGood else {
-        try writeGaps(1)
-        continue
-      }
-      defer { row += 1 }
-      do {
-        let outputs = try batch.withColumns(from: row) { try model.answer($0, rows: 1) }
-        try begin(outputs)
-        try writer.write(outputs, row: 0)
-        report.answered += 1
-      } catch let error as InferenceError {
-        // Counted as a good row when the batch was; ``refuse(_:)`` counts it as a bad one.
-        report.rows -= 1
-        let bad = BadRow(
-          place: reader.place(batch.places[row]), message: "the model refuses it: \(error.message)")
-        if try refuse(bad) { try writeGaps(1) }
-      }
+  private func begin(_ widths: [Int]) throws {
+    guard gap.isEmpty else {
+      guard state.widths == widths else { throw AnswerWriter.otherWidths }
+      return
     }
-  }
-
-  /// Begins the answers with the first that there is; gaps before it waited for its width.
-  private func begin(_ outputs: [BatchOutput]) throws {
-    let isFirst = !writer.hasBegun
-    try writer.begin(widths: outputs.map(\.width))
-    if isFirst { try writeGaps(gapsBefore) }
+    state.widths = widths
+    gap = job.answerLayout.gap(widths: widths)
+    try write(job.answerLayout.header(widths: widths))
+    let waiting = gapsBefore
+    gapsBefore = 0
+    try writeGaps(waiting)
   }
 
   private func writeGaps(_ count: Int) throws {
-    guard writer.hasBegun else {
+    guard !gap.isEmpty else {
       gapsBefore += count
       return
     }
-    for _ in 0..<count { try writer.writeGap() }
+    for _ in 0..<count { try write(gap) }
   }
 
-  /// Begins the answers of an input without a good row: widths by the signature, then the gaps.
-  private func finishEmpty() throws {
-    guard !writer.hasBegun else { return }
-    try writer.begin(
-      widths: model.signature.outputs.map { spec in
-        spec.shape.dropFirst().reduce(1) { product, size in
-          min(RowLayout.widthMax, product * max(1, min(RowLayout.widthMax, size ?? 1)))
-        }
-      })
-    try writeGaps(gapsBefore)
+  private func write(_ bytes: [UInt8]) throws {
+    try bytes.withUnsafeBufferPointer { try write($0) }
   }
 
-  private static func monotonicSeconds() -> Double {
+  private func write(_ bytes: UnsafeBufferPointer<UInt8>) throws {
+    guard bytes.count > 0 else { return }
+    try target.write(bytes)
+    state.outputBytes += bytes.count
+  }
+
+  private func finish(_ ending: ChunkPipeline.Ending) throws {
+    switch ending {
+    case .failed(let error): throw error
+    case .tooLong:
+      throw NodeError(
+        .badInput,
+        "\(label(0)): the row is longer than \(ByteSource.pendingMax >> 20) MiB"
+          + (job.input.rule == .csv ? "; is a closing quote missing?" : ""))
+    case .stopped:
+      report.isComplete = false
+      report.isResumable = try target.suspend(gap.isEmpty ? nil : state)
+    case .complete:
+      if gap.isEmpty { try begin(signatureWidths) }
+      try target.finish()
+    }
+  }
+
+  /// Widths of an input without a good row: those of the signature.
+  private var signatureWidths: [Int] {
+    job.model.signature.outputs.map { spec in
+      spec.shape.dropFirst().reduce(1) { product, size in
+        min(RowLayout.widthMax, product * max(1, min(RowLayout.widthMax, size ?? 1)))
+      }
+    }
+  }
+
+  /// Processors that this process may run on.
+  private static var processors: Int {
+    let online = max(1, sysconf(Int32(_SC_NPROCESSORS_ONLN)))
+    let status = (try? TextFile.read("/proc/self/status", limitBytes: 64 * 1_024)) ?? []
+    for line in status.split(separator: 0x0A) where line.starts(with: "Cpus_allowed:".utf8) {
+      let allowed = line.dropFirst("Cpus_allowed:".utf8.count).reduce(0) { count, byte in
+        count + (Int(String(Unicode.Scalar(byte)), radix: 16)?.nonzeroBitCount ?? 0)
+      }
+      return min(256, max(1, min(online, allowed)))
+    }
+    return min(256, online)
+  }
+
+  static func monotonicSeconds() -> Double {
     var time = timespec()
     clock_gettime(CLOCK_MONOTONIC, &time)
     return Double(time.tv_sec) + Double(time.tv_nsec) / 1e9

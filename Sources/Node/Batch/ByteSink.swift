@@ -34,6 +34,15 @@ public final class ByteSink: Sendable {
     }
   }
 
+  /// Adds bytes; they may stay in the buffer until ``flush()``.
+  /// - Throws: as ``write(_:)-(String)``.
+  func write(_ bytes: UnsafeBufferPointer<UInt8>) throws {
+    try buffer.withLock { buffer in
+      buffer.append(contentsOf: bytes)
+      if buffer.count >= ByteSink.capacityBytes { try drain(&buffer) }
+    }
+  }
+
   /// Hands everything to the system.
   /// - Throws: as ``write(_:)-(String)``.
   public func flush() throws { try buffer.withLock { try drain(&$0) } }

@@ -9,14 +9,17 @@ enum CellReader {
 
   /// Reads a cell into the row that is being read.
   ///
-  /// Blanks around numbers do not count; an empty cell is a missing number (NaN) or the empty text.
+  /// Blanks around numbers do not count; an empty cell is a missing number (NaN) or the empty text,
+  /// and an error for whole numbers and truth values, which have no missing value.
+  /// - Parameter isTemporary: whether the bytes go away before the batch does.
   static func store(
-    _ bytes: UnsafeBufferPointer<UInt8>, in batch: RowBatch, _ input: Int, _ element: Int
+    _ bytes: UnsafeBufferPointer<UInt8>, in batch: RowBatch, _ input: Int, _ element: Int,
+    isTemporary: Bool = false
   ) throws(Fault) {
     let type = batch.type(of: input)
     if type == .text {
       guard isUTF8(bytes) else { throw Fault(message: "expected UTF-8 text, got other bytes") }
-      batch.set(text: bytes, input, element)
+      batch.set(text: bytes, input, element, isTemporary: isTemporary)
       return
     }
     let cell = trimmed(bytes)
@@ -85,8 +88,28 @@ enum CellReader {
 
   /// Whether the bytes are well-formed UTF-8.
   static func isUTF8(_ bytes: UnsafeBufferPointer<UInt8>) -> Bool {
-    var high: UInt8 = 0
-    for byte in bytes { high |= byte }
-    return high < 0x80 || String(validating: bytes, as: UTF8.self) != nil
+    isASCII(bytes) || String(validating: bytes, as: UTF8.self) != nil
+  }
+
+  /// Whether no byte is 128 or more.
+  static func isASCII(_ bytes: UnsafeBufferPointer<UInt8>) -> Bool {
+    guard let base = bytes.baseAddress else { return true }
+    // Four words at a time; the compiler makes vectors of them.
+    let words = UnsafeRawPointer(base)
+    var high: (UInt64, UInt64, UInt64, UInt64) = (0, 0, 0, 0)
+    var at = 0
+    while at &+ 32 <= bytes.count {
+      high.0 |= words.loadUnaligned(fromByteOffset: at, as: UInt64.self)
+      high.1 |= words.loadUnaligned(fromByteOffset: at &+ 8, as: UInt64.self)
+      high.2 |= words.loadUnaligned(fromByteOffset: at &+ 16, as: UInt64.self)
+      high.3 |= words.loadUnaligned(fromByteOffset: at &+ 24, as: UInt64.self)
+      at &+= 32
+    }
+    var rest: UInt8 = 0
+    while at < bytes.count {
+      rest |= base[at]
+      at &+= 1
+    }
+    return rest < 0x80 && (high.0 | high.1 | high.2 | high.3) & 0x8080_8080_8080_8080 == 0
   }
 }

@@ -2,24 +2,26 @@ import Core
 import Inference
 import Storage
 
-/// A compiled model answering batches.
+/// A compiled model for batches.
 final class CompiledBatchModel: BatchModel {
   let signature: Signature
+  let digest: String
 
-  private let session: Session
-  /// Elements a row of each input.
-  private let widths: [Int]
+  private let model: CompiledModel
+  /// The model's file, kept for an explainer; empty when none is wanted.
+  private let file: [UInt8]
 
-  /// Takes the memory for `maxRows` rows.
-  init(_ model: CompiledModel, maxRows: Int) throws {
+  /// - Parameter explains: whether answers are to be explained.
+  init(_ model: CompiledModel, file: [UInt8], explains: Bool) {
+    self.model = model
+    self.file = explains ? file : []
+    digest = Digest(ofBytes: file).description
     signature = model.signature
-    widths = try RowLayout(model.signature).inputs.map(\.width)
-    session = model.makeSession(maxRows: maxRows)
   }
 
   /// Reads and compiles the model's file.
   /// - Throws: a ``Failure``: no such file or artifact, damaged, or no model that can be run.
-  static func open(_ source: BatchSource, maxRows: Int) throws -> CompiledBatchModel {
+  static func open(_ source: BatchSource, explains: Bool = false) throws -> CompiledBatchModel {
     let bytes: [UInt8]
     let limitBytes = ModelLimits.standard.fileBytesMax
     switch source {
@@ -35,7 +37,30 @@ final class CompiledBatchModel: BatchModel {
       guard case .file(let path) = source else { throw error }
       throw NodeError(.badInput, "\(printable(path)): \(error.message)")
     }
-    return try CompiledBatchModel(model, maxRows: maxRows)
+    return CompiledBatchModel(model, file: bytes, explains: explains)
+  }
+
+  func makeAnswerer(maxRows: Int) throws -> any RowAnswerer {
+    CompiledAnswerer(
+      model.makeSession(maxRows: maxRows), widths: try RowLayout(signature).inputs.map(\.width))
+  }
+
+  /// The one place where explanations are connected to the engine; nil says that it has none for
+  /// this model.
+  func makeExplainer(maxRows: Int) throws -> (any RowExplainer)? { nil }
+}
+
+/// One worker's session.
+private final class CompiledAnswerer: RowAnswerer {
+  private let session: Session
+  /// Elements a row of each input.
+  private let widths: [Int]
+  private let outputs: [TensorSpec]
+
+  init(_ session: Session, widths: [Int]) {
+    self.session = session
+    self.widths = widths
+    outputs = session.model.signature.outputs
   }
 
   func answer(_ columns: [ColumnPointer], rows: Int) throws -> [BatchOutput] {
@@ -43,7 +68,7 @@ final class CompiledBatchModel: BatchModel {
       try session.bind(input: index, to: column, elements: rows * widths[index])
     }
     try session.run(rows: rows)
-    return try signature.outputs.indices.map { try output($0, rows: rows) }
+    return try outputs.indices.map { try output($0, rows: rows) }
   }
 
   private func output(_ index: Int, rows: Int) throws -> BatchOutput {
@@ -51,7 +76,7 @@ final class CompiledBatchModel: BatchModel {
     guard shape.first == rows else {
       throw NodeError(
         .badInput,
-        "the model's output \"\(printable(signature.outputs[index].name))\" has the shape \(shape) "
+        "the model's output \"\(printable(outputs[index].name))\" has the shape \(shape) "
           + "for \(rows) rows: it is not one answer a row")
     }
     let width = shape.dropFirst().reduce(1, *)
@@ -75,7 +100,7 @@ final class CompiledBatchModel: BatchModel {
     case let other:
       throw NodeError(
         .badInput,
-        "the model's output \"\(printable(signature.outputs[index].name))\" is \(other.rawValue), "
+        "the model's output \"\(printable(outputs[index].name))\" is \(other.rawValue), "
           + "which cannot be written as text")
     }
   }

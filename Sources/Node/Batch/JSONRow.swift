@@ -17,7 +17,15 @@ struct JSONRow {
   private let offsets: [Int]
   private var bytes = UnsafeBufferPointer<UInt8>(start: nil, count: 0)
   private var at = 0
+  /// A text whose escapes were resolved.
   private var text: [UInt8] = []
+  /// The text that was read last: a part of `bytes`, or nil when it is in `text`.
+  private var plain: UnsafeBufferPointer<UInt8>?
+  /// Keys in the order of the last rows, as they stand there, with what they mean; rows mostly
+  /// have the same ones.
+  private var known: [(key: [UInt8], target: RowLayout.Target?)] = []
+  private var next = 0
+  private static let knownMax = 4_096
 
   typealias Fault = CellReader.Fault
 
@@ -39,6 +47,7 @@ struct JSONRow {
   ) throws(Fault) {
     bytes = line
     at = 0
+    next = 0
     ignored.removeAll(keepingCapacity: true)
     for index in seen.indices { seen[index] = false }
     try expect(UInt8(ascii: "{"), "an object like {\"name\":1}")
@@ -60,13 +69,10 @@ struct JSONRow {
   private mutating func member(_ batch: RowBatch) throws(Fault) {
     skipBlanks()
     try string("a key in quotes")
-    let key = String(decoding: text, as: UTF8.self)
+    let target = target()
     try expect(UInt8(ascii: ":"), "':' behind the key")
     skipBlanks()
-    guard let target = layout.targets[key] else {
-      if ignored.count < 20 { ignored.append(printable(key, limit: 60)) }
-      return try skipValue(0)
-    }
+    guard let target else { return try skipValue(0) }
     do throws(Fault) {
       if let element = target.element {
         try value(batch, target.input, element)
@@ -74,8 +80,40 @@ struct JSONRow {
         try array(batch, target.input)
       }
     } catch {
-      throw Fault(message: "key \"\(printable(key, limit: 60))\": \(error.message)")
+      let name = layout.inputs[target.input].name
+      let label = target.element.map {
+        layout.inputs[target.input].width > 1 ? "\(name)[\($0)]" : name
+      }
+      throw Fault(message: "key \"\(printable(label ?? name, limit: 60))\": \(error.message)")
     }
+  }
+
+  /// What the key that was read means; nil, and noted, when the model does not take it.
+  private mutating func target() -> RowLayout.Target? {
+    defer { next += 1 }
+    if next < known.count, let plain, isSame(plain, known[next].key) {
+      if known[next].target == nil { note(ignored: plain) }
+      return known[next].target
+    }
+    let bytes = plain.map { Array($0) } ?? text
+    let target = layout.targets[String(decoding: bytes, as: UTF8.self)]
+    if target == nil { bytes.withUnsafeBufferPointer { note(ignored: $0) } }
+    if next < JSONRow.knownMax {
+      known.removeLast(max(0, known.count - next))
+      known.append((bytes, target))
+    }
+    return target
+  }
+
+  private func isSame(_ a: UnsafeBufferPointer<UInt8>, _ b: [UInt8]) -> Bool {
+    guard a.count == b.count else { return false }
+    for index in 0..<b.count where a[index] != b[index] { return false }
+    return true
+  }
+
+  private mutating func note(ignored key: UnsafeBufferPointer<UInt8>) {
+    guard ignored.count < 20 else { return }
+    ignored.append(printable(String(decoding: key, as: UTF8.self), limit: 60))
   }
 
   /// An array with exactly as many values as the input is wide; arrays in it are read through.
@@ -116,12 +154,13 @@ struct JSONRow {
     if bytes[at] == UInt8(ascii: "\"") {
       try string(wanted)
       guard isText else {
-        let shown = printable(String(decoding: text, as: UTF8.self), limit: 40)
-        throw Fault(message: "expected \(wanted), got the text \"\(shown)\"")
+        let shown = String(decoding: plain.map { Array($0) } ?? text, as: UTF8.self)
+        throw Fault(
+          message: "expected \(wanted), got the text \"\(printable(shown, limit: 40))\"")
       }
-      try text.withUnsafeBufferPointer { (cell) throws(Fault) in
-        try CellReader.store(cell, in: batch, input, element)
-      }
+      // Its form was checked when it was read.
+      if let plain { return batch.set(text: plain, input, element) }
+      text.withUnsafeBufferPointer { batch.set(text: $0, input, element, isTemporary: true) }
       return
     }
     let word = try bareWord(wanted)
@@ -175,13 +214,26 @@ struct JSONRow {
     return at == word.count
   }
 
-  /// Reads a string into `text`, its escapes resolved.
+  /// Reads a string: `plain` where it has no escapes, else `text` with them resolved.
   private mutating func string(_ wanted: String) throws(Fault) {
     guard take(UInt8(ascii: "\"")) else {
       throw CellReader.expected(
         wanted, UnsafeBufferPointer(rebasing: bytes[min(at, bytes.count)...]))
     }
+    let start = at
+    while at < bytes.count, bytes[at] != 0x22, bytes[at] != 0x5C, bytes[at] >= 0x20 { at += 1 }
+    let run = UnsafeBufferPointer(rebasing: bytes[start..<at])
+    if at < bytes.count, bytes[at] == 0x22 {
+      at += 1
+      guard CellReader.isUTF8(run) else {
+        throw Fault(message: "expected UTF-8 text, got other bytes")
+      }
+      plain = run
+      return
+    }
+    plain = nil
     text.removeAll(keepingCapacity: true)
+    text.append(contentsOf: run)
     while at < bytes.count {
       let byte = bytes[at]
       at += 1

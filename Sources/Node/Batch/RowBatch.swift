@@ -1,137 +1,121 @@
 import Core
+import Glibc
 import Inference
 
 /// Rows on their way to the model, column by column, in memory that is reused for every batch.
 ///
-/// Not thread-safe; one reader fills it and one caller empties it.
+/// Texts are not copied where they lie unchanged in the input's bytes, which must then stay until
+/// the batch is emptied. Not thread-safe.
 final class RowBatch {
   let layout: RowLayout
   /// The most good rows it holds.
   let capacity: Int
   /// Good rows so far.
-  private(set) var rows = 0
-  /// For each row that was read, in order: whether it is good.
-  ///
-  /// Bad ones stand here only when the output must show their place.
-  private(set) var order: [Bool] = []
-  /// Where each good row began in its file: a line, or the row's number.
-  private(set) var places: [Int] = []
+  var rows = 0
+  /// For each row that has no values but keeps its place: how many good rows come before it.
+  private(set) var gaps: [Int] = []
+  /// Where each good row begins, as its decoder counts: lines or rows from the piece's begin.
+  let places: UnsafeMutablePointer<Int32>
+  /// The inputs' memory, in the signature's order.
+  let columns: UnsafeMutablePointer<Column>
 
-  private let columns: [Column]
-
-  /// One input's memory.
-  private final class Column {
+  /// One input's memory: `capacity` rows of `width` elements of `strideBytes`.
+  struct Column {
     let type: ElementType
     let width: Int
-    let stride: Int
+    let strideBytes: Int
     let base: UnsafeMutableRawPointer
-    /// Bytes of all texts of the batch, one after another.
-    var text: [UInt8] = []
-    /// Where each text begins in `text`, and its length.
-    var spans: [(start: Int, count: Int)]
-    /// Bytes of `text` that belong to kept rows.
-    var kept = 0
+  }
 
-    init(_ input: RowLayout.Input, capacity: Int) {
-      type = input.type
-      width = input.width
-      stride =
+  private let copiesTexts: Bool
+  private var texts = TextBlocks()
+  private static let gapsMax = 65_536
+
+  /// - Parameter copiesTexts: whether the batch must not refer to the input's bytes.
+  /// - Precondition: `capacity` is at least 1.
+  init(_ layout: RowLayout, capacity: Int, copiesTexts: Bool = false) {
+    precondition(capacity >= 1, "a batch holds at least one row")
+    self.layout = layout
+    self.capacity = capacity
+    self.copiesTexts = copiesTexts
+    places = .allocate(capacity: capacity)
+    places.initialize(repeating: 0, count: capacity)
+    columns = .allocate(capacity: max(1, layout.inputs.count))
+    for (index, input) in layout.inputs.enumerated() {
+      let strideBytes =
         switch input.type {
         case .float64, .int64: 8
         case .bool: 1
         case .text: MemoryLayout<TextRef>.stride
         default: 4
         }
-      let count = capacity * width
-      base = .allocate(byteCount: max(64, count * stride), alignment: 64)
-      base.initializeMemory(as: UInt8.self, repeating: 0, count: max(64, count * stride))
-      spans = input.type == .text ? Array(repeating: (0, 0), count: count) : []
+      let count = max(64, capacity * input.width * strideBytes)
+      let base = UnsafeMutableRawPointer.allocate(byteCount: count, alignment: 64)
+      base.initializeMemory(as: UInt8.self, repeating: 0, count: count)
+      (columns + index).initialize(
+        to: Column(
+          type: input.type, width: input.width, strideBytes: strideBytes, base: base))
     }
-
-    deinit { base.deallocate() }
   }
 
-  /// - Precondition: `capacity` is at least 1.
-  init(_ layout: RowLayout, capacity: Int) {
-    precondition(capacity >= 1, "a batch holds at least one row")
-    self.layout = layout
-    self.capacity = capacity
-    columns = layout.inputs.map { Column($0, capacity: capacity) }
+  deinit {
+    for index in layout.inputs.indices { columns[index].base.deallocate() }
+    columns.deallocate()
+    places.deallocate()
   }
-
-  /// The most bytes of text that a batch gathers before it counts as full.
-  private static let textBytesMax = 8 << 20
 
   /// Whether the rows should be given to the model now.
-  var isFull: Bool {
-    rows == capacity || order.count >= 4 * capacity
-      || columns.reduce(0) { $0 + $1.kept } >= RowBatch.textBytesMax
-  }
-  var isEmpty: Bool { order.isEmpty }
+  var isFull: Bool { rows == capacity || gaps.count >= RowBatch.gapsMax }
+  /// Whether there is neither a row nor a gap.
+  var isEmpty: Bool { rows == 0 && gaps.isEmpty }
 
   /// Forgets all rows; the memory stays.
   func removeAll() {
     rows = 0
-    order.removeAll(keepingCapacity: true)
-    places.removeAll(keepingCapacity: true)
-    for column in columns {
-      column.text.removeAll(keepingCapacity: true)
-      column.kept = 0
-    }
+    gaps.removeAll(keepingCapacity: true)
+    texts.removeAll()
   }
 
   /// Keeps the row whose values were set.
   func keepRow(place: Int) {
+    places[rows] = Int32(truncatingIfNeeded: place)
     rows += 1
-    order.append(true)
-    places.append(place)
-    for column in columns where column.type == .text { column.kept = column.text.count }
   }
 
-  /// Forgets the row whose values were set; with `gap` its place in the order is kept.
-  func dropRow(gap: Bool) {
-    if gap { order.append(false) }
-    for column in columns where column.type == .text {
-      column.text.removeLast(column.text.count - column.kept)
-    }
-  }
-
-  /// Makes a good row of the batch bad after the fact: the model refused it.
-  func setBad(orderIndex: Int) { order[orderIndex] = false }
+  /// Keeps a place for a row without values.
+  func addGap() { gaps.append(rows) }
 
   // MARK: Setting values of the row that is being read
 
   func type(of input: Int) -> ElementType { columns[input].type }
 
-  func set(float value: Float, _ input: Int, _ element: Int) {
+  private func slot(_ input: Int, _ element: Int) -> UnsafeMutableRawPointer {
     let column = columns[input]
-    column.base.storeBytes(
-      of: value, toByteOffset: (rows * column.width + element) * 4, as: Float.self)
+    return column.base + (rows * column.width + element) * column.strideBytes
+  }
+
+  func set(float value: Float, _ input: Int, _ element: Int) {
+    slot(input, element).storeBytes(of: value, as: Float.self)
   }
   func set(double value: Double, _ input: Int, _ element: Int) {
-    let column = columns[input]
-    column.base.storeBytes(
-      of: value, toByteOffset: (rows * column.width + element) * 8, as: Double.self)
+    slot(input, element).storeBytes(of: value, as: Double.self)
   }
   func set(int32 value: Int32, _ input: Int, _ element: Int) {
-    let column = columns[input]
-    column.base.storeBytes(
-      of: value, toByteOffset: (rows * column.width + element) * 4, as: Int32.self)
+    slot(input, element).storeBytes(of: value, as: Int32.self)
   }
   func set(int64 value: Int64, _ input: Int, _ element: Int) {
-    let column = columns[input]
-    column.base.storeBytes(
-      of: value, toByteOffset: (rows * column.width + element) * 8, as: Int64.self)
+    slot(input, element).storeBytes(of: value, as: Int64.self)
   }
   func set(bool value: Bool, _ input: Int, _ element: Int) {
-    let column = columns[input]
-    column.base.storeBytes(
-      of: value ? 1 : 0, toByteOffset: rows * column.width + element, as: UInt8.self)
+    slot(input, element).storeBytes(of: value ? 1 : 0, as: UInt8.self)
   }
-  func set(text value: UnsafeBufferPointer<UInt8>, _ input: Int, _ element: Int) {
-    let column = columns[input]
-    column.spans[rows * column.width + element] = (column.text.count, value.count)
-    column.text.append(contentsOf: value)
+  /// Refers to a text, or to a copy of it when it `isTemporary` or the batch outlives the input.
+  func set(
+    text value: UnsafeBufferPointer<UInt8>, _ input: Int, _ element: Int, isTemporary: Bool = false
+  ) {
+    let bytes = isTemporary || copiesTexts ? texts.keep(value) : value.baseAddress
+    slot(input, element).storeBytes(
+      of: TextRef(bytes: bytes, count: value.count), as: TextRef.self)
   }
 
   // MARK: Giving the rows away
@@ -140,30 +124,12 @@ final class RowBatch {
   func withColumns<Result>(
     from first: Int = 0, _ body: ([ColumnPointer]) throws -> Result
   ) rethrows -> Result {
-    try withTexts(0) {
-      try body(columns.map { pointer($0, first: first) })
-    }
-  }
-
-  /// Points the text references of each column at its bytes, one column a level.
-  private func withTexts<Result>(_ index: Int, _ body: () throws -> Result) rethrows -> Result {
-    guard index < columns.count else { return try body() }
-    let column = columns[index]
-    guard column.type == .text else { return try withTexts(index + 1, body) }
-    return try column.text.withUnsafeBufferPointer { bytes in
-      let references = column.base.assumingMemoryBound(to: TextRef.self)
-      for slot in 0..<(rows * column.width) {
-        let span = column.spans[slot]
-        references[slot] = TextRef(
-          bytes: bytes.baseAddress.map { $0 + span.start }, count: span.count)
-      }
-      return try withTexts(index + 1, body)
-    }
+    try body(layout.inputs.indices.map { pointer(columns[$0], first: first) })
   }
 
   private func pointer(_ column: Column, first: Int) -> ColumnPointer {
     // The memory is written and read as this one type only.
-    let start = UnsafeRawPointer(column.base + first * column.width * column.stride)
+    let start = UnsafeRawPointer(column.base + first * column.width * column.strideBytes)
     return switch column.type {
     case .float64: .float64(start.assumingMemoryBound(to: Double.self))
     case .int64: .int64(start.assumingMemoryBound(to: Int64.self))
@@ -172,5 +138,33 @@ final class RowBatch {
     case .text: .text(start.assumingMemoryBound(to: TextRef.self))
     default: .float32(start.assumingMemoryBound(to: Float.self))
     }
+  }
+}
+
+/// Bytes of texts in blocks that never move.
+private struct TextBlocks: ~Copyable {
+  private var blocks: [UnsafeMutableBufferPointer<UInt8>] = []
+  private var used = 0
+  private static let blockBytes = 256 * 1024
+
+  deinit { for block in blocks { block.deallocate() } }
+
+  /// A copy of `bytes` that stays where it is until ``removeAll()``; nil when there are none.
+  mutating func keep(_ bytes: UnsafeBufferPointer<UInt8>) -> UnsafePointer<UInt8>? {
+    guard let source = bytes.baseAddress, bytes.count > 0 else { return nil }
+    if blocks.isEmpty || blocks[blocks.count - 1].count - used < bytes.count {
+      blocks.append(.allocate(capacity: max(bytes.count, TextBlocks.blockBytes)))
+      used = 0
+    }
+    guard let base = blocks[blocks.count - 1].baseAddress else { return nil }
+    (base + used).initialize(from: source, count: bytes.count)
+    defer { used += bytes.count }
+    return UnsafePointer(base + used)
+  }
+
+  /// Forgets all texts; one block stays.
+  mutating func removeAll() {
+    while blocks.count > 1 { blocks.removeLast().deallocate() }
+    used = 0
   }
 }

@@ -11,14 +11,15 @@ struct RowLayout: Sendable {
   }
 
   /// A place that a named value goes to.
-  struct Target: Sendable, Equatable {
+  struct Target: Sendable, Hashable {
     let input: Int
     /// The element, or nil for all of them at once (a JSON array).
     let element: Int?
   }
 
   let inputs: [Input]
-  /// By the names that columns and keys may have: `X`, for wide inputs also `X[0]` and so on.
+  /// By the names that columns and keys may have: `X`; for elements of wide inputs `X[0]` or
+  /// `X_0`, and `f0` when the model has one input only.
   let targets: [String: Target]
   /// How many rows the model takes at once when it takes a fixed number of them.
   let fixedRows: Int?
@@ -46,15 +47,25 @@ struct RowLayout: Sendable {
       }
       inputs.append(Input(name: spec.name, type: spec.elementType, width: width))
       targets[spec.name] = Target(input: index, element: width == 1 ? 0 : nil)
-      guard width > 1 else { continue }
-      for element in 0..<width {
-        targets["\(spec.name)[\(element)]"] = Target(input: index, element: element)
-      }
     }
+    RowLayout.addElementNames(inputs, to: &targets)
     guard !inputs.isEmpty else { throw NodeError(.badInput, "the model takes no input") }
     self.inputs = inputs
     self.targets = targets
     self.fixedRows = fixedRows
+  }
+
+  /// Adds the names of single elements; an input of the same name goes before.
+  private static func addElementNames(_ inputs: [Input], to targets: inout [String: Target]) {
+    for (index, input) in inputs.enumerated() where input.width > 1 || inputs.count == 1 {
+      for element in 0..<input.width {
+        var names = inputs.count == 1 ? ["f\(element)"] : []
+        if input.width > 1 { names += ["\(input.name)[\(element)]", "\(input.name)_\(element)"] }
+        for name in names where targets[name] == nil {
+          targets[name] = Target(input: index, element: element)
+        }
+      }
+    }
   }
 
   private static func width(of spec: TensorSpec) throws(NodeError) -> Int {

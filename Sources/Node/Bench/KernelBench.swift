@@ -52,7 +52,7 @@ public enum KernelBench {
     let model = try CompiledModel.load(bytes)
     let compiled = Double(SystemClock.processNanoseconds() - start) / 1e6
     let layout = try RowLayout(model.signature)
-    let rows = try read(rowsPath, layout)
+    let rows = try RowTable.read(rowsPath, layout, rowsMax: rowsMax)
     guard rows.rows > 0 else {
       throw NodeError(.badInput, "\(printable(rowsPath)) has no rows to time with")
     }
@@ -65,24 +65,6 @@ public enum KernelBench {
     return Report(
       rows: rows.rows, compileMilliseconds: compiled, sessionBytes: session.scratchBytes,
       figures: figures)
-  }
-
-  private static func read(_ path: String, _ layout: RowLayout) throws -> RowBatch {
-    let source = try ByteSource(path: path)
-    let batch = RowBatch(layout, capacity: rowsMax)
-    let reader: any RowReader =
-      switch try RowFormat.find(source) {
-      case .csv: try CSVReader(source, layout)
-      case .jsonLines: JSONLinesReader(source, layout)
-      case .npy: try NpyReader(source, layout)
-      }
-    while !batch.isFull {
-      let more = try reader.read(into: batch) { bad in
-        throw NodeError(.badInput, "\(bad.place): \(bad.message)")
-      }
-      if !more { break }
-    }
-    return batch
   }
 
   private static func time(

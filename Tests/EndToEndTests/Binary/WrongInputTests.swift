@@ -54,7 +54,7 @@ import Testing
     try expect(["predict", "/nonexistent/m.onnx"], exits: 2, saying: "/nonexistent/m.onnx")
     try expect(["predict", "model"], exits: 2, saying: "is neither a version like")
     try expect(
-      ["predict", "./m.onnx", "--on-bad-row", "igonre"], exits: 2, saying: "fail, skip or null")
+      ["predict", "./m.onnx", "--bad-rows", "igonre"], exits: 2, saying: "fail, skip or null")
   }
 
   @Test func errorsAreJSONToo() throws {

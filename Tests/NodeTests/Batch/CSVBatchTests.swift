@@ -11,7 +11,7 @@ import Testing
     let run = try BatchRun.over("b,x,t,a\n1,?,u,2\r\n3,?,v,4\n\n5,?,,6", inputs)
     #expect(
       run.output
-        == "sum,pair[0],pair[1],echo\n3.0,2.0,4.0,u\n7.0,4.0,8.0,v\n11.0,6.0,12.0,\"\"\n")
+        == "sum,pair_0,pair_1,echo\n3.0,2.0,4.0,u\n7.0,4.0,8.0,v\n11.0,6.0,12.0,\"\"\n")
     #expect(run.report.rows == 3 && run.report.answered == 3 && run.report.bad == 0)
     #expect(run.notes == ["ignored x"] && run.report.ignoredColumns == ["x"])
   }
@@ -54,7 +54,7 @@ import Testing
   @Test func aBadRowEndsTheRunWithItsPlace() {
     func at(_ row: String) -> String { BatchRun.complaint("a,t,b\n1,x,2\n\(row)\n", inputs) }
     #expect(
-      at("abc,x,2").contains(":3: column \"a\": expected a number, got \"abc\" (--on-bad-row"))
+      at("abc,x,2").contains(":3: column \"a\": expected a number, got \"abc\" (--bad-rows"))
     #expect(at("1,x").contains(":3: expected 3 columns, got 2"))
     #expect(at("1,x,2,3").contains("expected 3 columns, got 4"))
     #expect(at("1,\"x\"y,2").contains("behind the closing quote"))
@@ -73,13 +73,13 @@ import Testing
     let text = "a,t,b\nbad,x,0\n1,x,0\n13,x,0\n2,x\n3,x,0\nbad,x,0\n"
     let skipped = try BatchRun.over(text, inputs, onBadRow: .skip)
     #expect(
-      skipped.output == "sum,pair[0],pair[1],echo\n1.0,1.0,2.0,x\n3.0,3.0,6.0,x\n")
+      skipped.output == "sum,pair_0,pair_1,echo\n1.0,1.0,2.0,x\n3.0,3.0,6.0,x\n")
     #expect(skipped.report.rows == 6 && skipped.report.answered == 2 && skipped.report.bad == 4)
     #expect(skipped.notes.contains { $0.hasPrefix("rows:4: the model refuses it: 13") })
     let kept = try BatchRun.over(text, inputs, onBadRow: .null)
     #expect(
       kept.output
-        == "sum,pair[0],pair[1],echo\n,,,\n1.0,1.0,2.0,x\n,,,\n,,,\n3.0,3.0,6.0,x\n,,,\n")
+        == "sum,pair_0,pair_1,echo\n,,,\n1.0,1.0,2.0,x\n,,,\n,,,\n3.0,3.0,6.0,x\n,,,\n")
     #expect(kept.report.rows == 6 && kept.report.answered == 2 && kept.report.bad == 4)
     let json = try BatchRun.over("a,t,b\nbad,x,0\n", inputs, format: .jsonl, onBadRow: .null)
     #expect(json.output == "{\"sum\":null,\"pair\":null,\"echo\":null}\n")
@@ -87,7 +87,7 @@ import Testing
 
   @Test func anInputWithoutRowsGivesTheNamesAlone() throws {
     let run = try BatchRun.over("a,t,b\n", inputs)
-    #expect(run.output == "sum,pair[0],pair[1],echo\n" && run.report.rows == 0)
+    #expect(run.output == "sum,pair_0,pair_1,echo\n" && run.report.rows == 0)
   }
 
   @Test func wholeNumbersAndTruthAreChecked() throws {
@@ -116,10 +116,11 @@ import Testing
         pieces[Int.random(in: 0..<pieces.count, using: &random)]
       }.joined()
       expected.append(cell)
-      var quoted: [UInt8] = []
-      AnswerWriter.appendCSV(Array(cell.utf8), to: &quoted)
+      let quoted = ByteBuffer()
+      Array(cell.utf8).withUnsafeBufferPointer { quoted.appendCSV($0) }
       text +=
-        String(decoding: quoted, as: UTF8.self) + ",\(row + 100),0" + (row % 2 == 0 ? "\n" : "\r\n")
+        String(decoding: quoted.bytes, as: UTF8.self) + ",\(row + 100),0"
+        + (row % 2 == 0 ? "\n" : "\r\n")
     }
     let run = try BatchRun.over(text, inputs, format: .jsonl, rowsPerBatch: rowsPerBatch)
     let lines = run.output.split(separator: "\n")
