@@ -22,21 +22,26 @@ public struct BatchOptions: Sendable {
   public var onBadRow: BadRowPolicy
   /// Rows that the model is given at once, 1 to 65,536.
   public var rowsPerBatch: Int
+  /// What must run the model; `nil` lets the engine choose.
+  public var backend: Backend?
 
   /// Puts them together.
   public init(
     inputPath: String, format: AnswerFormat = .csv, onBadRow: BadRowPolicy = .fail,
-    rowsPerBatch: Int = 1_024
+    rowsPerBatch: Int = 1_024, backend: Backend? = nil
   ) {
     self.inputPath = inputPath
     self.format = format
     self.onBadRow = onBadRow
     self.rowsPerBatch = min(65_536, max(1, rowsPerBatch))
+    self.backend = backend
   }
 }
 
 /// What a run tells while it goes on.
 public enum BatchEvent: Sendable {
+  /// Something to know of the model: another engine runs it, an output is left out.
+  case note(String)
   /// The input has columns that the model does not take.
   case ignoredColumns([String])
   /// A row was no good: its place and what was wrong.

@@ -18,7 +18,9 @@ extension BatchPredict {
     _ source: BatchSource, _ options: BatchOptions, to sink: ByteSink,
     tell: @escaping (BatchEvent) throws -> Void
   ) throws -> BatchReport {
-    let model = try CompiledBatchModel.open(source, maxRows: options.rowsPerBatch)
+    let model = try CompiledBatchModel.open(
+      source, maxRows: options.rowsPerBatch, backend: options.backend)
+    for note in model.notes { try tell(.note(note)) }
     return try BatchPredict(model, options, to: sink, tell: tell).run()
   }
 }

@@ -5,6 +5,8 @@ import Storage
 /// A compiled model answering batches.
 final class CompiledBatchModel: BatchModel {
   let signature: Signature
+  /// What the operator should know of the model; empty for a native one.
+  let notes: [String]
 
   private let session: Session
   /// Elements a row of each input.
@@ -13,13 +15,16 @@ final class CompiledBatchModel: BatchModel {
   /// Takes the memory for `maxRows` rows.
   init(_ model: CompiledModel, maxRows: Int) throws {
     signature = model.signature
+    notes = model.notes
     widths = try RowLayout(model.signature).inputs.map(\.width)
     session = model.makeSession(maxRows: maxRows)
   }
 
   /// Reads and compiles the model's file.
   /// - Throws: a ``Failure``: no such file or artifact, damaged, or no model that can be run.
-  static func open(_ source: BatchSource, maxRows: Int) throws -> CompiledBatchModel {
+  static func open(
+    _ source: BatchSource, maxRows: Int, backend: Backend? = nil
+  ) throws -> CompiledBatchModel {
     let bytes: [UInt8]
     let limitBytes = ModelLimits.standard.fileBytesMax
     switch source {
@@ -30,9 +35,10 @@ final class CompiledBatchModel: BatchModel {
     }
     let model: CompiledModel
     do throws(InferenceError) {
-      model = try CompiledModel.load(bytes)
+      model = try CompiledModel.load(bytes, backend: backend)
     } catch {
-      guard case .file(let path) = source else { throw error }
+      // That a back end is not there is no fault of the file.
+      guard case .file(let path) = source, error.code != .backend else { throw error }
       throw NodeError(.badInput, "\(printable(path)): \(error.message)")
     }
     return try CompiledBatchModel(model, maxRows: maxRows)

@@ -94,7 +94,13 @@ final class ModelShelf: Sendable {
       throw NodeError(
         .system, "\(registered.version) cannot be loaded: \(error.message)")
     }
-    return try CompiledModel.load(bytes, backend: registered.draft.backend)
+    do throws(InferenceError) {
+      return try CompiledModel.load(bytes, backend: registered.draft.backend)
+    } catch {
+      guard error.code == .backend else { throw error }
+      throw NodeError(
+        .system, "\(registered.version) needs ONNX Runtime and cannot be loaded: \(error.message)")
+    }
   }
 
   /// Keeps a version for a command that is under way, until it is let go.

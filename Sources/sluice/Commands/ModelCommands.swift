@@ -14,13 +14,19 @@ enum ModelCommands {
   private static let reference = Option<String>(
     "reference", .file, help: "the training reference that drift is measured against (JSON)")
 
+  private static let backend = Option<Backend>(
+    "backend", .backend,
+    help: "what runs the version (default: native, or onnxruntime for what that cannot run)")
+
   static let importModel = CommandDeclaration(
     "model import", summary: "Checks an ONNX file and registers it as the model's next version",
     discussion: [
       "The file is decoded and compiled before anything is written; a file that cannot serve is "
-        + "refused with the reason. The version keeps the file's bytes under their SHA-256 digest."
+        + "refused with the reason. The version keeps the file's bytes under their SHA-256 digest.",
+      "A model with operators that the native engine lacks runs on ONNX Runtime where its library "
+        + "is found or named by SLUICE_ONNXRUNTIME; sluice doctor shows which.",
     ],
-    parameters: [file, model, card, reference],
+    parameters: [file, model, card, reference, backend],
     examples: [
       (
         "sluice model import flight-delay-2.onnx --name flight-delay --card flight-delay-2.md",
@@ -33,7 +39,9 @@ enum ModelCommands {
     let outcome = try call.withNode(creates: true) { client in
       try ModelImporter.importModel(
         file: path, model: name, card: call[card], reference: call[reference],
-        stateDirectory: call.stateDirectory, client: client, actor: ActorID.currentPerson())
+        backend: call[backend], stateDirectory: call.stateDirectory, client: client,
+        actor: ActorID.currentPerson()
+      ) { call.note(printable($0, limit: 1_000)) }
     }
     try call.tell(outcome)
     return .done
@@ -114,6 +122,7 @@ enum ModelCommands {
     text += "  registered  \(registered.registered)\n"
     let places = registered.loadedOn.map(\.text).joined(separator: " ").ifEmpty("nowhere")
     text += "  loaded on   \(places)\n"
+    if let backend = detail.backend { text += "  back end    \(backend.rawValue)\n" }
     text += "  reference   \(detail.hasReference ? "yes" : "none: drift is not measured")\n"
     if let damage = detail.damage { text += "  DAMAGED     \(printable(damage))\n" }
     for (title, tensors) in [

@@ -17,6 +17,8 @@ enum PredictCommand {
   private static let onBadRow = DefaultedOption<String>(
     "on-bad-row", .choice("POLICY", of: BadRowPolicy.allCases.map(\.rawValue)), default: "fail",
     help: "fail ends the run, skip leaves the row out, null keeps its place without an answer")
+  private static let backend = Option<Backend>(
+    "backend", .backend, help: "what runs the model (default: as registered, else native first)")
   private static let batch = DefaultedOption<Int>(
     "batch", .integer(1...65_536), default: 1_024, help: "rows that the model is given at once")
 
@@ -32,7 +34,7 @@ enum PredictCommand {
       "With --json and --output the report of the run goes to standard output; with --json alone "
         + "the answers do, as JSON lines.",
     ],
-    parameters: [model, input, output, format, onBadRow, batch],
+    parameters: [model, input, output, format, onBadRow, batch, backend],
     examples: [
       (
         "sluice predict flight-delay@2 --input traffic.csv --output answers.csv",
@@ -44,11 +46,12 @@ enum PredictCommand {
       ),
     ]
   ) { call in
-    let source = try source(call)
+    let (source, registeredBackend) = try source(call)
     let words = call[format] ?? (call.wantsJSON && call[output] == nil ? "jsonl" : "csv")
     let options = BatchOptions(
       inputPath: call[input], format: AnswerFormat(rawValue: words) ?? .csv,
-      onBadRow: BadRowPolicy(rawValue: call[onBadRow]) ?? .fail, rowsPerBatch: call[batch])
+      onBadRow: BadRowPolicy(rawValue: call[onBadRow]) ?? .fail, rowsPerBatch: call[batch],
+      backend: call[backend] ?? registeredBackend)
     let progress = BatchProgress(call)
     guard let path = call[output] else {
       let report = try BatchPredict.run(source, options, to: call.streams.output) {
@@ -65,10 +68,11 @@ enum PredictCommand {
     return .done
   }
 
-  /// The model that a word means: a file when it looks like one, else a registered version.
-  private static func source(_ call: Invocation) throws -> BatchSource {
+  /// The model that a word means, a file when it looks like one, else a registered version; and
+  /// what the version was registered to run on.
+  private static func source(_ call: Invocation) throws -> (BatchSource, Backend?) {
     let word = call[required: model]
-    guard !word.contains("/"), !word.hasSuffix(".onnx") else { return .file(path: word) }
+    guard !word.contains("/"), !word.hasSuffix(".onnx") else { return (.file(path: word), nil) }
     let version: VersionID
     do {
       version = try VersionID(word)
@@ -78,7 +82,8 @@ enum PredictCommand {
           + "of an .onnx file")
     }
     let detail = try call.withNode { try $0.detail(of: version) }
-    return .stored(digest: detail.registered.digest, stateDirectory: call.stateDirectory)
+    let digest = detail.registered.digest
+    return (.stored(digest: digest, stateDirectory: call.stateDirectory), detail.backend)
   }
 }
 
@@ -101,6 +106,7 @@ private final class BatchProgress {
 
   func show(_ event: BatchEvent) {
     switch event {
+    case .note(let sentence): note(printable(sentence, limit: 1_000))
     case .ignoredColumns(let names):
       note("ignored columns: \(printable(names.joined(separator: ", "), limit: 300))")
     case .badRow(let place, let message):

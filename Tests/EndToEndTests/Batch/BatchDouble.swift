@@ -93,6 +93,7 @@ struct BatchRun {
       switch event {
       case .badRow(let place, let message):
         run.notes.append(place.split(separator: "/").last.map { "\($0): \(message)" } ?? message)
+      case .note(let sentence): run.notes.append(sentence)
       case .ignoredColumns(let names): run.notes.append("ignored \(names.joined(separator: " "))")
       case .progress: break
       }

@@ -44,16 +44,19 @@ public struct VersionDetail: Sendable, Codable {
   public var hasReference: Bool
   /// Nil when the artifact's bytes still match the digest, else what is wrong.
   public var damage: String?
+  /// What runs it, when that was chosen; nil lets the engine choose.
+  public var backend: Backend?
 
   /// Puts them together.
   public init(
     registered: RegisteredVersionView, signature: Signature, card: String, hasReference: Bool,
-    damage: String?
+    damage: String?, backend: Backend? = nil
   ) {
     self.registered = registered
     self.signature = signature
     self.card = card
     self.hasReference = hasReference
     self.damage = damage
+    self.backend = backend
   }
 }
