@@ -22,18 +22,25 @@ public struct BatchOptions: Sendable {
   public var onBadRow: BadRowPolicy
   /// Rows that the model is given at once, 1 to 65,536.
   public var rowsPerBatch: Int
+  /// Whether nobody chose ``rowsPerBatch``, so that it may follow the back end.
+  public let followsBackend: Bool
   /// What must run the model; `nil` lets the engine choose.
   public var backend: Backend?
 
-  /// Puts them together.
+  /// What ONNX Runtime is given at once: a network's intermediate values may take megabytes a row,
+  /// and its calls cost microseconds.
+  static let onnxRuntimeRowsPerBatch = 16
+
+  /// Puts them together; without `rowsPerBatch` 1,024 rows, or 16 for ONNX Runtime.
   public init(
     inputPath: String, format: AnswerFormat = .csv, onBadRow: BadRowPolicy = .fail,
-    rowsPerBatch: Int = 1_024, backend: Backend? = nil
+    rowsPerBatch: Int? = nil, backend: Backend? = nil
   ) {
     self.inputPath = inputPath
     self.format = format
     self.onBadRow = onBadRow
-    self.rowsPerBatch = min(65_536, max(1, rowsPerBatch))
+    self.rowsPerBatch = min(65_536, max(1, rowsPerBatch ?? 1_024))
+    followsBackend = rowsPerBatch == nil
     self.backend = backend
   }
 }

@@ -18,8 +18,12 @@ extension BatchPredict {
     _ source: BatchSource, _ options: BatchOptions, to sink: ByteSink,
     tell: @escaping (BatchEvent) throws -> Void
   ) throws -> BatchReport {
+    var options = options
     let model = try CompiledBatchModel.open(
       source, maxRows: options.rowsPerBatch, backend: options.backend)
+    if options.followsBackend, model.backend == .onnxruntime {
+      options.rowsPerBatch = BatchOptions.onnxRuntimeRowsPerBatch
+    }
     for note in model.notes { try tell(.note(note)) }
     return try BatchPredict(model, options, to: sink, tell: tell).run()
   }

@@ -5,6 +5,8 @@ import Storage
 /// A compiled model answering batches.
 final class CompiledBatchModel: BatchModel {
   let signature: Signature
+  /// What runs it.
+  let backend: Backend
   /// What the operator should know of the model; empty for a native one.
   let notes: [String]
 
@@ -15,6 +17,7 @@ final class CompiledBatchModel: BatchModel {
   /// Takes the memory for `maxRows` rows.
   init(_ model: CompiledModel, maxRows: Int) throws {
     signature = model.signature
+    backend = model.backend
     notes = model.notes
     widths = try RowLayout(model.signature).inputs.map(\.width)
     session = model.makeSession(maxRows: maxRows)

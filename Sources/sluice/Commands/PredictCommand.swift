@@ -19,8 +19,9 @@ enum PredictCommand {
     help: "fail ends the run, skip leaves the row out, null keeps its place without an answer")
   private static let backend = Option<Backend>(
     "backend", .backend, help: "what runs the model (default: as registered, else native first)")
-  private static let batch = DefaultedOption<Int>(
-    "batch", .integer(1...65_536), default: 1_024, help: "rows that the model is given at once")
+  private static let batch = Option<Int>(
+    "batch", .integer(1...65_536),
+    help: "rows that the model is given at once (default: 1024, with onnxruntime 16)")
 
   static let declaration = CommandDeclaration(
     "predict", summary: "Answers the rows of a file or stream with a model, off line",
