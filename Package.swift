@@ -27,6 +27,7 @@ let package = Package(
       linkerSettings: [.linkedLibrary("ncursesw"), .linkedLibrary("tinfo")]),
     .target(name: "CSystem"),
     .target(name: "CKernels", cSettings: [.unsafeFlags(["-O3"])]),
+    .target(name: "COnnxRuntime"),
     .systemLibrary(name: "CSQLite", providers: [.apt(["libsqlite3-dev"])]),
     .systemLibrary(name: "CYAML", providers: [.apt(["libyaml-dev"])]),
     .systemLibrary(name: "CSodium", providers: [.apt(["libsodium-dev"])]),
@@ -34,7 +35,7 @@ let package = Package(
     // Modules, from values up to the executable. Arrows point one way only.
     module("Core", []),
     module("Statistics", ["Core"]),
-    module("Inference", ["Core", "CKernels"]),
+    module("Inference", ["Core", "CKernels", "COnnxRuntime"]),
     module("Telemetry", ["Core", "Statistics"]),
     module("Serving", ["Core", "Inference", "Telemetry"]),
     module("Control", ["Core", "Statistics"]),
@@ -54,9 +55,10 @@ let package = Package(
       // The toolchain's own linker: the system's warns of a function in the static Swift runtime.
       linkerSettings: [.unsafeFlags(["-use-ld=lld"])]),
 
-    // Helpers of tests: a file system that fails and forgets on purpose, a process to kill, and a
-    // count of heap allocations.
+    // Helpers of tests: a file system that fails and forgets on purpose, a process to kill, a count
+    // of heap allocations, and libraries that only look like ONNX Runtime.
     .target(name: "CAllocations", path: "Tests/Support/CAllocations"),
+    .target(name: "CFakeOnnxRuntime", path: "Tests/Support/CFakeOnnxRuntime"),
     .target(name: "CFaultVFS", dependencies: ["CSQLite"], path: "Tests/Support/CFaultVFS"),
     .executableTarget(
       name: "storage-crash-child", dependencies: ["Core", "Storage"],
@@ -67,7 +69,8 @@ let package = Package(
       name: "StatisticsTests", dependencies: ["Statistics"], exclude: ["Fixtures"],
       swiftSettings: strict),
     .testTarget(
-      name: "InferenceTests", dependencies: ["Inference", "Core", "CAllocations"],
+      name: "InferenceTests",
+      dependencies: ["Inference", "Core", "CAllocations", "CFakeOnnxRuntime"],
       exclude: ["Fixtures"], swiftSettings: strict),
     tests("Telemetry", ["Telemetry", "Core"]),
     tests("Serving", ["Serving", "Inference", "Telemetry"]),
@@ -75,7 +78,7 @@ let package = Package(
     tests("Storage", ["Storage", "CSQLite", "CFaultVFS", "storage-crash-child"]),
     tests("Gateway", ["Gateway", "CSystem"]),
     tests("Documents", ["Documents"]),
-    tests("Node", ["Node", "Control", "Storage", "Serving", "Telemetry"]),
+    tests("Node", ["Node", "Control", "Inference", "Storage", "Serving", "Telemetry"]),
     tests("Console", ["Console", "Control"]),
     tests("EndToEnd", ["Core", "Control", "Inference", "Node", "sluice"]),
   ]

@@ -6,7 +6,7 @@ public struct ModelSummary: Sendable, Equatable {
   public let operators: [String: Int]
   /// The number of nodes in the file.
   public let nodeCount: Int
-  /// The number of steps the compiled plan takes after folding and fusing.
+  /// The number of steps the compiled plan takes after folding and fusing; 1 with ONNX Runtime.
   public let stepCount: Int
   /// The number of learnt numbers: elements of constants and of float list attributes.
   public let parameterCount: Int
@@ -26,6 +26,12 @@ public final class CompiledModel: Sendable {
   public let signature: Signature
   /// What the file holds.
   public let summary: ModelSummary
+  /// What runs it.
+  public let backend: Backend
+  /// What somebody who brings this file should know.
+  ///
+  /// Why another engine runs it, which outputs are left out: sentences without a full stop.
+  public let notes: [String]
 
   /// For each output its keys, when the model gives it as dictionaries (ZipMap): a table of
   /// floats with a column for each key; `nil` for a plain tensor.
@@ -42,7 +48,8 @@ public final class CompiledModel: Sendable {
 
   init(
     signature: Signature, summary: ModelSummary, plan: Plan, inputShapes: [[Int?]?],
-    outputKeys: [DictionaryKeys?], dictionaryInputs: Set<Int>, outputLengths: [Int?]
+    outputKeys: [DictionaryKeys?], dictionaryInputs: Set<Int>, outputLengths: [Int?],
+    backend: Backend = .native, notes: [String] = []
   ) {
     self.outputLengths = outputLengths
     self.dictionaryInputs = dictionaryInputs
@@ -51,9 +58,18 @@ public final class CompiledModel: Sendable {
     self.summary = summary
     self.plan = plan
     self.inputShapes = inputShapes
+    self.backend = backend
+    self.notes = notes
   }
 
-  /// Reads, checks and compiles the bytes of an ONNX file.
+  /// The same model with one more note after the first.
+  func noting(_ note: String) -> CompiledModel {
+    CompiledModel(
+      signature: signature, summary: summary, plan: plan, inputShapes: inputShapes,
+      backend: backend, notes: notes.prefix(1) + [note] + notes.dropFirst())
+  }
+
+  /// Reads, checks and compiles the bytes of an ONNX file for this program's own engine.
   ///
   /// Safe on hostile bytes: everything is bounded by `limits` and by the file's own size.
   /// - Throws: ``InferenceError`` that names the operator, node or input concerned.

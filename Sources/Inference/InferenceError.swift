@@ -24,6 +24,8 @@ public struct InferenceError: Failure, Equatable {
     case input
     /// The data cannot be computed with: an index out of range, a division by zero.
     case data
+    /// ONNX Runtime was asked for, and is not there or cannot be used.
+    case backend
   }
 
   /// The kind.
@@ -33,8 +35,9 @@ public struct InferenceError: Failure, Equatable {
   /// For ``Code/unsupported``: the operator's name, `domain.Name` outside the default domain.
   public let operatorName: String?
 
-  /// Always ``ExitCode/usage``: a model or input other than this would do.
-  public var exitCode: ExitCode { .usage }
+  /// ``ExitCode/usage``, since a model or input other than this would do; ``ExitCode/system`` when
+  /// a back end is not there.
+  public var exitCode: ExitCode { code == .backend ? .system : .usage }
 
   /// Puts the parts together.
   public init(_ code: Code, _ message: String, operatorName: String? = nil) {

@@ -95,7 +95,8 @@ public final class Session {
 
   /// Runs once on zeros with all rows, so that every register has its size.
   ///
-  /// A complaint is left for the first real run to repeat: it may come from the zeros.
+  /// ONNX Runtime gets one row: its memory is its own, and a network's grows with the rows. A
+  /// complaint is left for the first real run to repeat: it may come from the zeros.
   private func warmUp() {
     let list = Array(UnsafeBufferPointer(start: inputs, count: inputCount))
     guard list.allSatisfy({ $0.freeAxis < 0 }) else { return }
@@ -105,7 +106,7 @@ public final class Session {
           input.type,
           (0..<input.declared.rank).map { $0 == 0 && input.followsRows ? nil : input.declared[$0] }
         )
-      }, rows: maxRows)
+      }, rows: model.backend == .native ? maxRows : 1)
     for (input, view) in zip(list, probe.views) { frame.views[input.value] = view }
     frame.isProbe = true
     defer { frame.isProbe = false }

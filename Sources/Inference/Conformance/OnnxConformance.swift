@@ -34,10 +34,14 @@ public enum OnnxConformance {
   /// Runs every case below `directory`, in the order of their names.
   /// - Parameter tolerance: the most that a number may be off, relative above 1; `nil` for
   ///   ONNX's own tolerances.
+  /// - Parameter backend: what must run the cases; never chosen by the engine.
   /// - Throws: ``InferenceError`` when the directory cannot be read.
   public static func run(
-    directory: String, tolerance: Double? = nil, limits: ModelLimits = .standard
+    directory: String, tolerance: Double? = nil, backend: Backend = .native,
+    limits: ModelLimits = .standard
   ) throws(InferenceError) -> [CaseResult] {
+    // A back end that is not there is said once, and not by every case.
+    if backend == .onnxruntime { _ = try OnnxRuntimeSearch.process.open() }
     guard let root = names(in: directory) else {
       throw InferenceError(
         .input, "the directory \"\(printable(directory))\" cannot be read; check its path")
@@ -46,7 +50,7 @@ public enum OnnxConformance {
     collect(directory, "", root, depth: 0, &found)
     return found.map { name in
       let path = name.isEmpty ? directory : "\(directory)/\(name)"
-      return CaseResult(name: name, outcome: runCase(path, tolerance, limits))
+      return CaseResult(name: name, outcome: runCase(path, tolerance, backend, limits))
     }
   }
 
@@ -67,11 +71,11 @@ public enum OnnxConformance {
   }
 
   private static func runCase(
-    _ path: String, _ tolerance: Double?, _ limits: ModelLimits
+    _ path: String, _ tolerance: Double?, _ backend: Backend, _ limits: ModelLimits
   ) -> Outcome {
     do throws(InferenceError) {
-      let model = try CompiledModel.compile(
-        onnx: try read("\(path)/model.onnx"), limits: limits)
+      let model = try CompiledModel.load(
+        try read("\(path)/model.onnx"), backend: backend, limits: limits)
       let sets = (names(in: path) ?? []).filter { $0.hasPrefix("test_data_set_") }
       guard !sets.isEmpty else { return .failed("there is no test_data_set_0 folder") }
       let session = model.makeSession(maxRows: 1)

@@ -64,18 +64,11 @@ struct TensorProtoReader {
         try budget.charge(1, stride: 16)
         packedDoubles.append(try reader.content(field))
       }
-    case 13: throw externalData()
+    case 13: throw externalDataRefused(constant: name)
     case 14:
-      if try reader.int64(field) == 1 { throw externalData() }
+      if try reader.int64(field) == 1 { throw externalDataRefused(constant: name) }
     default: try reader.skip(field)
     }
-  }
-
-  private func externalData() -> InferenceError {
-    InferenceError(
-      .externalData,
-      "the constant \"\(printable(name))\" keeps its data in another file; "
-        + "save the model as one file (onnx.save with save_as_external_data=False)")
   }
 
   private mutating func readDims(

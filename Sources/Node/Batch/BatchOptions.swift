@@ -1,3 +1,5 @@
+import Core
+
 /// What happens with a row that cannot be given to the model.
 public enum BadRowPolicy: String, Sendable, CaseIterable {
   /// Ends the run with the row's place and what is wrong with it.
@@ -16,12 +18,20 @@ public struct BatchOptions: Sendable {
   public var format: AnswerFormat
   /// What happens with rows that are no good.
   public var onBadRow: BadRowPolicy
-  /// Rows that the model is given at once, 1 to 65,536.
-  public var rowsPerBatch: Int
+  /// Rows that the model is given at once, 1 to 65,536; nil is 1,024, or 16 for ONNX Runtime.
+  public var rowsPerBatch: Int?
+  /// What must run the model; nil lets the engine choose.
+  public var backend: Backend?
   /// Threads that answer rows, 1 to 256; nil is one for each processor.
   public var threads: Int?
   /// How many features are told for each row with what they contribute; nil is none.
   public var explain: Int?
+
+  /// Rows at once unless somebody chose: a network's intermediate values may take megabytes a row,
+  /// and a call of ONNX Runtime costs microseconds.
+  func rowsPerBatch(on backend: Backend) -> Int {
+    rowsPerBatch ?? (backend == .onnxruntime ? 16 : 1_024)
+  }
 
   /// How many bad rows are told one by one.
   public static let toldRowsMax = 20
@@ -29,12 +39,13 @@ public struct BatchOptions: Sendable {
   /// Puts them together.
   public init(
     inputPath: String, format: AnswerFormat = .csv, onBadRow: BadRowPolicy = .fail,
-    rowsPerBatch: Int = 1_024, threads: Int? = nil, explain: Int? = nil
+    rowsPerBatch: Int? = nil, threads: Int? = nil, explain: Int? = nil, backend: Backend? = nil
   ) {
     self.inputPath = inputPath
     self.format = format
     self.onBadRow = onBadRow
-    self.rowsPerBatch = min(65_536, max(1, rowsPerBatch))
+    self.rowsPerBatch = rowsPerBatch.map { min(65_536, max(1, $0)) }
+    self.backend = backend
     self.threads = threads.map { min(256, max(1, $0)) }
     self.explain = explain.map { max(1, $0) }
   }

@@ -22,7 +22,11 @@ extension BatchPredict {
     shouldStop: @escaping @Sendable () -> Bool = { false },
     tell: @escaping (BatchEvent) throws -> Void
   ) throws -> BatchReport {
-    let model = try CompiledBatchModel.open(source, explains: options.explain != nil)
+    let model = try CompiledBatchModel.open(
+      source, backend: options.backend, explains: options.explain != nil)
+    for note in model.notes { try tell(.note(note)) }
+    var options = options
+    options.rowsPerBatch = options.rowsPerBatch(on: model.backend)
     return try BatchPredict(model, options, to: target, tell: tell).run(shouldStop: shouldStop)
   }
 }

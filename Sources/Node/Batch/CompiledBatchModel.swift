@@ -6,6 +6,10 @@ import Storage
 final class CompiledBatchModel: BatchModel {
   let signature: Signature
   let digest: String
+  /// What runs it.
+  var backend: Backend { model.backend }
+  /// What the operator should know of the model; empty for a native one.
+  var notes: [String] { model.notes }
 
   private let model: CompiledModel
   /// The model's file, kept for an explainer; empty when none is wanted.
@@ -21,7 +25,9 @@ final class CompiledBatchModel: BatchModel {
 
   /// Reads and compiles the model's file.
   /// - Throws: a ``Failure``: no such file or artifact, damaged, or no model that can be run.
-  static func open(_ source: BatchSource, explains: Bool = false) throws -> CompiledBatchModel {
+  static func open(
+    _ source: BatchSource, backend: Backend? = nil, explains: Bool = false
+  ) throws -> CompiledBatchModel {
     let bytes: [UInt8]
     let limitBytes = ModelLimits.standard.fileBytesMax
     switch source {
@@ -32,9 +38,10 @@ final class CompiledBatchModel: BatchModel {
     }
     let model: CompiledModel
     do throws(InferenceError) {
-      model = try CompiledModel.load(bytes)
+      model = try CompiledModel.load(bytes, backend: backend)
     } catch {
-      guard case .file(let path) = source else { throw error }
+      // That a back end is not there is no fault of the file.
+      guard case .file(let path) = source, error.code != .backend else { throw error }
       throw NodeError(.badInput, "\(printable(path)): \(error.message)")
     }
     return CompiledBatchModel(model, file: bytes, explains: explains)

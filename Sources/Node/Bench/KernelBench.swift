@@ -23,6 +23,8 @@ public enum KernelBench {
 
   /// All figures of one model.
   public struct Report: Sendable, Encodable {
+    /// What ran the model.
+    public let backend: Backend
     /// Rows that the calls walk through, so that each is fresh.
     public let rows: Int
     /// Processor time of reading and compiling the model, milliseconds.
@@ -33,7 +35,7 @@ public enum KernelBench {
     public let figures: [Figure]
 
     enum CodingKeys: String, CodingKey {
-      case rows, figures
+      case backend, rows, figures
       case compileMilliseconds = "compile_ms"
       case sessionBytes = "session_bytes"
     }
@@ -44,12 +46,14 @@ public enum KernelBench {
   private static let roundNanoseconds: UInt64 = 120_000_000
 
   /// Times a model file on the rows of a CSV, JSON lines or npy file.
+  /// - Parameter backend: what must run it; `nil` lets the engine choose.
   /// - Throws: a ``Failure``: the model or the rows are not acceptable.
-  public static func run(model path: String, rows rowsPath: String, batches: [Int]) throws -> Report
-  {
+  public static func run(
+    model path: String, rows rowsPath: String, batches: [Int], backend: Backend? = nil
+  ) throws -> Report {
     let start = SystemClock.processNanoseconds()
     let bytes = try TextFile.read(path, limitBytes: ModelLimits.standard.fileBytesMax)
-    let model = try CompiledModel.load(bytes)
+    let model = try CompiledModel.load(bytes, backend: backend)
     let compiled = Double(SystemClock.processNanoseconds() - start) / 1e6
     let layout = try RowLayout(model.signature)
     let rows = try RowTable.read(rowsPath, layout, rowsMax: rowsMax)
@@ -63,7 +67,8 @@ public enum KernelBench {
       }
     }
     return Report(
-      rows: rows.rows, compileMilliseconds: compiled, sessionBytes: session.scratchBytes,
+      backend: model.backend, rows: rows.rows, compileMilliseconds: compiled,
+      sessionBytes: session.scratchBytes,
       figures: figures)
   }
 

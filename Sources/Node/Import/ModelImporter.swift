@@ -15,14 +15,20 @@ public enum ModelImporter {
   ///
   /// Artifacts are named by their digest, so writing them needs no lock; only the registration goes
   /// through the node.
+  /// - Parameters:
+  ///   - backend: what must run the model; `nil` lets the engine choose. A choice of ONNX Runtime,
+  ///     the operator's or the engine's, is registered with the version.
+  ///   - note: is told what the operator should know of the model, before it is registered.
   /// - Throws: a ``Failure``: the file is no model that can be run, the card is malformed, the node
   ///   refused.
   public static func importModel(
     file: String, model: Name, card: String?, reference: String?, golden: String? = nil,
-    goldenTolerance: Double? = nil, stateDirectory: String, client: any NodeClient, actor: ActorID
+    goldenTolerance: Double? = nil, backend: Backend? = nil, stateDirectory: String,
+    client: any NodeClient, actor: ActorID, note: (String) -> Void = { _ in }
   ) throws -> Outcome {
     let bytes = try TextFile.read(file, limitBytes: 2 << 30)
-    let compiled = try CompiledModel.load(bytes)
+    let compiled = try CompiledModel.load(bytes, backend: backend)
+    for sentence in compiled.notes { note(sentence) }
     let goldenBytes = try golden.map {
       try GoldenFile.check(path: $0, tolerance: goldenTolerance, on: compiled)
     }
@@ -36,6 +42,7 @@ public enum ModelImporter {
       card: try cardContent.map { try artifacts.put($0.bytes).digest },
       reference: try referenceBytes.map { try artifacts.put($0).digest },
       golden: try goldenBytes.map { try artifacts.put($0).digest },
+      backend: compiled.backend == .native ? backend : compiled.backend,
       summary: cardContent?.summary ?? "", metrics: cardContent?.metrics ?? [:])
     let order = Order(command: .registerVersion(draft), actor: actor)
     guard case .outcome(let outcome) = try client.send(.perform(order)) else {

@@ -1,5 +1,6 @@
 import Core
 import Glibc
+import Inference
 import Storage
 
 /// One thing that was looked at.
@@ -22,7 +23,7 @@ public enum Doctor {
   public static func check(stateDirectory: String) -> [DoctorFinding] {
     [
       terminal(), locale(), colours(), state(stateDirectory), space(stateDirectory),
-      node(stateDirectory), sample(), processor(),
+      node(stateDirectory), sample(), onnxRuntime(.process), processor(),
     ]
   }
 
@@ -123,6 +124,39 @@ public enum Doctor {
         name: "sample", severity: .warn, finding: NodeError(describing: error).message,
         remedy: "only the demonstration needs it")
     }
+  }
+
+  /// The optional back end: what was found, whether it works, how to get it.
+  static func onnxRuntime(_ search: OnnxRuntimeSearch) -> DoctorFinding {
+    let name = "onnxruntime"
+    do throws(InferenceError) {
+      let runtime = try search.open()
+      let how = search.setting == nil ? "found" : "named by \(OnnxRuntimeSearch.variable)"
+      return DoctorFinding(
+        name: name, severity: .ok,
+        finding: "\(runtime.version), \(how): \(printable(runtime.path)); its self-test passed",
+        remedy: "")
+    } catch {
+      if search.isOff {
+        return DoctorFinding(name: name, severity: .ok, finding: error.message, remedy: "")
+      }
+      let candidates = search.candidates()
+      let others = candidates.filter { $0.obstacle != nil }
+      // That it is not there is no fault: native models do not need it. One that is broken is.
+      let isWanted = others.count < candidates.count || search.setting != nil
+      return DoctorFinding(
+        name: name, severity: isWanted ? .warn : .ok,
+        finding: isWanted ? error.message : "not in use; native models do not need it",
+        remedy: others.isEmpty
+          ? "for models with operators of other kinds install it (pip install onnxruntime) and "
+            + "name its library or folder with \(OnnxRuntimeSearch.variable)"
+          : others.map(advice).joined(separator: "; "))
+    }
+  }
+
+  private static func advice(on candidate: OnnxRuntimeCandidate) -> String {
+    "\(OnnxRuntimeSearch.variable)=\(printable(candidate.path)) uses the copy there "
+      + "(\(candidate.obstacle ?? "it may be used"))"
   }
 
   private static func processor() -> DoctorFinding {

@@ -96,16 +96,26 @@ final class ModelShelf: Sendable {
   func put(_ entry: Loaded) { contents.withLock { $0.loaded[entry.version.id] = entry } }
 
   /// Compiles a registered version's artifact.
-  func compile(_ registered: RegisteredVersion) throws -> CompiledModel {
+  /// - Parameter label: how errors call it, when the version's number is not known yet.
+  func compile(
+    _ registered: RegisteredVersion, called label: String? = nil
+  ) throws -> CompiledModel {
+    let label = label ?? registered.version.description
     let bytes: [UInt8]
     do {
       bytes = try artifacts.read(registered.draft.artifact)
     } catch {
       // What was registered was stored: that it is not there now is no mistake of the caller.
       throw NodeError(
-        .system, "\(registered.version) cannot be loaded: \(error.message)")
+        .system, "\(label) cannot be loaded: \(error.message)")
     }
-    return try CompiledModel.load(bytes, backend: registered.draft.backend)
+    do throws(InferenceError) {
+      return try CompiledModel.load(bytes, backend: registered.draft.backend)
+    } catch {
+      guard error.code == .backend else { throw error }
+      throw NodeError(
+        .system, "\(label) needs ONNX Runtime and cannot be loaded here: \(error.message)")
+    }
   }
 
   /// Runs a version's golden rows, when it has some.

@@ -56,7 +56,7 @@ extension Node {
       let trial = RegisteredVersion(
         version: VersionID(model: draft.model, number: 1), draft: draft,
         registered: SystemClock.now(), by: .system)
-      let model = try shelf.compile(trial)
+      let model = try shelf.compile(trial, called: "the new version of \(draft.model)")
       guard model.signature == draft.signature else {
         throw NodeError(.badInput, "the draft's signature is not the model file's")
       }

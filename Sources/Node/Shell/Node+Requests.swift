@@ -116,7 +116,8 @@ extension Node {
     var detail = VersionDetail(
       registered: RegisteredVersionView(registered, in: state),
       signature: registered.draft.signature, card: card,
-      hasReference: registered.draft.reference != nil, damage: damage)
+      hasReference: registered.draft.reference != nil, damage: damage,
+      backend: registered.draft.backend)
     detail.fault = shelf.fault(of: version)
     if let digest = registered.draft.golden {
       detail.golden = GoldenView(

@@ -71,6 +71,21 @@ extension ValueKind where Value == Name {
   }
 }
 
+extension ValueKind where Value == Backend {
+  /// What runs a model.
+  static let backend = ValueKind(
+    placeholder: "BACKEND", completion: .words(Backend.allCases.map(\.rawValue))
+  ) { (word) throws(InvalidValue) in
+    guard let backend = Backend(rawValue: word) else {
+      let words = Backend.allCases.map(\.rawValue)
+      throw InvalidValue(
+        "expected \(spoken(words)), got \"\(printable(word, limit: 60))\""
+          + didYouMean(word, among: words))
+    }
+    return backend
+  }
+}
+
 extension ValueKind where Value == VersionID {
   /// A version, `flight-delay@3`.
   static let version = ValueKind(placeholder: "M@N", completion: .nothing) {

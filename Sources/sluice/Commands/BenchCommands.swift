@@ -11,6 +11,8 @@ enum BenchCommands {
     "rows", .file, help: "rows to time with: CSV, JSON lines or npy")
   private static let batches = DefaultedOption<[Int]>(
     "batch", .batchSizes, default: [1, 64, 1_024], shown: "1,64,1024", help: "rows in a call")
+  private static let backend = Option<Backend>(
+    "backend", .backend, help: "what runs the model (default: native first)")
 
   static let kernels = CommandDeclaration(
     "bench kernels", summary: "Times a model on one thread, in processor time a row",
@@ -18,7 +20,7 @@ enum BenchCommands {
       "Calls walk through the rows, so that each call sees fresh ones. A figure is the median over "
         + "seven rounds of at least 0.12 s. Benchmarks/inference.py sets onnxruntime beside it."
     ],
-    parameters: [model, rows, batches],
+    parameters: [model, rows, batches, backend],
     examples: [
       ("sluice bench kernels --model m.onnx --rows rows.csv --batch 1,1024", "microseconds a row")
     ]
@@ -26,8 +28,11 @@ enum BenchCommands {
     guard let model = call[model], let rows = call[rows] else {
       throw InvalidValue("bench kernels needs --model FILE and --rows FILE")
     }
-    let report = try KernelBench.run(model: model, rows: rows, batches: call[batches])
-    var lines = ["compiled in \(hundredths(report.compileMilliseconds)) ms"]
+    let report = try KernelBench.run(
+      model: model, rows: rows, batches: call[batches], backend: call[backend])
+    var lines = [
+      "\(report.backend.rawValue), compiled in \(hundredths(report.compileMilliseconds)) ms"
+    ]
     for figure in report.figures {
       lines.append(
         "batch \(figure.batch): \(hundredths(figure.microsecondsPerRow)) us a row, best "

@@ -19,6 +19,9 @@ enum ModelCommands {
   private static let goldenTolerance = Option<Double>(
     "golden-tolerance", .number(0...1),
     help: "the largest difference of a golden answer (default: what the file says, else 1e-5)")
+  private static let backend = Option<Backend>(
+    "backend", .backend,
+    help: "what runs the version (default: native, or onnxruntime for what that cannot run)")
 
   static let importModel = CommandDeclaration(
     "model import", summary: "Checks an ONNX file and registers it as the model's next version",
@@ -27,8 +30,10 @@ enum ModelCommands {
         + "refused with the reason. The version keeps the file's bytes under their SHA-256 digest.",
       "Golden rows are run now and whenever the version is loaded; an answer that differs refuses "
         + "the version (exit code 1).",
+      "A model with operators that the native engine lacks runs on ONNX Runtime where its library "
+        + "is found or named by SLUICE_ONNXRUNTIME; sluice doctor shows which.",
     ],
-    parameters: [file, model, card, reference, golden, goldenTolerance],
+    parameters: [file, model, card, reference, golden, goldenTolerance, backend],
     examples: [
       (
         "sluice model import flight-delay-2.onnx --name flight-delay --card flight-delay-2.md",
@@ -41,8 +46,9 @@ enum ModelCommands {
     let outcome = try call.withNode(creates: true) { client in
       try ModelImporter.importModel(
         file: path, model: name, card: call[card], reference: call[reference],
-        golden: call[golden], goldenTolerance: call[goldenTolerance],
-        stateDirectory: call.stateDirectory, client: client, actor: ActorID.currentPerson())
+        golden: call[golden], goldenTolerance: call[goldenTolerance], backend: call[backend],
+        stateDirectory: call.stateDirectory, client: client, actor: ActorID.currentPerson()
+      ) { call.note(printable($0, limit: 1_000)) }
     }
     try call.tell(outcome)
     return .done
@@ -123,6 +129,7 @@ enum ModelCommands {
     text += "  registered  \(registered.registered)\n"
     let places = registered.loadedOn.map(\.text).joined(separator: " ").ifEmpty("nowhere")
     text += "  loaded on   \(places)\n"
+    if let backend = detail.backend { text += "  back end    \(backend.rawValue)\n" }
     text += "  reference   \(detail.hasReference ? "yes" : "none: drift is not measured")\n"
     text += "  golden      \(goldenWords(detail))\n"
     if let fault = detail.fault { text += "  NOT LOADED  \(printable(fault, limit: 1_000))\n" }

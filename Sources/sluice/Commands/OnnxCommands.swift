@@ -15,6 +15,8 @@ enum OnnxCommands {
   private static let tolerance = Option<Double>(
     "tolerance", .number(0...1),
     help: "the most a number may be off, relative above 1; ONNX's own tolerances unless given")
+  private static let backend = DefaultedOption<Backend>(
+    "backend", .backend, default: .native, shown: "native", help: "what runs the cases")
   private static let isMarkdown = Flag("markdown", help: "writes the manual page instead")
 
   /// What `onnx check --json` tells scripts.
@@ -40,12 +42,13 @@ enum OnnxCommands {
         + "it needs. "
         + "The exit code is 1 when one failed."
     ],
-    parameters: [folders, listsAll, tolerance],
+    parameters: [folders, listsAll, tolerance, backend],
     examples: [("sluice onnx check onnx/backend/test/data/node", "ends with the counts")]
   ) { call in
     var report = Report()
     for folder in call[all: folders] {
-      let results = try OnnxConformance.run(directory: folder, tolerance: call[tolerance])
+      let results = try OnnxConformance.run(
+        directory: folder, tolerance: call[tolerance], backend: call[backend])
       guard !results.isEmpty else {
         throw NodeError(
           .badInput,

@@ -16,8 +16,11 @@ enum PredictCommand {
   private static let onBadRow = DefaultedOption<String>(
     "bad-rows", .choice("POLICY", of: BadRowPolicy.allCases.map(\.rawValue)), default: "fail",
     help: "fail ends the run, skip leaves the row out, null keeps its place without an answer")
-  private static let batch = DefaultedOption<Int>(
-    "batch", .integer(1...65_536), default: 1_024, help: "rows that the model is given at once")
+  private static let backend = Option<Backend>(
+    "backend", .backend, help: "what runs the model (default: as registered, else native first)")
+  private static let batch = Option<Int>(
+    "batch", .integer(1...65_536),
+    help: "rows that the model is given at once (default: 1024, with onnxruntime 16)")
   private static let threads = Option<Int>(
     "threads", .integer(1...256), help: "threads that answer rows (default: one a processor)")
   private static let explain = Option<Int>(
@@ -41,7 +44,7 @@ enum PredictCommand {
       "With --json and --output the report of the run goes to standard output; with --json alone "
         + "the answers do, as JSON lines.",
     ],
-    parameters: [model, input, output, format, onBadRow, batch, threads, explain, resume],
+    parameters: [model, input, output, format, onBadRow, batch, threads, explain, resume, backend],
     examples: [
       (
         "sluice predict flight-delay@2 --input traffic.csv --output answers.csv",
@@ -53,12 +56,12 @@ enum PredictCommand {
       ),
     ]
   ) { call in
-    let source = try source(call)
+    let (source, registeredBackend) = try source(call)
     let words = call[format] ?? (call.wantsJSON && call[output] == nil ? "jsonl" : "csv")
     let options = BatchOptions(
       inputPath: call[input], format: AnswerFormat(rawValue: words) ?? .csv,
       onBadRow: BadRowPolicy(rawValue: call[onBadRow]) ?? .fail, rowsPerBatch: call[batch],
-      threads: call[threads], explain: call[explain])
+      threads: call[threads], explain: call[explain], backend: call[backend] ?? registeredBackend)
     let path = call[output].flatMap { $0 == "-" ? nil : $0 }
     if call[resume], path == nil {
       throw InvalidValue("--resume needs --output FILE: a stream cannot be continued")
@@ -85,8 +88,9 @@ enum PredictCommand {
     return .done
   }
 
-  /// The model that a word means: a registered version when it looks like one, else a file.
-  private static func source(_ call: Invocation) throws -> BatchSource {
+  /// The model that a word means, a registered version when it looks like one, else a file; and what
+  /// the version was registered to run on.
+  private static func source(_ call: Invocation) throws -> (BatchSource, Backend?) {
     let word = call[required: model]
     guard let version = try? VersionID(word) else {
       guard word.contains("/") || word.contains(".") else {
@@ -94,9 +98,10 @@ enum PredictCommand {
           "\"\(printable(word, limit: 80))\" is neither a version like flight-delay@2 nor the path "
             + "of a model file, like ./model.onnx")
       }
-      return .file(path: word)
+      return (.file(path: word), nil)
     }
     let detail = try call.withNode { try $0.detail(of: version) }
-    return .stored(digest: detail.registered.digest, stateDirectory: call.stateDirectory)
+    let digest = detail.registered.digest
+    return (.stored(digest: digest, stateDirectory: call.stateDirectory), detail.backend)
   }
 }

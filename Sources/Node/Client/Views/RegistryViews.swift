@@ -48,17 +48,20 @@ public struct VersionDetail: Sendable, Codable {
   public var fault: String?
   /// Its golden rows; nil when it has none.
   public var golden: GoldenView?
+  /// What runs it, when that was chosen; nil lets the engine choose.
+  public var backend: Backend?
 
   /// Puts them together.
   public init(
     registered: RegisteredVersionView, signature: Signature, card: String, hasReference: Bool,
-    damage: String?
+    damage: String?, backend: Backend? = nil
   ) {
     self.registered = registered
     self.signature = signature
     self.card = card
     self.hasReference = hasReference
     self.damage = damage
+    self.backend = backend
   }
 }
 
