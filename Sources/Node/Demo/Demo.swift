@@ -93,7 +93,8 @@ public enum Demo {
         file: sample.modelPath(number), model: sample.model, card: sample.cardPath(number),
         reference: scenario == "season" && number < 4
           ? sample.seasonReferencePath : sample.referencePath(number),
-        golden: sample.goldenPath(number), stateDirectory: node.options.stateDirectory, client: node, actor: actor)
+        golden: sample.goldenPath(number), stateDirectory: node.options.stateDirectory,
+        client: node, actor: actor)
     }
     let first = VersionID(model: sample.model, number: 1)
     for command in [
