@@ -48,12 +48,13 @@ public final class CompiledModel: Sendable {
 
   init(
     signature: Signature, summary: ModelSummary, plan: Plan, inputShapes: [[Int?]?],
-    outputKeys: [DictionaryKeys?], dictionaryInputs: Set<Int>, outputLengths: [Int?],
-    backend: Backend = .native, notes: [String] = []
+    outputKeys: [DictionaryKeys?]? = nil, dictionaryInputs: Set<Int> = [],
+    outputLengths: [Int?]? = nil, backend: Backend = .native, notes: [String] = []
   ) {
-    self.outputLengths = outputLengths
+    // Plain tensors unless something else is said.
+    self.outputLengths = outputLengths ?? signature.outputs.map { _ in nil }
     self.dictionaryInputs = dictionaryInputs
-    self.outputKeys = outputKeys
+    self.outputKeys = outputKeys ?? signature.outputs.map { _ in nil }
     self.signature = signature
     self.summary = summary
     self.plan = plan
@@ -66,6 +67,7 @@ public final class CompiledModel: Sendable {
   func noting(_ note: String) -> CompiledModel {
     CompiledModel(
       signature: signature, summary: summary, plan: plan, inputShapes: inputShapes,
+      outputKeys: outputKeys, dictionaryInputs: dictionaryInputs, outputLengths: outputLengths,
       backend: backend, notes: notes.prefix(1) + [note] + notes.dropFirst())
   }
 

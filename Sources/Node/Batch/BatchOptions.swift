@@ -26,6 +26,8 @@ public struct BatchOptions: Sendable {
   public var threads: Int?
   /// How many features are told for each row with what they contribute; nil is none.
   public var explain: Int?
+  /// A file of rows to explain against; nil goes by what the model's file tells of its training.
+  public var background: String?
 
   /// Rows at once unless somebody chose: a network's intermediate values may take megabytes a row,
   /// and a call of ONNX Runtime costs microseconds.
@@ -39,12 +41,14 @@ public struct BatchOptions: Sendable {
   /// Puts them together.
   public init(
     inputPath: String, format: AnswerFormat = .csv, onBadRow: BadRowPolicy = .fail,
-    rowsPerBatch: Int? = nil, threads: Int? = nil, explain: Int? = nil, backend: Backend? = nil
+    rowsPerBatch: Int? = nil, threads: Int? = nil, explain: Int? = nil,
+    background: String? = nil, backend: Backend? = nil
   ) {
     self.inputPath = inputPath
     self.format = format
     self.onBadRow = onBadRow
     self.rowsPerBatch = rowsPerBatch.map { min(65_536, max(1, $0)) }
+    self.background = background
     self.backend = backend
     self.threads = threads.map { min(256, max(1, $0)) }
     self.explain = explain.map { max(1, $0) }

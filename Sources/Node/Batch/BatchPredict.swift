@@ -40,7 +40,8 @@ public final class BatchPredict {
     let input = try RowInput.open(source, layout)
     let width = layout.inputs.reduce(0) { $0 + $1.width }
     let rowsPerBatch = min(
-      layout.fixedRows ?? options.rowsPerBatch(on: .native), max(1, BatchPredict.valuesPerBatchMax / width))
+      layout.fixedRows ?? options.rowsPerBatch(on: .native),
+      max(1, BatchPredict.valuesPerBatchMax / width))
     job = BatchJob(
       model: model, options: options, input: input, rowLayout: layout,
       answerLayout: AnswerLayout(

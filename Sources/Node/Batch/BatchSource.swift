@@ -23,7 +23,8 @@ extension BatchPredict {
     tell: @escaping (BatchEvent) throws -> Void
   ) throws -> BatchReport {
     let model = try CompiledBatchModel.open(
-      source, backend: options.backend, explains: options.explain != nil)
+      source, backend: options.backend,
+      explanation: options.explain.map { _ in Explanation(background: options.background) })
     for note in model.notes { try tell(.note(note)) }
     var options = options
     options.rowsPerBatch = options.rowsPerBatch(on: model.backend)

@@ -2,6 +2,12 @@ import Core
 import Inference
 import Storage
 
+/// How answers are explained.
+struct Explanation {
+  /// A file of rows to explain against; nil goes by what the model's file tells of its training.
+  let background: String?
+}
+
 /// A compiled model for batches.
 final class CompiledBatchModel: BatchModel {
   let signature: Signature
@@ -12,13 +18,25 @@ final class CompiledBatchModel: BatchModel {
   var notes: [String] { model.notes }
 
   private let model: CompiledModel
-  /// The model's file, kept for an explainer; empty when none is wanted.
-  private let file: [UInt8]
+  /// The model read for explanations; nil when none are wanted.
+  private let explained: ExplainedModel?
+  private let background: String?
 
-  /// - Parameter explains: whether answers are to be explained.
-  init(_ model: CompiledModel, file: [UInt8], explains: Bool) {
+  /// What the elements of each output mean, as a ZipMap names them.
+  var elementNames: [[String]?] {
+    model.outputKeys.map { keys in
+      keys.map { keys in (0..<keys.count).map { keys.text($0) } }
+    }
+  }
+
+  /// - Parameter explanation: whether answers are to be explained, and against which rows.
+  /// - Throws: ``InferenceError`` when the model cannot be explained.
+  init(
+    _ model: CompiledModel, file: [UInt8], explanation: Explanation?
+  ) throws(InferenceError) {
     self.model = model
-    self.file = explains ? file : []
+    explained = explanation == nil ? nil : try ExplainedModel.load(file)
+    background = explanation?.background
     digest = Digest(ofBytes: file).description
     signature = model.signature
   }
@@ -26,7 +44,7 @@ final class CompiledBatchModel: BatchModel {
   /// Reads and compiles the model's file.
   /// - Throws: a ``Failure``: no such file or artifact, damaged, or no model that can be run.
   static func open(
-    _ source: BatchSource, backend: Backend? = nil, explains: Bool = false
+    _ source: BatchSource, backend: Backend? = nil, explanation: Explanation? = nil
   ) throws -> CompiledBatchModel {
     let bytes: [UInt8]
     let limitBytes = ModelLimits.standard.fileBytesMax
@@ -44,7 +62,7 @@ final class CompiledBatchModel: BatchModel {
       guard case .file(let path) = source, error.code != .backend else { throw error }
       throw NodeError(.badInput, "\(printable(path)): \(error.message)")
     }
-    return CompiledBatchModel(model, file: bytes, explains: explains)
+    return try CompiledBatchModel(model, file: bytes, explanation: explanation)
   }
 
   func makeAnswerer(maxRows: Int) throws -> any RowAnswerer {
@@ -54,7 +72,10 @@ final class CompiledBatchModel: BatchModel {
 
   /// The one place where explanations are connected to the engine; nil says that it has none for
   /// this model.
-  func makeExplainer(maxRows: Int) throws -> (any RowExplainer)? { nil }
+  func makeExplainer(maxRows: Int) throws -> (any RowExplainer)? {
+    guard let explained else { return nil }
+    return try EngineExplainer(explained, background: background, maxRows: maxRows)
+  }
 }
 
 /// One worker's session.

@@ -26,6 +26,9 @@ enum PredictCommand {
   private static let explain = Option<Int>(
     "explain", .integer(1...1_000), help: "tells the K features that contribute most to each answer"
   )
+  private static let background = Option<String>(
+    "background", .file,
+    help: "rows to explain against; without it, by what the model's file tells of its training")
   private static let resume = Flag(
     "resume", help: "goes on where an interrupted run with the same options stopped")
 
@@ -44,7 +47,9 @@ enum PredictCommand {
       "With --json and --output the report of the run goes to standard output; with --json alone "
         + "the answers do, as JSON lines.",
     ],
-    parameters: [model, input, output, format, onBadRow, batch, threads, explain, resume, backend],
+    parameters: [
+      model, input, output, format, onBadRow, batch, threads, explain, background, resume, backend,
+    ],
     examples: [
       (
         "sluice predict flight-delay@2 --input traffic.csv --output answers.csv",
@@ -61,7 +66,8 @@ enum PredictCommand {
     let options = BatchOptions(
       inputPath: call[input], format: AnswerFormat(rawValue: words) ?? .csv,
       onBadRow: BadRowPolicy(rawValue: call[onBadRow]) ?? .fail, rowsPerBatch: call[batch],
-      threads: call[threads], explain: call[explain], backend: call[backend] ?? registeredBackend)
+      threads: call[threads], explain: call[explain], background: call[background],
+      backend: call[backend] ?? registeredBackend)
     let path = call[output].flatMap { $0 == "-" ? nil : $0 }
     if call[resume], path == nil {
       throw InvalidValue("--resume needs --output FILE: a stream cannot be continued")
