@@ -6,7 +6,7 @@ import Core
 public struct InferenceError: Failure, Equatable {
   /// What kind of thing went wrong; for programs that want to tell cases apart.
   public enum Code: String, Sendable, CaseIterable {
-    /// The bytes are another format: pickle, Keras, HDF5, XGBoost and so on.
+    /// The bytes are a format that is not read: pickle, Keras, HDF5, CatBoost and so on.
     case notONNX
     /// The bytes break the ONNX or protobuf rules.
     case malformed
