@@ -180,7 +180,13 @@ sluice_ort *sluice_ort_attach(const void *api_base, sluice_ort_fault *fault) {
   return o;
 }
 
+void sluice_ort_forbid_telemetry(void) {
+  const char *set = getenv("ORT_DISABLE_TELEMETRY");
+  if (!set || strcmp(set, "1") != 0) setenv("ORT_DISABLE_TELEMETRY", "1", 1);
+}
+
 sluice_ort *sluice_ort_open(const char *path, sluice_ort_fault *fault) {
+  sluice_ort_forbid_telemetry();
   void *handle = dlopen(path, RTLD_NOW | RTLD_LOCAL);
   if (!handle) {
     const char *text = dlerror();
@@ -233,7 +239,8 @@ static int describe(sluice_ort_model *m, sluice_ort_fault *fault) {
   }
   m->input_names = calloc(m->input_count + 1, sizeof *m->input_names);
   m->output_names = calloc(m->output_count + 1, sizeof *m->output_names);
-  if (!m->input_names || !m->output_names) return fail(fault, SLUICE_ORT_LIMIT, "not enough memory");
+  if (!m->input_names || !m->output_names)
+    return fail(fault, SLUICE_ORT_LIMIT, "not enough memory");
   for (size_t i = 0; i < m->input_count; i++)
     if (read_name(m, 1, i, fault)) return -1;
   for (size_t i = 0; i < m->output_count; i++)
@@ -262,7 +269,8 @@ sluice_ort_model *sluice_ort_load(
   OrtSession *session = NULL;
   int failed = check(
       library,
-      library->CreateSessionFromArray(library->environment, bytes, count, options, &session), fault);
+      library->CreateSessionFromArray(library->environment, bytes, count, options, &session),
+      fault);
   library->ReleaseSessionOptions(options);
   if (failed) return NULL;
   sluice_ort_model *m = calloc(1, sizeof *m);
@@ -365,7 +373,8 @@ static OrtValue *make_value(
         fault);
     return value;
   }
-  if (check(o, o->CreateTensorAsOrtValue(o->allocator, input->dims, rank, TYPE_TEXT, &value), fault))
+  if (check(
+          o, o->CreateTensorAsOrtValue(o->allocator, input->dims, rank, TYPE_TEXT, &value), fault))
     return NULL;
   if (input->count > 0 && check(o, o->FillStringTensor(value, input->data, input->count), fault)) {
     o->ReleaseValue(value);

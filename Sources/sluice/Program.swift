@@ -1,5 +1,6 @@
 import Core
 import Glibc
+import Inference
 import Node
 
 /// The executable: reads the words, runs the command, maps every error to a sentence and a code.
@@ -8,6 +9,8 @@ struct Program {
   static func main() {
     // A reader that goes away is an error of the write, not the end of the process.
     signal(SIGPIPE, SIG_IGN)
+    // Before any thread, since it changes the environment.
+    OnnxRuntime.forbidTelemetry()
     let words = Array(Swift.CommandLine.arguments.dropFirst())
     exit(run(words, set: .all, streams: .standard()).rawValue)
   }

@@ -36,6 +36,15 @@ typedef struct {
 
 typedef struct sluice_ort sluice_ort;
 
+/* Sets ORT_DISABLE_TELEMETRY=1 in this process's environment, unless it is set so already.
+ *
+ * The official builds since 1.29 send what models they run, and how fast, to Microsoft. The
+ * variable forbids it entirely when it is set before the library is loaded; DisableTelemetryEvents
+ * alone leaves a part (github.com/microsoft/onnxruntime, pull request 27379). A program calls this
+ * before it starts threads, since changing the environment is not safe beside readers of it;
+ * opening a library then finds it done. */
+void sluice_ort_forbid_telemetry(void);
+
 /* Loads the library at `path`, which runs its initialisers, and makes its environment: silent,
  * without telemetry. It stays loaded to the end of the process. NULL with a fault. */
 sluice_ort *sluice_ort_open(const char *path, sluice_ort_fault *fault);

@@ -17,6 +17,12 @@ public final class OnnxRuntime: @unchecked Sendable {
   /// Those loaded so far, by path: a library is never unloaded.
   private static let loaded = Mutex<[String: OnnxRuntime]>([:])
 
+  /// Forbids ONNX Runtime, should it be loaded, to send telemetry: its official builds do from 1.29
+  /// on.
+  ///
+  /// Changes the process's environment, so a program calls it before it starts threads.
+  public static func forbidTelemetry() { sluice_ort_forbid_telemetry() }
+
   /// Loads and tests the library at `path`, once in the life of the process.
   ///
   /// Loading runs the library's own code.

@@ -140,6 +140,12 @@ struct OnnxRuntimeSearchTests {
     }
   }
 
+  @Test func noLibraryIsLoadedWithTelemetry() {
+    // Also when there is none after all: the choice is made before anything is loaded.
+    #expect(throws: InferenceError.self) { _ = try OnnxRuntime.open("/nowhere/libonnxruntime.so") }
+    #expect(getenv("ORT_DISABLE_TELEMETRY").map { String(cString: $0) } == "1")
+  }
+
   @Test func sourcePlacesAreLeftOutOfMessages() {
     #expect(
       withoutSourcePlace(
