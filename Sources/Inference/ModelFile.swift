@@ -15,13 +15,18 @@ extension CompiledModel {
     _ file: [UInt8], backend: Backend? = nil, limits: ModelLimits = .standard,
     search: OnnxRuntimeSearch = .process
   ) throws(InferenceError) -> CompiledModel {
+    if let format = NativeFormat(file) {
+      guard backend != .onnxruntime else {
+        throw InferenceError(
+          .unsupported, "ONNX Runtime runs ONNX files only: import this one without --backend",
+          operatorName: "back end")
+      }
+      return try NativeCompiler.compile(file, format: format, limits: limits)
+    }
     if backend == .onnxruntime {
       return try OnnxRuntimeCompiler.compile(file, runtime: try search.open(), limits: limits)
     }
     do throws(InferenceError) {
-      if let format = NativeFormat(file) {
-        return try NativeCompiler.compile(file, format: format, limits: limits)
-      }
       return try compile(onnx: file, limits: limits)
     } catch {
       guard backend == nil, error.code == .unsupported else { throw error }

@@ -49,6 +49,9 @@ public struct JudgeSimulation: Sendable {
 
   /// Counts over runs; those of disjoint ranges of run numbers can be joined in any order.
   public struct Tally: Sendable {
+    /// No runs.
+    public init() {}
+
     /// Runs.
     public internal(set) var runs = 0
     /// Candidate requests at the first hold, one for each run that held.

@@ -17,7 +17,7 @@ public struct GoldenResult: Sendable, Codable, Equatable {
 /// Runs golden rows through a model and compares every answer.
 struct GoldenCheck {
   private let golden: GoldenRows
-  private let model: CompiledBatchModel
+  private let model: any RowAnswerer
   private let layout: RowLayout
   private let rowsAtOnce: Int
   private var worst = 0.0
@@ -46,11 +46,12 @@ struct GoldenCheck {
         .badInput,
         "\(golden.name) has \(golden.rows.count) rows, but the model takes \(rowsAtOnce) at once")
     }
-    self.model = try CompiledBatchModel(model, maxRows: rowsAtOnce)
+    self.model = try CompiledBatchModel(model, file: [], explanation: nil)
+      .makeAnswerer(maxRows: rowsAtOnce)
   }
 
   private mutating func run() throws -> GoldenResult {
-    let batch = RowBatch(layout, capacity: rowsAtOnce)
+    let batch = RowBatch(layout, capacity: rowsAtOnce, copiesTexts: true)
     var first = 0
     while first < golden.rows.count {
       let count = min(rowsAtOnce, golden.rows.count - first)

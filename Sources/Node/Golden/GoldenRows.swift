@@ -76,12 +76,14 @@ struct GoldenRows: Sendable {
 
   /// The file as it is kept: its first line says the tolerance that counts.
   var stored: [UInt8] {
-    var head = Array("{\"tolerance\":\(tolerance)".utf8)
+    let head = ByteBuffer(capacity: 256)
+    head.append("{\"tolerance\":\(tolerance)")
     if !source.isEmpty {
-      head += Array(",\"source\":".utf8)
-      AnswerWriter.appendJSON(source.utf8, to: &head)
+      head.append(",\"source\":")
+      Array(source.utf8).withUnsafeBufferPointer { head.appendJSON($0) }
     }
-    return head + Array("}\n".utf8) + rowBytes
+    head.append("}\n")
+    return Array(head.bytes) + rowBytes
   }
 
   private static func object(
