@@ -129,7 +129,7 @@ enum OperatorRegistry {
     arithmeticOperators, comparisonOperators, unaryOperators, castOperators, shapeOperators,
     selectionOperators, reductionOperators, matrixOperators, normalizationOperators,
     scatterOperators, constantOperators, borderOperators, rankingOperators, einsumOperators,
-    textOperators, tokenOperators,
+    textOperators, tokenOperators, quantizedOperators,
   ])
   static let ml: OperatorTable = merge([
     columnOperators, encoderOperators, linearOperators, treeOperators, supportVectorOperators,

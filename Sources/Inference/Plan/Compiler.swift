@@ -29,7 +29,7 @@ enum Compiler {
     let shape: [Int?]?
   }
 
-  private static func inputSpecs(
+  static func inputSpecs(
     _ infos: [OnnxValueInfo?]
   ) throws(InferenceError) -> [InputSpec] {
     var specs: [InputSpec] = []
