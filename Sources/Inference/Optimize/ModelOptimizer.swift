@@ -34,9 +34,8 @@ public struct OptimizedModel: Sendable {
   public let file: [UInt8]
   /// What was done, in order.
   public let steps: [OptimizationStep]
-
-  /// Whether any pass changed anything.
-  public var isChanged: Bool { steps.contains { $0.changes > 0 } }
+  /// Whether the file is another than before.
+  public let isChanged: Bool
 }
 
 /// Rewrites ONNX files so that they are smaller and faster.
@@ -55,6 +54,7 @@ public enum ModelOptimizer {
   ) throws(InferenceError) -> OptimizedModel {
     var current = file
     var steps: [OptimizationStep] = []
+    var isChanged = false
     for pass in OptimizationPass.allCases where passes.contains(pass) {
       var site = try OptimizationSite(current, limits: limits)
       if site.draft.holdsGraphs && pass != .prune {
@@ -68,9 +68,10 @@ public enum ModelOptimizer {
         }
       }
       steps.append(OptimizationStep(pass: pass, changes: site.changes, notes: site.notes))
-      guard site.changes > 0 else { continue }
+      guard site.changes > 0 || site.isRepacked else { continue }
+      isChanged = true
       current = site.draft.encoded()
     }
-    return OptimizedModel(file: current, steps: steps)
+    return OptimizedModel(file: current, steps: steps, isChanged: isChanged)
   }
 }

@@ -13,6 +13,8 @@ struct OptimizationSite {
   var notes: [String] = []
   /// How many things the pass changed.
   var changes = 0
+  /// Whether something was written in fewer bytes, with the same content.
+  var isRepacked = false
 
   private let numberOf: [String: Int]
   private let graphNodeOf: [String: Int]

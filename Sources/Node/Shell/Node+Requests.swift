@@ -116,7 +116,7 @@ extension Node {
     return VersionDetail(
       registered: RegisteredVersionView(registered, in: state),
       signature: registered.draft.signature, card: card,
-      hasReference: registered.draft.reference != nil, damage: damage)
+      hasReference: registered.draft.reference != nil, damage: damage, draft: registered.draft)
   }
 
   // MARK: Ramp preview

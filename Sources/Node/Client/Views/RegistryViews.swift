@@ -1,3 +1,4 @@
+import Control
 import Core
 
 /// One registered version, for the list of what can be deployed.
@@ -44,13 +45,16 @@ public struct VersionDetail: Sendable, Codable {
   public var hasReference: Bool
   /// Nil when the artifact's bytes still match the digest, else what is wrong.
   public var damage: String?
+  /// What was registered: digests of its files, its parent. Nil from an older node.
+  public var draft: VersionDraft?
 
   /// Puts them together.
   public init(
     registered: RegisteredVersionView, signature: Signature, card: String, hasReference: Bool,
-    damage: String?
+    damage: String?, draft: VersionDraft? = nil
   ) {
     self.registered = registered
+    self.draft = draft
     self.signature = signature
     self.card = card
     self.hasReference = hasReference
