@@ -126,6 +126,20 @@ void sluice_integer_dense(const uint8_t *x, int isSigned, size_t rows, size_t de
   }
 }
 
+// A fused multiply-add would round once instead of twice.
+#pragma clang fp contract(off)
+CLONES void sluice_integers_to_floats(const int32_t *sums, size_t rows, size_t columns,
+                                      const float *steps, const float *bias, int relu,
+                                      float *out) {
+  for (size_t r = 0; r < rows; r++, sums += columns, out += columns)
+    for (size_t c = 0; c < columns; c++) {
+      float v = (float)sums[c] * steps[c];
+      if (bias) v = v + bias[c];
+      if (relu) v = v < 0 ? 0 : v;
+      out[c] = v;
+    }
+}
+
 CLONES void sluice_float_range(const float *x, size_t count, float *low, float *high) {
   float lows[16], highs[16];
   for (size_t j = 0; j < 16; j++) {

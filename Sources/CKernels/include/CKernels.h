@@ -81,6 +81,11 @@ void sluice_integer_dense(const uint8_t *x, int isSigned, size_t rows, size_t de
                           const int8_t *packed, const int32_t *sums, size_t columns, int32_t zero,
                           uint8_t *room, int32_t *out);
 
+/// out[r][c] = sums[r][c] * steps[c] + bias[c] (without bias when it is null), then max(0, .) if
+/// `relu`; each operation rounds to a float by itself.
+void sluice_integers_to_floats(const int32_t *sums, size_t rows, size_t columns,
+                               const float *steps, const float *bias, int relu, float *out);
+
 /// Widens the range from `low` to `high` to hold all of `x`; NaN does not count.
 void sluice_float_range(const float *x, size_t count, float *low, float *high);
 

@@ -23,17 +23,87 @@ let quantizedOperators: OperatorTable = [
 struct DynamicQuantizeKernel: Kernel {
   func run(_ io: NodeIO) throws(KernelFault) {
     let (x, shape) = try io.input(0, .float32, as: Float.self)
-    let count = shape.count
+    let range = DynamicScale(x, shape.count)
+    range.quantize(x, shape.count, to: try io.output(0, .uint8, shape, as: UInt8.self))
+    try io.output(1, .float32, Shape(), as: Float.self)[0] = range.scale
+    try io.output(2, .uint8, Shape(), as: UInt8.self)[0] = range.zero
+  }
+}
+
+/// A float tensor's range and how it becomes 8-bit numbers.
+struct DynamicScale {
+  let scale: Float
+  let zero: UInt8
+
+  /// The scale of all of `x`.
+  init(_ x: UnsafePointer<Float>, _ count: Int) {
     var low: Float = 0
     var high: Float = 0
     sluice_float_range(x, count, &low, &high)
-    var scale = (high - low) / 255
-    if scale == 0 { scale = 1 }
-    let zero = max(0, min(255, (-low / scale).rounded(.toNearestOrEven)))
-    let out = try io.output(0, .uint8, shape, as: UInt8.self)
-    sluice_quantize(x, count, scale, zero.isNaN ? 0 : zero, out)
-    try io.output(1, .float32, Shape(), as: Float.self)[0] = scale
-    try io.output(2, .uint8, Shape(), as: UInt8.self)[0] = zero.isNaN ? 0 : UInt8(zero)
+    let step = (high - low) / 255
+    scale = step == 0 ? 1 : step
+    let place = (-low / scale).rounded(.toNearestOrEven)
+    // Infinite ranges have no place for 0.
+    zero = place.isNaN ? 0 : UInt8(max(0, min(255, place)))
+  }
+
+  func quantize(_ x: UnsafePointer<Float>, _ count: Int, to out: UnsafeMutablePointer<UInt8>) {
+    sluice_quantize(x, count, scale, Float(zero), out)
+  }
+}
+
+/// A dense layer of 8-bit integers in one step, from floats to floats: what a model spells as
+/// DynamicQuantizeLinear, MatMulInteger, Cast, Mul, Mul, Add and Relu, with the same rounding.
+struct QuantizedDenseKernel: Kernel {
+  let weights: PackedIntegers
+  /// For each column the scale of its weights.
+  let scales: [Float]
+  var bias: [Float]?
+  var relu = false
+
+  func run(_ io: NodeIO) throws(KernelFault) {
+    let (x, shape) = try io.input(0, .float32, as: Float.self)
+    guard shape.rank >= 1, shape[shape.rank - 1] == weights.depth else {
+      throw KernelFault(
+        .shape,
+        "the input \(shape.list) does not fit the weights [\(weights.depth), \(weights.columns)]")
+    }
+    var made = shape
+    made[shape.rank - 1] = weights.columns
+    let rows = shape.product(0, shape.rank - 1)
+    let columns = weights.columns
+    let out = try io.output(0, .float32, made, as: Float.self)
+    let range = DynamicScale(x, shape.count)
+    // Scratch: sums of a row, steps, then bytes: the row with room behind it, and all inputs.
+    let room = try io.scratch(
+      2 * columns * 4 + weights.depth + 64 + shape.count, of: UInt8.self)
+    let raw = UnsafeMutableRawPointer(room)
+    let sums = raw.assumingMemoryBound(to: Int32.self)
+    let steps = (raw + columns * 4).assumingMemoryBound(to: Float.self)
+    let row = room + 2 * columns * 4
+    let bytes = row + weights.depth + 64
+    for column in 0..<columns { steps[column] = range.scale * scales[column] }
+    range.quantize(x, shape.count, to: bytes)
+    for index in 0..<rows {
+      weights.multiply(
+        bytes + index * weights.depth, isSigned: false, rows: 1, zero: Int(range.zero), room: row,
+        into: sums)
+      finish(sums, steps, out + index * columns)
+    }
+  }
+
+  @inline(__always)
+  private func finish(
+    _ sums: UnsafePointer<Int32>, _ steps: UnsafePointer<Float>, _ out: UnsafeMutablePointer<Float>
+  ) {
+    let columns = weights.columns
+    if let bias {
+      bias.withUnsafeBufferPointer {
+        sluice_integers_to_floats(sums, 1, columns, steps, $0.baseAddress, relu ? 1 : 0, out)
+      }
+    } else {
+      sluice_integers_to_floats(sums, 1, columns, steps, nil, relu ? 1 : 0, out)
+    }
   }
 }
 

@@ -5,14 +5,14 @@ public enum OptimizationPass: String, Sendable, Codable, CaseIterable {
   /// Computes what does not depend on the inputs and removes what nothing reads; the outputs stay
   /// the same bit for bit.
   case fold
+  /// Turns dense layers into 8-bit integers: weights by output column, inputs at run time.
+  case quantize
   /// Moves scalers into the thresholds of trees (bit for bit) and into the weights of linear and
   /// dense layers (within rounding).
   case merge
   /// Removes branches of trees that no input can reach, and branches whose sides are equal; the
   /// outputs stay the same bit for bit.
   case prune
-  /// Turns dense layers into 8-bit integers: weights by output column, inputs at run time.
-  case quantize
 
   /// The passes that change outputs by rounding at most.
   public static let standard: [OptimizationPass] = [.fold, .merge, .prune]
@@ -46,7 +46,9 @@ public struct OptimizedModel: Sendable {
 /// The result takes and gives what the original does. How much its answers differ is for the
 /// caller to measure: passes say what they keep, data says what it comes to.
 public enum ModelOptimizer {
-  /// Applies passes in the order fold, merge, prune, quantize, whatever their order in `passes`.
+  /// Applies passes in the order fold, quantize, merge, prune, whatever their order in `passes`.
+  ///
+  /// Layers are quantised while their inputs are still scaled: 8 bits hold columns of one size.
   ///
   /// - Throws: ``InferenceError`` when the file is no ONNX model that this engine can run.
   public static func optimize(

@@ -23,8 +23,17 @@ enum QuantizePass {
     var names = Namer(site)
     // Layers that read the same values share their 8-bit form.
     var quantized: [String: Quantized] = [:]
+    let analysis = site.facts.map { ColumnAnalysis(site.graph, $0) }
     for node in site.draft.nodes {
       guard let layer = Layer(node, site) else {
+        nodes.append(node)
+        continue
+      }
+      if let value = site.number(layer.input), let columns = analysis?.of(value),
+        columns.segments.contains(where: \.isCategory)
+      {
+        site.notes.append(
+          "\(layer.label) is left as it is: its categories are looked up, which is faster")
         nodes.append(node)
         continue
       }
@@ -170,5 +179,13 @@ enum QuantizePass {
       guard let row = try? Tensor(floats: scales, shape: [columns]) else { return nil }
       return (made, row)
     }
+  }
+}
+
+extension Columns.Segment {
+  /// Whether it is a category and not a number.
+  fileprivate var isCategory: Bool {
+    if case .oneHot = kind { return true }
+    return false
   }
 }

@@ -4,6 +4,7 @@ import Core
 enum Fusion {
   static func apply(to graph: inout Graph, _ facts: Facts) {
     mergeDense(&graph)
+    mergeQuantized(&graph)
     assemble(&graph, facts)
     graph.dropDeadNodes()
   }

@@ -63,6 +63,32 @@ struct QuantizeTests {
     #expect(worst > 1e-4)
   }
 
+  /// One step and seven give the same bits, also where layers share their inputs.
+  @Test(arguments: [1, 2, 40])
+  func fusedLayersKeepEveryBit(rows: Int) throws {
+    var dice = Dice(12)
+    var model = MadeModel(inputs: [("x", 40)], outputs: ["y", "z"])
+    model.constants = [
+      ("w", try Tensor(floats: dice.numbers(1_600), shape: [40, 40])),
+      ("v", try Tensor(floats: dice.numbers(1_600), shape: [40, 40])),
+      ("b", try Tensor(floats: dice.numbers(40), shape: [40])),
+    ]
+    model.nodes = [
+      MadeModel.node("Gemm", ["x", "w", "b"], ["h"]), MadeModel.node("Relu", ["h"], ["r"]),
+      MadeModel.node("MatMul", ["r", "v"], ["y"]), MadeModel.node("MatMul", ["r", "w"], ["z"]),
+    ]
+    let file = try ModelOptimizer.optimize(model.file(), passes: [.quantize]).file
+    let fused = try Compiler.compile(file, limits: .standard, fuses: true)
+    let plain = try Compiler.compile(file, limits: .standard, fuses: false)
+    #expect(fused.summary.stepCount == 3)
+    #expect(plain.summary.stepCount > 12)
+    let input = try Tensor(floats: dice.numbers(40 * rows), shape: [rows, 40])
+    #expect(
+      isSame(
+        try fused.makeSession(maxRows: rows).run(tensors: [input]),
+        try plain.makeSession(maxRows: rows).run(tensors: [input])))
+  }
+
   @Test func smallLayersAreLeftAlone() throws {
     var model = MadeModel()
     model.constants = [("w", try Tensor(floats: Array(repeating: 1, count: 40), shape: [4, 10]))]
