@@ -21,9 +21,12 @@ struct DecodeAllocationTests {
   func sampleModels(version: Int) throws {
     let path = "\(Files.root)/samples/flight-delay/models/flight-delay-\(version).onnx"
     let file = try Files.read(path)
+    // Once before: tables that are made when they are first needed are not the file's.
+    _ = DecodeAllocationTests.bytesTaken(file)
     let taken = DecodeAllocationTests.bytesTaken(file)
     #expect(!taken.isRefused)
-    #expect(taken.bytes <= 4 * file.count, "\(taken.bytes) for \(file.count)")
+    // The first is so small that names and lists of a few bytes each decide.
+    #expect(taken.bytes <= max(4 * file.count, 1 << 18), "\(taken.bytes) for \(file.count)")
   }
 
   /// Files whose parts are as small as they can be, so that what they become is large beside them.
@@ -116,7 +119,13 @@ struct DecodeAllocationTests {
           node.bytes(4, [65])
           for _ in 0..<count / 10 { node.bytes(5, []) }
         })
-    case .emptyTensors: many(count, field: 5, ProtoWriter.message { $0.varint(2, 1) })
+    case .emptyTensors:
+      many(
+        count, field: 5,
+        ProtoWriter.message {
+          $0.varint(1, 0)
+          $0.varint(2, 1)
+        })
     case .inputs: many(count, field: 11, [])
     case .opsets:
       model(nodes: [], initializers: [])
