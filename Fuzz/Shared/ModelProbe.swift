@@ -12,9 +12,10 @@ enum ModelProbe {
   private static let rows = 3
   private static let elementsMax = 1 << 12
 
-  /// Reads and runs `bytes`.
+  /// Reads and runs `bytes`, and with `optimizes` rewrites them.
   /// - Returns: whether the file was a model.
-  static func run(_ bytes: [UInt8]) -> Bool {
+  @discardableResult
+  static func run(_ bytes: [UInt8], optimizes: Bool = false) -> Bool {
     guard let model = try? CompiledModel.load(bytes, limits: limits) else { return false }
     var tensors: [Tensor] = []
     for (index, spec) in model.signature.inputs.enumerated() {
@@ -30,8 +31,45 @@ enum ModelProbe {
       }
       tensors.append(tensor)
     }
-    _ = try? model.makeSession(maxRows: rows).run(tensors: tensors)
+    let answers = try? model.makeSession(maxRows: rows).run(tensors: tensors)
+    if optimizes { optimize(bytes, tensors, answers) }
     return true
+  }
+
+  /// Rewrites a model that can be run: the result must be a model too, and where only passes ran
+  /// that keep every bit, with the same answers.
+  private static func optimize(_ bytes: [UInt8], _ tensors: [Tensor], _ answers: [Tensor]?) {
+    let all = OptimizationPass.allCases
+    for passes in [[OptimizationPass.fold, .prune], all] {
+      guard let result = try? ModelOptimizer.optimize(bytes, passes: passes, limits: limits),
+        result.isChanged
+      else { continue }
+      var wide = limits
+      // Numbers with a tag each may become lists, and constants may be computed.
+      wide.fileBytesMax *= 2
+      wide.constantElementsMax *= 2
+      guard let model = try? CompiledModel.load(result.file, limits: wide) else {
+        preconditionFailure("a rewritten model cannot be read")
+      }
+      guard let made = try? model.makeSession(maxRows: rows).run(tensors: tensors) else {
+        precondition(answers == nil || passes == all, "a rewritten model cannot be run")
+        continue
+      }
+      guard let answers, passes != all else { continue }
+      precondition(isSame(answers, made), "a rewritten model answers something else")
+    }
+  }
+
+  private static func isSame(_ a: [Tensor], _ b: [Tensor]) -> Bool {
+    a.count == b.count
+      && zip(a, b).allSatisfy { x, y in
+        x.elementType == y.elementType && x.shape == y.shape
+          && (0..<x.count).allSatisfy { index in
+            if x.elementType == .text { return x.text(index) == y.text(index) }
+            let (p, q) = (x.number(index), y.number(index))
+            return p == q || (p.isNaN && q.isNaN)
+          }
+      }
   }
 
   private static let numbers: [Double] = [
