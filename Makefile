@@ -30,7 +30,7 @@ lint: setup
 	@scripts/lint
 
 format:
-	@swift format -i -r Package.swift Sources Tests
+	@swift format -i -r Package.swift Sources Tests Fuzz
 
 bench: build
 	@Benchmarks/run

@@ -96,8 +96,10 @@ struct AnswerSheet {
     return change
   }
 
-  /// How good the answers are: the share of right labels, or for a model that gives one number a
-  /// row the root of the mean squared error. `nil` when the answers are neither.
+  /// How good the answers are.
+  ///
+  /// - Returns: the share of right labels, or for a model that gives one number a row the root of
+  ///   the mean squared error; `nil` when the answers are neither.
   func quality(_ truth: [String]) -> (metric: String, value: Double)? {
     guard truth.count == rows, rows > 0 else { return nil }
     if labelWidth > 0 {

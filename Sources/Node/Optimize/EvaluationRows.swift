@@ -1,4 +1,5 @@
 import Core
+import Glibc
 import Inference
 import Telemetry
 
@@ -127,8 +128,8 @@ final class EvaluationRows {
 
   /// The method of Box and Muller.
   private static func normal(_ random: inout SplitMix64) -> Double {
-    let radius = (-2 * Elementary.log(1 - random.nextUnit())).squareRoot()
-    return radius * Elementary.cos(2 * .pi * random.nextUnit())
+    let radius = (-2 * Glibc.log(1 - random.nextUnit())).squareRoot()
+    return radius * Glibc.cos(2 * .pi * random.nextUnit())
   }
 
   private static func pick(

@@ -17,6 +17,8 @@ public struct OptimizeRequest: Sendable {
   public var isDryRun: Bool
   /// The most rows that are compared, 1 to 20,000; of made-up rows there are 2,000 at most.
   public var rowLimit = 20_000
+  /// Rounds that are timed, of at least 20 ms each for each model and batch size.
+  public var timingRounds = 7
 
   /// Puts them together.
   public init(

@@ -3,13 +3,12 @@ import Inference
 
 /// Times two models in turn, so that what disturbs the machine disturbs both.
 enum PairTimer {
-  private static let rounds = 7
   private static let roundNanoseconds: UInt64 = 20_000_000
 
   /// Microseconds of processor time a row, the median over rounds, of each model.
   /// - Throws: ``InferenceError``: a model refuses the rows.
   static func time(
-    _ models: [CompiledModel], _ rows: EvaluationRows, rowsPerCall: Int
+    _ models: [CompiledModel], _ rows: EvaluationRows, rowsPerCall: Int, rounds: Int
   ) throws -> [Double] {
     let count = min(rowsPerCall, rows.batch.rows)
     var sessions: [Timed] = []
@@ -17,7 +16,7 @@ enum PairTimer {
     var means = [[Double]](repeating: [], count: models.count)
     try rows.batch.withColumns { columns in
       // The first round warms up and does not count.
-      for round in 0...rounds {
+      for round in 0...max(1, rounds) {
         for index in sessions.indices {
           let mean = try sessions[index].round(columns, rows, count)
           if round > 0 { means[index].append(mean) }
@@ -42,7 +41,7 @@ enum PairTimer {
       var calls = 0
       while now - begin < roundNanoseconds {
         // Many calls between two looks at the clock, which costs as much as a small model.
-        for _ in 0..<max(1, 64 / count) {
+        for _ in 0..<max(1, 16 / count) {
           if at + count > rows.batch.rows { at = 0 }
           for (index, input) in rows.layout.inputs.enumerated() {
             try session.bind(

@@ -100,7 +100,8 @@ public enum VersionOptimizer {
       {
         quality = .init(metric: before.metric, before: before.value, after: after.value)
       }
-      let times = try PairTimer.time([models.old, models.new], rows, rowsPerCall: size)
+      let times = try PairTimer.time(
+        [models.old, models.new], rows, rowsPerCall: size, rounds: request.timingRounds)
       speed.append(.init(batch: size, before: times[0], after: times[1]))
     }
     return OptimizeReport(

@@ -92,12 +92,24 @@ extension MadeModel {
   static func trees(
     _ dice: inout Dice, count: Int, depth: Int, features: Int, prefix: String, targets: Int
   ) -> [OnnxDraft.Attribute] {
+    let source = source(
+      &dice, count: count, depth: depth, features: features, targets: targets,
+      least: prefix == "class" ? -0.25 : 0)
+    var node = OnnxDraft.Node()
+    TreeEnsembleDraft(source: source, weightPrefix: prefix).write(to: &node)
+    return node.attributes
+  }
+
+  /// Random trees with few different thresholds and weights; weights begin at `least`.
+  static func source(
+    _ dice: inout Dice, count: Int, depth: Int, features: Int, targets: Int, least: Double = 0
+  ) -> TreeSource {
     var source = TreeSource()
     func grow(_ left: Int) -> Int {
       let place = source.nodes.count
       source.nodes.append(.init())
       if left == 0 || dice.below(6) == 0 {
-        let value = Double(Float(dice.below(3)) / 4 - (prefix == "class" ? 0.25 : 0))
+        let value = Double(dice.below(3)) / 4 + least
         source.weights.append(
           .init(node: place, target: dice.below(targets), value: value))
         return place
@@ -116,9 +128,7 @@ extension MadeModel {
     }
     for _ in 0..<count { source.roots.append(grow(depth)) }
     source.weights.sort { $0.node < $1.node }
-    var node = OnnxDraft.Node()
-    TreeEnsembleDraft(source: source, weightPrefix: prefix).write(to: &node)
-    return node.attributes
+    return source
   }
 }
 

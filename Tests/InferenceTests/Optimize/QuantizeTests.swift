@@ -27,7 +27,9 @@ struct QuantizeTests {
     return (model.file(), weights)
   }
 
-  /// Each product is off by half a step of either side at most: with x = sx (qx + ex) and
+  /// Each factor is off by half a step at most.
+  ///
+  /// With x = sx (qx + ex) and
   /// w = sw (qw + ew), |ex|, |ew| <= 1/2, the sum over k of |x w - sx qx sw qw| is at most the sum
   /// of sx |w| / 2 + sw |x| / 2 + sx sw / 4. A quarter more allows for float32.
   @Test(arguments: [true, false])

@@ -45,7 +45,7 @@ public struct VersionDetail: Sendable, Codable {
   public var hasReference: Bool
   /// Nil when the artifact's bytes still match the digest, else what is wrong.
   public var damage: String?
-  /// What was registered: digests of its files, its parent. Nil from an older node.
+  /// What was registered: digests of its files, its parent; nil from an older node.
   public var draft: VersionDraft?
 
   /// Puts them together.
