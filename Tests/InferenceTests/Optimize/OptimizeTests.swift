@@ -137,6 +137,29 @@ struct OptimizeTests {
       isSame(try answers(model.file(), rows, width: 4), try answers(made.file, rows, width: 4)))
   }
 
+  /// What converters write, rewritten: the same bits after fold and prune, rounding after merge.
+  @Test func convertedModelsKeepTheirAnswers() throws {
+    var changed = 0
+    for example in try Bundle("models").cases {
+      let old = try CompiledModel.compile(onnx: example.model).makeSession(maxRows: 1)
+      let expected = try old.run(tensors: example.inputs)
+      for passes in [[OptimizationPass.fold, .prune], OptimizationPass.standard] {
+        let made = try ModelOptimizer.optimize(example.model, passes: passes)
+        let new = try CompiledModel.compile(onnx: made.file).makeSession(maxRows: 1)
+        let answers = try new.run(tensors: example.inputs)
+        changed += made.isChanged ? 1 : 0
+        if passes == OptimizationPass.standard {
+          for (a, b) in zip(answers, expected) {
+            #expect(distance(a, b) < 1e-5, "\(example.name)")
+          }
+        } else {
+          #expect(isSame(answers, expected), "\(example.name)")
+        }
+      }
+    }
+    #expect(changed > 5)
+  }
+
   @Test func aConstantOutputStays() throws {
     var model = MadeModel()
     model.constants = [("a", try Tensor(floats: [1, 2], shape: [2]))]
