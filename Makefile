@@ -7,7 +7,7 @@ RELEASE := .build/release/sluice
 SWIFT_BUILD := env -i HOME="$(HOME)" PATH="$(PATH)" LANG=C.UTF-8 swift build
 BUILD_RELEASE := $(SWIFT_BUILD) -c release --product sluice --static-swift-stdlib
 
-.PHONY: demo test lint bench soak install build setup format clean
+.PHONY: demo test lint bench soak fuzz install build setup format clean
 
 # Opens the console on the sample endpoint; without a terminal it runs the scenario and reports.
 demo: build
@@ -30,13 +30,17 @@ lint: setup
 	@scripts/lint
 
 format:
-	@swift format -i -r Package.swift Sources Tests
+	@swift format -i -r Package.swift Sources Tests Fuzz
 
 bench: build
 	@Benchmarks/run
 
 soak: build
 	@scripts/soak
+
+# Feeds made-up files to every decoder; RUNS=1000000 for a long one.
+fuzz: setup
+	@scripts/fuzz -r $(or $(RUNS),20000)
 
 install: build
 	install -d $(DESTDIR)$(PREFIX)/bin $(DESTDIR)$(PREFIX)/share/sluice

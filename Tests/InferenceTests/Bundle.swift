@@ -94,6 +94,20 @@ enum Files {
 }
 
 extension Files {
+  /// The ordinary names in a folder, in order; none when there is no such folder.
+  static func names(in folder: String) -> [String] {
+    guard let directory = opendir(folder) else { return [] }
+    defer { closedir(directory) }
+    var names: [String] = []
+    while let entry = readdir(directory) {
+      guard let offset = MemoryLayout<dirent>.offset(of: \dirent.d_name) else { break }
+      let bytes = UnsafeRawPointer(entry) + offset
+      let name = String(cString: bytes.assumingMemoryBound(to: CChar.self))
+      if !name.hasPrefix(".") { names.append(name) }
+    }
+    return names.sorted()
+  }
+
   static func write(_ bytes: [UInt8], to path: String) throws {
     guard let file = fopen(path, "wb") else { throw Bundle.Unreadable(what: path) }
     defer { fclose(file) }

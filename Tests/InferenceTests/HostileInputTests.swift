@@ -214,6 +214,8 @@ struct ProtoWriter {
     data.append(UInt8(rest))
   }
 
+  mutating func append(_ bytes: [UInt8]) { data += bytes }
+
   mutating func varint(_ field: UInt64, _ value: UInt64) {
     raw(field << 3)
     raw(value)

@@ -144,7 +144,7 @@ enum OperatorRegistry {
     selectionOperators, reductionOperators, matrixOperators, normalizationOperators,
     scatterOperators, constantOperators, borderOperators, rankingOperators, einsumOperators,
     textOperators, tokenOperators, controlOperators, sequenceOperators, distanceOperators,
-    trigonometryOperators,
+    trigonometryOperators, quantizedOperators,
   ])
   static let ml: OperatorTable = merge([
     columnOperators, dictionaryOperators, encoderOperators, linearOperators, treeOperators,

@@ -4,6 +4,11 @@ import Core
 ///
 /// Field numbers are those of `onnx.proto` (github.com/onnx/onnx).
 struct OnnxDecoder {
+  /// The most operator sets a model may name; exporters write up to five.
+  private static let opsetsMax = 64
+  /// What a constant takes beside its elements: the object, its shape, at least one cache line.
+  private static let tensorBytes = 256
+
   private let limits: ModelLimits
   private var budget: AllocationBudget
   private var model: OnnxModel
@@ -85,25 +90,42 @@ struct OnnxDecoder {
     guard (1...1000).contains(version) else {
       throw reader.fault("the operator set \"\(printable(domain))\" has the version \(version)")
     }
-    try budget.charge(1, stride: 64)
+    guard model.opsets.count < OnnxDecoder.opsetsMax else {
+      throw InferenceError(
+        .limit, "the model names more than \(OnnxDecoder.opsetsMax) operator sets")
+    }
+    try budget.charge(1, stride: 128)
     model.opsets[domain == "ai.onnx" ? "" : domain] = Int(version)
+  }
+
+  /// Makes room for what a graph lists; bodies of nodes count to the same limit.
+  private mutating func reserve(
+    _ counts: InlineArray<32, Int>, in graph: inout OnnxGraph
+  ) throws(InferenceError) {
+    guard counts[1] <= limits.nodesMax - nodeCount else {
+      throw InferenceError(.limit, "the graph has more than \(limits.nodesMax) nodes")
+    }
+    nodeCount += counts[1]
+    try budget.chargeArray(counts[1], stride: MemoryLayout<OnnxNode>.stride)
+    graph.nodes.reserveCapacity(counts[1])
+    try budget.chargeArray(counts[5], stride: 24 + OnnxDecoder.tensorBytes)
+    graph.initializers.reserveCapacity(counts[5])
+    try budget.chargeArray(counts[11], stride: MemoryLayout<OnnxValueInfo>.stride)
+    graph.inputs.reserveCapacity(counts[11])
+    try budget.chargeArray(counts[12], stride: MemoryLayout<OnnxValueInfo>.stride)
+    graph.outputs.reserveCapacity(counts[12])
   }
 
   private mutating func readGraph(_ message: ProtobufReader) throws(InferenceError) -> OnnxGraph {
     var reader = message
     var graph = OnnxGraph()
+    try reserve(try reader.fieldCounts(), in: &graph)
     while let field = try reader.next() {
       switch field.number {
-      case 1:
-        guard nodeCount < limits.nodesMax else {
-          throw InferenceError(.limit, "the graph has more than \(limits.nodesMax) nodes")
-        }
-        nodeCount += 1
-        graph.nodes.append(try readNode(try nested(&reader, field)))
+      case 1: graph.nodes.append(try readNode(try nested(&reader, field)))
       case 2: graph.name = try reader.text(field)
       case 5:
         let (name, tensor) = try readTensor(try nested(&reader, field))
-        try budget.charge(1, stride: 64)
         graph.initializers.append((name, tensor))
       case 11: graph.inputs.append(try readValueInfo(try nested(&reader, field)))
       case 12: graph.outputs.append(try readValueInfo(try nested(&reader, field)))
@@ -127,15 +149,21 @@ struct OnnxDecoder {
     _ reader: inout ProtobufReader, _ field: ProtobufReader.Field
   ) throws(InferenceError) -> String {
     let range = try reader.content(field)
-    // Longer texts leave the String's own 16 bytes.
-    try budget.charge(range.count > 15 ? range.count + 16 : 16, stride: 1)
+    // Longer texts leave the String's own 16 bytes, which their list is charged for.
+    if range.count > 15 { try budget.chargeArray(range.count, stride: 1) }
     return String(decoding: reader[range], as: UTF8.self)
   }
 
   private mutating func readNode(_ message: ProtobufReader) throws(InferenceError) -> OnnxNode {
     var reader = message
     var node = OnnxNode()
-    try budget.charge(1, stride: MemoryLayout<OnnxNode>.stride)
+    let counts = try reader.fieldCounts()
+    try budget.chargeArray(counts[1], stride: MemoryLayout<String>.stride)
+    node.inputs.reserveCapacity(counts[1])
+    try budget.chargeArray(counts[2], stride: MemoryLayout<String>.stride)
+    node.outputs.reserveCapacity(counts[2])
+    try budget.chargeArray(counts[5], stride: MemoryLayout<OnnxAttribute>.stride)
+    node.attributes.reserveCapacity(counts[5])
     while let field = try reader.next() {
       switch field.number {
       case 1: node.inputs.append(try readText(&reader, field))
@@ -158,7 +186,6 @@ struct OnnxDecoder {
   ) throws(InferenceError) -> OnnxValueInfo {
     var reader = message
     var info = OnnxValueInfo()
-    try budget.charge(1, stride: MemoryLayout<OnnxValueInfo>.stride)
     while let field = try reader.next() {
       switch field.number {
       case 1: info.name = try readText(&reader, field)
@@ -221,12 +248,14 @@ struct OnnxDecoder {
       case 2:
         var dims = try nested(&reader, field)
         var list: [Int?] = []
+        let count = try dims.fieldCounts()[1]
+        try budget.chargeArray(count, stride: MemoryLayout<Int?>.stride)
+        list.reserveCapacity(count)
         while let field = try dims.next() {
           guard field.number == 1 else {
             try dims.skip(field)
             continue
           }
-          try budget.charge(1, stride: MemoryLayout<Int?>.stride)
           list.append(try readDimension(try nested(&dims, field)))
         }
         shape = list
@@ -263,18 +292,22 @@ extension OnnxDecoder {
     var floats: [Float] = []
     var ints = IntList()
     var strings: [ByteRange] = []
-    try budget.charge(1, stride: MemoryLayout<OnnxAttribute>.stride)
+    let counts = try reader.fieldCounts()
+    // A field of the lists is one element, or a piece that says how many it has when it is read.
+    try budget.chargeArray(counts[9], stride: MemoryLayout<ByteRange>.stride)
+    strings.reserveCapacity(counts[9])
     while let field = try reader.next() {
       switch field.number {
       case 1: name = try readText(&reader, field)
       case 2: value = .float(try reader.float(field))
       case 3: value = .int(try reader.int64(field))
       case 4: value = .string(ByteRange(try reader.content(field)))
-      case 5: value = .tensor(try readTensor(try nested(&reader, field)).tensor)
-      case 7: try readFloats(&reader, field, into: &floats)
-      case 8: try readInts(&reader, field, into: &ints)
+      case 5:
+        try budget.charge(1, stride: OnnxDecoder.tensorBytes)
+        value = .tensor(try readTensor(try nested(&reader, field)).tensor)
+      case 7: try readFloats(&reader, field, counts[7], into: &floats)
+      case 8: try readInts(&reader, field, counts[8], into: &ints)
       case 9:
-        try budget.charge(1, stride: MemoryLayout<ByteRange>.stride)
         strings.append(ByteRange(try reader.content(field)))
       case 20: type = Int(truncatingIfNeeded: try reader.int64(field))
       case 6: value = .graph(try readGraph(try nested(&reader, field)))
@@ -308,29 +341,39 @@ extension OnnxDecoder {
     }
   }
 
+  /// - Parameter fields: how many fields of this number the message has.
   private mutating func readFloats(
-    _ reader: inout ProtobufReader, _ field: ProtobufReader.Field, into list: inout [Float]
+    _ reader: inout ProtobufReader, _ field: ProtobufReader.Field, _ fields: Int,
+    into list: inout [Float]
   ) throws(InferenceError) {
-    if field.wire == 5 {
-      try budget.charge(1, stride: 4)
+    let isLone = field.wire == 5
+    let range = isLone ? 0..<0 : try reader.content(field)
+    let more = isLone ? fields : range.count / 4
+    if list.count + (isLone ? 1 : more) > list.capacity {
+      try budget.chargeArray(list.count + more, stride: 4)
+      list.reserveCapacity(list.count + more)
+    }
+    if isLone {
       list.append(try reader.float(field))
       return
     }
-    let range = try reader.content(field)
-    try budget.charge(range.count / 4, stride: 4)
     var packed = reader.reader(over: range)
-    list.reserveCapacity(list.count + range.count / 4)
     while !packed.isAtEnd { list.append(Float(bitPattern: try packed.fixed32())) }
   }
 
+  /// - Parameter fields: how many fields of this number the message has.
   private mutating func readInts(
-    _ reader: inout ProtobufReader, _ field: ProtobufReader.Field, into list: inout IntList
+    _ reader: inout ProtobufReader, _ field: ProtobufReader.Field, _ fields: Int,
+    into list: inout IntList
   ) throws(InferenceError) {
     if field.wire == 0 {
+      if list.isFull { try list.reserve(fields, &budget) }
       try list.append(try reader.int64(field), &budget)
       return
     }
-    var packed = reader.reader(over: try reader.content(field))
+    let range = try reader.content(field)
+    var packed = reader.reader(over: range)
+    try list.reserve(packed.countOfVarints(in: range), &budget)
     while !packed.isAtEnd {
       try list.append(Int64(bitPattern: try packed.varint()), &budget)
     }

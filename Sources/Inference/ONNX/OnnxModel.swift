@@ -22,18 +22,39 @@ struct IntList {
 
   subscript(index: Int) -> Int { wide.isEmpty ? Int(narrow[index]) : Int(wide[index]) }
 
+  /// Whether the next integer needs room first.
+  var isFull: Bool {
+    wide.isEmpty ? narrow.count == narrow.capacity : wide.count == wide.capacity
+  }
+
+  /// Makes room for `more` integers to come.
+  mutating func reserve(
+    _ more: Int, _ budget: inout AllocationBudget
+  ) throws(InferenceError) {
+    guard more > 0 else { return }
+    // Moving to a new place takes all of it again.
+    if wide.isEmpty {
+      try budget.chargeArray(narrow.count + more, stride: 4)
+      narrow.reserveCapacity(narrow.count + more)
+    } else {
+      try budget.chargeArray(wide.count + more, stride: 8)
+      wide.reserveCapacity(wide.count + more)
+    }
+  }
+
+  /// Adds an integer that room was made for.
   mutating func append(_ value: Int64, _ budget: inout AllocationBudget) throws(InferenceError) {
     if wide.isEmpty, let small = Int32(exactly: value) {
-      try budget.charge(1, stride: 4)
       narrow.append(small)
       return
     }
     if wide.isEmpty {
-      try budget.charge(narrow.count, stride: 8)
-      wide = narrow.map(Int64.init)
+      let room = max(narrow.capacity, narrow.count + 1)
+      try budget.chargeArray(room, stride: 8)
+      wide.reserveCapacity(room)
+      for small in narrow { wide.append(Int64(small)) }
       narrow = []
     }
-    try budget.charge(1, stride: 8)
     wide.append(value)
   }
 

@@ -135,6 +135,20 @@ struct ProtobufReader {
     }
   }
 
+  /// How often each field occurs in the message, looking ahead from here; fields numbered 32 and
+  /// above are not counted.
+  ///
+  /// Lists that are made with their final size never take more than they hold.
+  func fieldCounts() throws(InferenceError) -> InlineArray<32, Int> {
+    var counts = InlineArray<32, Int>(repeating: 0)
+    var ahead = self
+    while let field = try ahead.next() {
+      if field.number < 32 { counts[field.number] += 1 }
+      try ahead.skip(field)
+    }
+    return counts
+  }
+
   /// How many varints the range holds: bytes without the continuation bit.
   func countOfVarints(in range: Range<Int>) -> Int {
     var count = 0
@@ -170,6 +184,16 @@ struct AllocationBudget {
   init(fileBytes: Int) {
     self.fileBytes = fileBytes
     leftBytes = 4 * fileBytes + AllocationBudget.baseBytes
+  }
+
+  /// What an array or a long text takes beside its elements, in bytes.
+  static let headerBytes = 32
+
+  /// Takes an array of `count` elements of `stride` bytes, or refuses; an empty one takes nothing.
+  mutating func chargeArray(_ count: Int, stride: Int) throws(InferenceError) {
+    if count == 0 { return }
+    try charge(1, stride: AllocationBudget.headerBytes)
+    try charge(count, stride: stride)
   }
 
   /// Takes `count` elements of `stride` bytes, or refuses.

@@ -21,47 +21,52 @@ struct TensorProtoReader {
     _ message: ProtobufReader, budget: inout AllocationBudget
   ) throws(InferenceError) -> Tensor {
     var reader = message
+    let counts = try reader.fieldCounts()
+    try budget.chargeArray(counts[6], stride: MemoryLayout<ByteRange>.stride)
+    texts.reserveCapacity(counts[6])
     while let field = try reader.next() {
-      try readField(field, &reader, &budget)
+      try readField(field, counts, &reader, &budget)
     }
     return try build(reader, &budget)
   }
 
   private mutating func readField(
-    _ field: ProtobufReader.Field, _ reader: inout ProtobufReader,
-    _ budget: inout AllocationBudget
+    _ field: ProtobufReader.Field, _ counts: InlineArray<32, Int>,
+    _ reader: inout ProtobufReader, _ budget: inout AllocationBudget
   ) throws(InferenceError) {
     switch field.number {
     case 1: try readDims(field, &reader)
     case 2: typeNumber = Int(truncatingIfNeeded: try reader.int64(field))
     case 4:
       if field.wire == 5 {
-        try budget.charge(1, stride: 4)
+        try makeRoom(&loneFloats, counts[4], &budget)
         loneFloats.append(try reader.float(field))
       } else {
-        try budget.charge(1, stride: 16)
+        try makeRoom(&packedFloats, counts[4], &budget)
         packedFloats.append(try reader.content(field))
       }
     case 5, 7, 11:
       if field.wire == 0 {
+        if ints.isFull { try ints.reserve(counts[5] + counts[7] + counts[11], &budget) }
         try ints.append(try reader.int64(field), &budget)
       } else {
-        var packed = reader.reader(over: try reader.content(field))
+        let range = try reader.content(field)
+        var packed = reader.reader(over: range)
+        try ints.reserve(packed.countOfVarints(in: range), &budget)
         while !packed.isAtEnd {
           try ints.append(Int64(bitPattern: try packed.varint()), &budget)
         }
       }
     case 6:
-      try budget.charge(1, stride: 8)
       texts.append(ByteRange(try reader.content(field)))
     case 8: name = try reader.text(field)
     case 9: raw = try reader.content(field)
     case 10:
       if field.wire == 1 {
-        try budget.charge(1, stride: 8)
+        try makeRoom(&loneDoubles, counts[10], &budget)
         loneDoubles.append(Double(bitPattern: try reader.fixed64()))
       } else {
-        try budget.charge(1, stride: 16)
+        try makeRoom(&packedDoubles, counts[10], &budget)
         packedDoubles.append(try reader.content(field))
       }
     case 13: throw externalDataRefused(constant: name)
@@ -69,6 +74,15 @@ struct TensorProtoReader {
       if try reader.int64(field) == 1 { throw externalDataRefused(constant: name) }
     default: try reader.skip(field)
     }
+  }
+
+  /// Makes room for all that may come, the first time.
+  private func makeRoom<T>(
+    _ list: inout [T], _ count: Int, _ budget: inout AllocationBudget
+  ) throws(InferenceError) {
+    guard list.isEmpty else { return }
+    try budget.chargeArray(count, stride: MemoryLayout<T>.stride)
+    list.reserveCapacity(count)
   }
 
   private mutating func readDims(
@@ -120,7 +134,11 @@ struct TensorProtoReader {
         .malformed, "\(label) has the shape \(dims), so \(count) elements, but holds \(held)")
     }
     try budget.charge(count, stride: type.strideBytes)
-    if type == .text { return fromTexts(reader, shape) }
+    if type == .text {
+      let bytes = texts.reduce(0) { $0 + Int($1.count) }
+      try budget.charge(bytes, stride: 1)
+      return fromTexts(reader, shape, bytes)
+    }
     return Tensor(type, shape) { base in fill(base, type, count, reader) }
   }
 
@@ -154,10 +172,19 @@ struct TensorProtoReader {
     }
   }
 
-  private func fromTexts(_ reader: ProtobufReader, _ shape: Shape) -> Tensor {
-    var joined: [UInt8] = []
-    for text in texts { joined.append(contentsOf: reader[text.range]) }
-    return Tensor(joined: joined, counts: texts.map { Int($0.count) }, dims: shape)
+  private func fromTexts(_ reader: ProtobufReader, _ shape: Shape, _ bytes: Int) -> Tensor {
+    Tensor(texts: texts.count, bytes: bytes, dims: shape) { references, store in
+      var place = store
+      for (index, text) in texts.enumerated() {
+        let from = reader[text.range]
+        if let base = from.baseAddress {
+          UnsafeMutableRawPointer(place).copyMemory(from: base, byteCount: from.count)
+        }
+        (references + index).initialize(
+          to: TextRef(bytes: UnsafePointer(place), count: from.count))
+        place += from.count
+      }
+    }
   }
 
   private func fill(
@@ -191,9 +218,9 @@ struct TensorProtoReader {
   ) {
     let stride = MemoryLayout<T>.stride
     var offset = 0
-    for value in lone {
-      base.storeBytes(of: value, toByteOffset: offset, as: T.self)
-      offset += stride
+    lone.withUnsafeBytes { bytes in
+      if let from = bytes.baseAddress { base.copyMemory(from: from, byteCount: bytes.count) }
+      offset = bytes.count
     }
     let end = offset + packed.reduce(0) { $0 + $1.count } / stride * stride
     for range in packed {

@@ -9,6 +9,7 @@ enum Fusion {
     graph.dropDeadNodes()
     removeAliases(&graph, facts)
     mergeDense(&graph)
+    mergeQuantized(&graph)
     assemble(&graph, facts)
     graph.dropDeadNodes()
   }

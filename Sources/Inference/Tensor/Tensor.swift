@@ -26,6 +26,23 @@ public final class Tensor: @unchecked Sendable {
     fill(base)
   }
 
+  /// Allocates room for `texts` texts of `bytes` bytes in all and lets `fill` write both: the
+  /// references, and the bytes they point at.
+  init(
+    texts: Int, bytes: Int, dims: Shape,
+    fill: (UnsafeMutablePointer<TextRef>, UnsafeMutablePointer<UInt8>) -> Void
+  ) {
+    elementType = .text
+    self.dims = dims
+    shape = dims.list
+    count = dims.count
+    precondition(texts == count, "\(texts) texts for \(count) elements")
+    base = Tensor.allocate(.text, count)
+    let store = UnsafeMutablePointer<UInt8>.allocate(capacity: max(bytes, 1))
+    textBytes = store
+    fill(base.bindMemory(to: TextRef.self, capacity: max(count, 1)), store)
+  }
+
   /// Copies texts; the tensor owns their bytes.
   init(texts: UnsafeBufferPointer<TextRef>, dims: Shape) {
     elementType = .text

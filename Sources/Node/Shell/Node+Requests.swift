@@ -117,7 +117,7 @@ extension Node {
       registered: RegisteredVersionView(registered, in: state),
       signature: registered.draft.signature, card: card,
       hasReference: registered.draft.reference != nil, damage: damage,
-      backend: registered.draft.backend)
+      backend: registered.draft.backend, draft: registered.draft)
     detail.fault = shelf.fault(of: version)
     if let digest = registered.draft.golden {
       detail.golden = GoldenView(

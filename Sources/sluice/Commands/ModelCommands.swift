@@ -5,7 +5,7 @@ import Node
 enum ModelCommands {
   static let group = CommandGroup(
     name: "model", summary: "The registry: models and their immutable versions")
-  static let all: [CommandDeclaration] = [importModel, list, show, verify]
+  static let all: [CommandDeclaration] = [importModel, list, show, verify, optimize]
 
   private static let file = Positional("file", .file, help: "an ONNX file")
   private static let model = Option<Name>(

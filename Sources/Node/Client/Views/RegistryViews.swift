@@ -1,3 +1,4 @@
+import Control
 import Core
 
 /// One registered version, for the list of what can be deployed.
@@ -50,13 +51,16 @@ public struct VersionDetail: Sendable, Codable {
   public var golden: GoldenView?
   /// What runs it, when that was chosen; nil lets the engine choose.
   public var backend: Backend?
+  /// What was registered: digests of its files, its parent; nil from an older node.
+  public var draft: VersionDraft?
 
   /// Puts them together.
   public init(
     registered: RegisteredVersionView, signature: Signature, card: String, hasReference: Bool,
-    damage: String?, backend: Backend? = nil
+    damage: String?, backend: Backend? = nil, draft: VersionDraft? = nil
   ) {
     self.registered = registered
+    self.draft = draft
     self.signature = signature
     self.card = card
     self.hasReference = hasReference

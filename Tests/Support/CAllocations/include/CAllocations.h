@@ -10,4 +10,7 @@ int sluice_counts_allocations(void);
 
 /// How often this thread has allocated since it began.
 uint64_t sluice_allocations(void);
+
+/// How many bytes this thread has asked for since it began, given back ones included.
+uint64_t sluice_allocated_bytes(void);
 #endif
