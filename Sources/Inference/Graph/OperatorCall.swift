@@ -4,7 +4,7 @@ import Core
 struct OperatorCall {
   let node: OnnxNode
   /// What the node's bodies read from around them; these values come after the node's inputs.
-  let captures: [String]
+  var captures: [String] = []
   let model: OnnxModel
   /// The version of the operator set of the node's domain.
   let opset: Int
