@@ -3,7 +3,8 @@ import Glibc
 
 @testable import Inference
 
-/// Cases that `Fixtures/make.py` and `scripts/ml-operator-cases` wrote: models, inputs and onnxruntime's answers.
+/// Cases that `Fixtures/make.py` and `scripts/ml-operator-cases` wrote: models, inputs and
+/// onnxruntime's answers.
 struct Bundle {
   struct Case {
     let name: String

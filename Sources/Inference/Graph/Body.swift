@@ -36,10 +36,11 @@ final class Body: Sendable {
     inputInfos = source.inputs.filter { !constants.contains($0.name) }
     outputInfos = source.outputs
     plan = Plan(graph)
-    inputs = Array(graph.inputs.prefix(inputInfos.count))
+    // The plan may number values anew; the order of its inputs stays.
+    inputs = Array(plan.inputs.prefix(inputInfos.count))
     var captured: [Capture] = []
-    for value in graph.inputs.dropFirst(inputInfos.count) {
-      if let index = call.captures.firstIndex(of: graph.names[value]) {
+    for (old, value) in zip(graph.inputs, plan.inputs).dropFirst(inputInfos.count) {
+      if let index = call.captures.firstIndex(of: graph.names[old]) {
         captured.append(Capture(input: first + index, value: value))
       }
     }

@@ -7,7 +7,10 @@ import Core
 /// on. That is what exporters of models with several classifiers write.
 enum Sequences {
   /// - Returns: for each output of the file how many tensors it became; `nil` for a plain one.
-  static func expand(_ model: inout OnnxModel) -> [Int?] {
+  /// - Throws: when the elements read, all places together, are more than the nodes allowed.
+  static func expand(
+    _ model: inout OnnxModel, limits: ModelLimits
+  ) throws(InferenceError) -> [Int?] {
     var elements: [String: [String]] = [:]
     var nodes: [OnnxNode] = []
     for node in model.graph.nodes {
@@ -21,7 +24,19 @@ enum Sequences {
       nodes.append(node)
     }
     guard !elements.isEmpty else { return model.outputs.map { _ in nil } }
+    var uses = 0
+    for name in nodes.flatMap({ $0.inputs }) + model.outputs.map(\.name) {
+      uses += elements[name]?.count ?? 0
+      guard uses <= limits.nodesMax else {
+        throw InferenceError(
+          .limit, "the sequences have more than \(limits.nodesMax) elements, counted at each use")
+      }
+    }
+    let makers = model.nodes.filter { node in node.outputs.contains { elements[$0] != nil } }
     model.graph.nodes = nodes.map { expanded($0, elements, model) }
+    // What is still read as a sequence stays one, and is refused by name when the graph is built.
+    let read = Set(model.nodes.flatMap { $0.inputs + $0.captures })
+    model.graph.nodes += makers.filter { $0.outputs.contains(where: read.contains) }
     var counts: [Int?] = []
     var outputs: [OnnxValueInfo] = []
     for info in model.outputs {

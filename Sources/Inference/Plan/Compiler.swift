@@ -7,7 +7,7 @@ enum Compiler {
   ) throws(InferenceError) -> CompiledModel {
     var onnx = try OnnxDecoder.decode(file, limits: limits)
     let dictionaries = try Dictionaries.expand(&onnx)
-    let lengths = Sequences.expand(&onnx)
+    let lengths = try Sequences.expand(&onnx, limits: limits)
     var graph = try GraphBuilder.build(onnx, limits: limits)
     let infos = graph.inputs.map { value in onnx.inputs.first { $0.name == graph.names[value] } }
     let specs = try inputSpecs(infos)

@@ -28,8 +28,14 @@ struct TreeAttributes {
     }
     try index(trees, ids)
     try readNodes(call, trees, count)
-    try findRoots(trees, count)
-    try readWeights(call, weightPrefix)
+    var copies: [[Int]]?
+    if SharedNodes.exist(in: source.nodes) {
+      let own = try SharedNodes(source.nodes, nodesMax: call.limits.treeNodesMax)
+      source.nodes = own.nodes
+      copies = own.copies
+    }
+    try findRoots(source.nodes.count)
+    try readWeights(call, weightPrefix, copies)
   }
 
   private mutating func index(_ trees: IntList, _ ids: IntList) throws(KernelFault) {
@@ -141,7 +147,7 @@ struct TreeAttributes {
   }
 
   /// Roots are the nodes that are nobody's child, in the order of the file.
-  private mutating func findRoots(_ trees: IntList, _ count: Int) throws(KernelFault) {
+  private mutating func findRoots(_ count: Int) throws(KernelFault) {
     var isChild = [Bool](repeating: false, count: count)
     for node in source.nodes where node.mode != .leaf {
       isChild[node.whenTrue] = true
@@ -170,7 +176,7 @@ struct TreeAttributes {
   }
 
   private mutating func readWeights(
-    _ call: OperatorCall, _ prefix: String
+    _ call: OperatorCall, _ prefix: String, _ copies: [[Int]]?
   ) throws(KernelFault) {
     let trees = try call.intList("\(prefix)_treeids")
     let ids = try call.intList("\(prefix)_nodeids")
@@ -185,7 +191,13 @@ struct TreeAttributes {
         throw KernelFault(
           .malformed, "a weight belongs to node \(ids[i]) of tree \(trees[i]), which is not there")
       }
-      source.weights.append(.init(node: node, target: targets[i], value: values[i]))
+      guard let copies else {
+        source.weights.append(.init(node: node, target: targets[i], value: values[i]))
+        continue
+      }
+      for copy in copies[node] {
+        source.weights.append(.init(node: copy, target: targets[i], value: values[i]))
+      }
     }
     // Stable, so that the order of the file decides between equal nodes.
     if !zip(source.weights, source.weights.dropFirst()).allSatisfy({ $0.node <= $1.node }) {
