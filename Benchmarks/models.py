@@ -86,9 +86,8 @@ def boosted(out: Writer, x: np.ndarray, y: np.ndarray, test: np.ndarray) -> None
                   "LightGBM, 500 trees of 63 leaves")
 
 
-def many_outputs(out: Writer) -> None:
+def many_outputs(out: Writer, test: np.ndarray) -> None:
     x, y = data(classes=5)
-    test = x[TRAINING_ROWS:]
     x, y = x[:TRAINING_ROWS], y[:TRAINING_ROWS]
     if out.wants("xgb5c"):
         model = xgboost.XGBClassifier(
@@ -172,7 +171,7 @@ def main() -> None:
     bagged(out, x, y, test)
     pipeline(out, x, y, test)
     network(out, x, y, test)
-    many_outputs(out)
+    many_outputs(out, test)
 
 
 if __name__ == "__main__":

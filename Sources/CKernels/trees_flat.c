@@ -79,7 +79,8 @@ INLINE512 __m512i pick(__m512i index, const uint8_t *table, size_t tables) {
   return _mm512_mask_blend_epi8(_mm512_movepi8_mask(index), low, high);
 }
 
-/// Compares all nodes of the groups from `first` to `end`: a word of 64 bits a group, set where the walk goes right.
+/// Compares all nodes of the groups from `first` to `end`: a word of 64 bits a group, set where
+/// the walk goes right.
 INLINE512 void compare(const SluiceFlatTrees *trees, const uint8_t *codes, const uint8_t *missing,
                        size_t rows, size_t first, size_t end, uint64_t *words, size_t tables,
                        int isPlain) {
