@@ -12,7 +12,7 @@ enum Compiler {
     graph.dropDeadNodes()
     let facts = try Facts.measure(graph, specs)
     if fuses, let facts { Fusion.apply(to: &graph, facts) }
-    let plan = Plan(graph)
+    let plan = Plan(graph, renumbers: true)
     let signature = Signature(
       inputs: specs.map { TensorSpec(name: $0.name, elementType: $0.type, shape: $0.shape ?? []) },
       outputs: try outputSpecs(onnx, graph, facts))
