@@ -68,9 +68,9 @@ struct FusionTests {
   /// That fusions happen at all, by the number of steps that are left.
   @Test(arguments: [
     ("isolation forest", 10), ("isolation forest, contamination", 10),
-    ("isolation forest, bootstrap, samples", 10), ("columns of all types, linear", 2),
-    ("columns of all types, network", 4), ("one table of floats, linear", 2),
-    ("two tables, one-hot and codes, linear", 2), ("network, relu, two classes", 4),
+    ("isolation forest, bootstrap, samples", 10), ("columns of all types, linear", 3),
+    ("columns of all types, network", 5), ("one table of floats, linear", 3),
+    ("two tables, one-hot and codes, linear", 3), ("network, relu, two classes", 4),
     ("network, logistic, text classes", 4), ("normalizer, network, regression", 2),
   ])
   func knownPatternsTakeFewSteps(name: String, stepsMax: Int) throws {
@@ -113,7 +113,8 @@ struct DenseKernelTests {
     for _ in 0..<150 {
       let shape = Shape(
         rows: 1 + Int(random.next() % 70), depth: 1 + Int(random.next() % 200),
-        columns: 1 + Int(random.next() % (random.next() % 2 == 0 ? 10 : 150)), density: Float(random.next() % 5) / 4)
+        columns: 1 + Int(random.next() % (random.next() % 2 == 0 ? 10 : 150)),
+        density: Float(random.next() % 5) / 4)
       let number = { Float(Int(random.next() % 2001) - 1000) / 1000 }
       let x = (0..<shape.rows * shape.depth).map { _ in
         Float(random.next() % 100) < shape.density * 100 ? number() : 0

@@ -10,6 +10,8 @@ struct ColumnAnalysis {
   private var known: [Int: Columns] = [:]
   /// Single columns, of texts too, that are a cell of another value.
   private var cells: [Int: Columns.Cell] = [:]
+  /// Tables of texts that are columns of another one.
+  private var picks: [Int: [Columns.Cell]] = [:]
   private var total = 0
   private let facts: Facts
   private let constants: [Int: Tensor]
@@ -22,6 +24,11 @@ struct ColumnAnalysis {
     for node in graph.nodes {
       guard let output = node.outputs.first, output >= 0 else { continue }
       if let cell = cell(node) { cells[output] = cell }
+      if facts.of(output)?.type == .text, let list = pickedColumns(node) {
+        total += list.count
+        let made = list.compactMap { cell($0, in: node.inputs[0]) }
+        if made.count == list.count && total <= ColumnAnalysis.totalMax { picks[output] = made }
+      }
       guard let made = columns(node) else { continue }
       let width = made.width
       total += width
@@ -110,10 +117,7 @@ struct ColumnAnalysis {
       guard let list = pickedColumns(node), list.count == 1, isColumn(node.outputs[0]) else {
         return nil
       }
-      if let columns = known[input] { return columns.cell(list[0]) }
-      guard let fact = facts.of(input), let width = fact.shape[1] else { return nil }
-      return Columns.Cell(
-        source: input, sourceWidth: width, index: list[0], sourceType: fact.type, type: fact.type)
+      return cell(list[0], in: input)
     case is AliasKernel, is ReshapeKernel, is FlattenKernel:
       return isColumn(node.outputs[0]) ? cells[input] : nil
     case let cast as CastKernel:
@@ -126,6 +130,15 @@ struct ColumnAnalysis {
       return cell
     default: return nil
     }
+  }
+
+  /// Column `index` of a table.
+  private func cell(_ index: Int, in table: Int) -> Columns.Cell? {
+    if let columns = known[table] { return columns.cell(index) }
+    if let cells = picks[table] { return cells.indices.contains(index) ? cells[index] : nil }
+    guard let fact = facts.of(table), let width = fact.shape[1] else { return nil }
+    return Columns.Cell(
+      source: table, sourceWidth: width, index: index, sourceType: fact.type, type: fact.type)
   }
 
   /// Whether a value has one element a row.

@@ -15,7 +15,7 @@ enum Compiler {
     let facts = try Facts.measure(graph, specs)
     let keys = graph.outputs.map { graph.dictionaryKeys(of: $0) }
     if fuses, let facts { Fusion.apply(to: &graph, facts) }
-    let plan = Plan(graph)
+    let plan = Plan(graph, renumbers: true)
     let signature = Signature(
       inputs: specs.map { TensorSpec(name: $0.name, elementType: $0.type, shape: $0.shape ?? []) },
       outputs: try outputSpecs(onnx, graph, facts))

@@ -81,7 +81,8 @@ final class DenseKernel: Kernel, @unchecked Sendable {
           depth: layer.weights.depth, columns: layer.weights.columns,
           activation: layer.activation))
     }
-    workFloats = layers.map { (sluice_dense_scratch_bytes($0.weights.depth) + 63) / 64 * 16 }
+    workFloats =
+      layers.map { (sluice_dense_scratch_bytes($0.weights.depth) + 63) / 64 * 16 }
       .max() ?? 0
     rowFloats = layers.dropLast().map(\.weights.columns).max() ?? 0
   }

@@ -28,13 +28,16 @@ final class Plan: @unchecked Sendable {
   ///
   /// Nodes nobody needs are dropped; registers are given out by lifetime
   /// (linear scan, Poletto & Sarkar 1999), outputs keep theirs to the end.
-  /// - Parameter keepsAll: every value keeps its register, for a run that looks at all of them.
-  init(_ source: Graph, keepsAll: Bool = false) {
+  /// - Parameters:
+  ///   - keepsAll: every value keeps its register, for a run that looks at all of them.
+  ///   - renumbers: values get new numbers, so that frames hold no room for those that fusions
+  ///     left without use; ``inputs`` and ``outputs`` are then not the graph's numbers.
+  init(_ source: Graph, keepsAll: Bool = false, renumbers: Bool = false) {
     var graph = source
     if !keepsAll {
       graph.separateOutputsFromInputs()
       graph.dropDeadNodes()
-      graph.dropUnusedValues()
+      if renumbers { graph.dropUnusedValues() }
     }
     valueCount = graph.names.count
     inputs = graph.inputs

@@ -61,7 +61,9 @@ struct Columns: Sendable {
 
   /// Whether this is but a table as it stands.
   var isPlain: Bool {
-    guard segments.count == 1, segments[0].sourceType == .float32, case .numbers(let width, let list) = segments[0].kind else {
+    guard segments.count == 1, segments[0].sourceType == .float32,
+      case .numbers(let width, let list) = segments[0].kind
+    else {
       return false
     }
     return list.count == width

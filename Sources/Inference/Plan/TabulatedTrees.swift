@@ -82,7 +82,8 @@ struct TabulatedTrees {
       weightOf[weight.node] = Float(weight.value)
     }
     let values = leaves.compactMap { weightOf[$0] }
-    guard values.count == leaves.count, let (table, columns) = pickedColumns(graph, facts, producer, input)
+    guard values.count == leaves.count,
+      let (table, columns) = pickedColumns(graph, facts, producer, input)
     else { return nil }
     return Tree(
       table: table, columns: columns, source: source, leaves: leaves, values: values)
@@ -113,7 +114,8 @@ struct TabulatedTrees {
     let inputs = graph.nodes[index].inputs
     let members = inputs.compactMap { tabulation.rootOf[$0] }
     guard members.count > 1, members.count == inputs.count, Set(members).count == members.count,
-      facts.isColumn(graph.nodes[index].outputs[0]), inputs.allSatisfy({ facts.of($0)?.type == .float32 }),
+      facts.isColumn(graph.nodes[index].outputs[0]),
+      inputs.allSatisfy({ facts.of($0)?.type == .float32 }),
       let table = members.first.map({ trees[$0].table }),
       members.allSatisfy({ trees[$0].table == table }), facts.of(table)?.shape.count == 2,
       let width = facts.of(table)?.shape[1],
@@ -172,8 +174,7 @@ struct TabulatedForestKernel: Kernel {
     guard view.shape.rank == 2, view.shape[1] == width else {
       throw KernelFault(.shape, "the shape \(view.shape.list), expected \(width) columns")
     }
-    var shape = Shape()
-    for dim in fact { shape.append(dim ?? view.shape[0]) }
+    let shape = Facts.shape(fact, rows: view.shape[0])
     let out = try io.output(0, .float32, shape, as: Float.self)
     let count = treeCount
     try scorer.run(io, input: 0) { row, sums, _ in

@@ -117,8 +117,17 @@ extension Facts {
 
   /// The shape that a column has when there are so many rows.
   func columnShape(_ value: Int, rows: Int) -> Shape {
+    Facts.shape(of(value)?.shape ?? [nil], rows: rows)
+  }
+
+  /// A shape with the rows put in; allocates nothing.
+  static func shape(_ fact: [Int?], rows: Int) -> Shape {
     var shape = Shape()
-    for dim in of(value)?.shape ?? [nil] { shape.append(dim ?? rows) }
+    var axis = 0
+    while axis < fact.count {
+      shape.append(fact[axis] ?? rows)
+      axis += 1
+    }
     return shape
   }
 }
@@ -169,8 +178,7 @@ struct LookUpKernel: Kernel {
   func run(_ io: NodeIO) throws(KernelFault) {
     let view = try io.input(0)
     let count = view.count
-    var shape = Shape()
-    for dim in fact { shape.append(dim ?? count) }
+    let shape = Facts.shape(fact, rows: count)
     let positions = view.pointer(Int64.self)
     let stride = table.elementType.strideBytes
     let out = UnsafeMutableRawPointer(
