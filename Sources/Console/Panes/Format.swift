@@ -121,6 +121,9 @@ enum MetricText {
     case .errors: "errors"
     case .wrongAnswers: "wrong answers"
     case .latency: "latency"
+    case .predictions: "answers"
+    case .confidence: "confidence"
+    case .scores: "scores"
     }
   }
 

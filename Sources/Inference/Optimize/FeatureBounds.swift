@@ -87,12 +87,12 @@ struct FeatureKnowledge {
     var place = 0
     for segment in columns.segments {
       switch segment.kind {
-      case .oneHot(_, let width):
+      case .oneHot(_, let width, _):
         for column in place..<(place + width) {
           bounds[column] = FeatureBounds(low: 0, high: 1, canBeMissing: false)
           blockOf[column] = place
         }
-      case .codes(_, let values):
+      case .codes(_, let values, _):
         if values.allSatisfy(\.isFinite), let low = values.min(), let high = values.max() {
           bounds[place] = FeatureBounds(low: low, high: high, canBeMissing: false)
         }

@@ -18,6 +18,7 @@ public struct GoldenResult: Sendable, Codable, Equatable {
 struct GoldenCheck {
   private let golden: GoldenRows
   private let model: any RowAnswerer
+  private let signature: Signature
   private let layout: RowLayout
   private let rowsAtOnce: Int
   private var worst = 0.0
@@ -40,6 +41,7 @@ struct GoldenCheck {
   private init(_ golden: GoldenRows, _ model: CompiledModel) throws {
     self.golden = golden
     layout = try RowLayout(model.signature)
+    signature = model.signature
     rowsAtOnce = layout.fixedRows ?? min(golden.rows.count, 256)
     guard golden.rows.count % (layout.fixedRows ?? 1) == 0 else {
       throw NodeError(
@@ -150,12 +152,12 @@ struct GoldenCheck {
     let expected = golden.rows[number]
     for member in expected.outputs {
       let field = "outputs.\(printable(member.key, limit: 60))"
-      guard let index = model.signature.outputs.firstIndex(where: { $0.name == member.key })
+      guard let index = signature.outputs.firstIndex(where: { $0.name == member.key })
       else {
         throw fault(
           expected, field,
           "the model has no such output"
-            + GoldenCheck.suggestion(member.key, model.signature.outputs.map(\.name)))
+            + GoldenCheck.suggestion(member.key, signature.outputs.map(\.name)))
       }
       let output = outputs[index]
       let values = GoldenCheck.flat(member.value)

@@ -37,7 +37,8 @@ struct AnswerSheet {
   /// - Throws: a ``Failure``: the model refuses the rows.
   init(_ model: CompiledModel, _ rows: EvaluationRows, rowsPerCall: Int) throws {
     self.rows = rows.batch.rows
-    let answering = try CompiledBatchModel(model, maxRows: rowsPerCall)
+    let answering = try CompiledBatchModel(model, file: [], explanation: nil)
+      .makeAnswerer(maxRows: rowsPerCall)
     // One look at the columns for all calls: it points every text at its bytes.
     try rows.batch.withColumns { columns in
       for start in stride(from: 0, to: rows.batch.rows, by: rowsPerCall) {

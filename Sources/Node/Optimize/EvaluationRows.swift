@@ -38,20 +38,7 @@ final class EvaluationRows {
     let extra = label.map { [TensorSpec(name: $0, elementType: .text, shape: [nil, 1])] } ?? []
     let wide = try RowLayout(
       Signature(inputs: signature.inputs + extra, outputs: signature.outputs))
-    let batch = RowBatch(wide, capacity: min(limit, rowsMax))
-    let source = try ByteSource(path: path)
-    let reader: any RowReader =
-      switch try RowFormat.find(source) {
-      case .csv: try CSVReader(source, wide)
-      case .jsonLines: JSONLinesReader(source, wide)
-      case .npy: try NpyReader(source, wide)
-      }
-    while !batch.isFull {
-      let more = try reader.read(into: batch) { bad in
-        throw NodeError(.badInput, "\(bad.place): \(bad.message)")
-      }
-      if !more { break }
-    }
+    let batch = try RowTable.read(path, wide, rowsMax: min(limit, rowsMax))
     guard batch.rows > 0 else {
       throw NodeError(.badInput, "\(printable(path)) has no rows to compare on")
     }
@@ -73,7 +60,7 @@ final class EvaluationRows {
   ) throws -> EvaluationRows {
     let layout = try RowLayout(signature)
     let count = min(limit, randomRows)
-    let batch = RowBatch(layout, capacity: count)
+    let batch = RowBatch(layout, capacity: count, copiesTexts: true)
     var random = SplitMix64(seed: 0x5EED)
     let known = Dictionary(
       (reference?.features ?? []).filter { !$0.isOutput }.map { ($0.name, $0) },
