@@ -8,7 +8,7 @@ through Python, whose own cost is part of their figure.
     make build
     python3 -m venv /tmp/bench
     /tmp/bench/bin/pip install numpy pandas scikit-learn onnx onnxruntime skl2onnx onnxmltools \\
-        xgboost lightgbm treelite tl2cgen lleaves daal4py openvino
+        xgboost lightgbm treelite tl2cgen lleaves "llvmlite<0.45" daal4py openvino
     /tmp/bench/bin/python Benchmarks/models.py /tmp/bench-models
     /tmp/bench/bin/python Benchmarks/kernels.py /tmp/bench-models
 
@@ -167,13 +167,17 @@ def tl2cgen_code(library, model: pathlib.Path, rows: np.ndarray, is_wide: bool) 
 
 
 def lleaves_code(library, model: pathlib.Path, rows: np.ndarray) -> Engine:
-    import lleaves
-    compiled = lleaves.Model(model_file=str(model))
-    compiled.compile(cache=str(model.with_suffix(".lleaves")))
-    function = ctypes.cast(compiled._c_entry_func, ctypes.c_void_p)
+    cache = model.with_suffix(".lleaves")
+    if not cache.exists():
+        import lleaves
+        lleaves.Model(model_file=str(model)).compile(cache=str(cache))
+    # What it keeps is an object file, which any linker makes a library of.
+    target = cache.with_suffix(".lleaves.so")
+    subprocess.run(["cc", "-shared", "-o", target, "-x", "none", cache], check=True)
+    function = ctypes.cast(ctypes.CDLL(str(target)).forest_root, ctypes.c_void_p)
     wide = np.ascontiguousarray(rows, dtype=np.float64)
     answers = np.zeros(rows.shape[0])
-    return Engine(f"lleaves {lleaves.__version__} (generated code)",
+    return Engine("lleaves (generated code)",
                   lambda batch, seconds: library.generated_range_time(
                       function, wide.ctypes.data_as(D), ctypes.c_size_t(rows.shape[0]),
                       ctypes.c_size_t(rows.shape[1]), ctypes.c_size_t(batch),
@@ -214,10 +218,25 @@ def attempt(engines: list, name: str, make) -> None:
         print(f"  ({name} left out: {str(error).splitlines()[0][:150]})")
 
 
+def table_of(model: pathlib.Path, rows_path: pathlib.Path) -> dict[str, np.ndarray]:
+    """The columns that a model with several inputs takes, from a CSV file."""
+    import onnxruntime as ort
+    import pandas
+    frame = pandas.read_csv(rows_path, nrows=10_000)
+    session = ort.InferenceSession(str(model), providers=["CPUExecutionProvider"])
+    return {i.name: (frame[[i.name]].to_numpy(dtype=np.float32) if "float" in i.type
+                     else frame[[i.name]].fillna("").astype(str).to_numpy(dtype=object))
+            for i in session.get_inputs()}
+
+
 def engines_of(arguments, library, model: pathlib.Path, rows_path: pathlib.Path,
-               rows: np.ndarray) -> list[Engine]:
+               rows: np.ndarray | None) -> list[Engine]:
     engines = [sluice(arguments, model, rows_path, None)]
     engines += [sluice(arguments, model, rows_path, cpu) for cpu in arguments.cpu]
+    if rows is None:
+        attempt(engines, "onnxruntime (Python)",
+                lambda: onnxruntime_py(model, table_of(model, rows_path)))
+        return engines
     attempt(engines, "onnxruntime", lambda: onnxruntime_c(library, model, rows))
     attempt(engines, "onnxruntime (Python)", lambda: onnxruntime_py(model, {"": rows}))
     xgb, lgb = model.with_suffix(".ubj"), model.with_suffix(".txt")
@@ -259,10 +278,12 @@ def main() -> None:
     for model in sorted(arguments.models.glob("*.onnx")):
         if arguments.only and model.stem not in arguments.only.split(","):
             continue
-        own = model.with_suffix(".rows.npy")
-        rows_path = own if own.exists() else arguments.models / "rows.npy"
-        rows = np.ascontiguousarray(np.load(rows_path), dtype=np.float32)[:10_000]
-        print(f"{model.stem}: {rows.shape[1]} features")
+        if model.stem == "lr_pipe":
+            rows_path, rows = arguments.models / "pipe_rows.csv", None
+        else:
+            rows_path = arguments.models / "rows.npy"
+            rows = np.ascontiguousarray(np.load(rows_path), dtype=np.float32)[:10_000]
+        print(model.stem)
         engines = engines_of(arguments, library, model, rows_path, rows)
         for batch in (int(b) for b in arguments.batch.split(",")):
             figures = {e.name: [] for e in engines}
