@@ -19,6 +19,7 @@ engine everything that the model puts out, labels and probabilities.
 """
 import argparse
 import ctypes
+import importlib.metadata
 import json
 import os
 import pathlib
@@ -193,7 +194,8 @@ def onedal_py(model: pathlib.Path, rows: np.ndarray) -> Engine:
     else:
         import xgboost
         built = daal4py.mb.convert_model(xgboost.Booster(model_file=str(model)))
-    return in_python(f"oneDAL {daal4py.__version__} (Python)", built.predict,
+    version = importlib.metadata.version("daal4py")
+    return in_python(f"oneDAL {version} (Python)", built.predict,
                      lambda a, b: rows[a:b], len(rows))
 
 
@@ -215,7 +217,7 @@ def attempt(engines: list, name: str, make) -> None:
         if engine:
             engines.append(engine)
     except Exception as error:  # a peer that is not there, or refuses the model, is left out, aloud
-        print(f"  ({name} left out: {str(error).splitlines()[0][:150]})")
+        print(f"  ({name} left out: {str(error).strip().splitlines()[-1][:150]})")
 
 
 def table_of(model: pathlib.Path, rows_path: pathlib.Path) -> dict[str, np.ndarray]:

@@ -21,6 +21,7 @@ import numpy as np
 import onnx
 import pandas as pd
 import xgboost
+from onnx import helper, numpy_helper
 from onnxmltools.convert import convert_lightgbm, convert_xgboost
 from onnxmltools.convert.common.data_types import FloatTensorType as ToolsFloat
 from skl2onnx import to_onnx
@@ -151,6 +152,31 @@ def network(out: Writer, x: np.ndarray, y: np.ndarray, test: np.ndarray) -> None
         MLPClassifier((128, 64, 32), max_iter=25, random_state=7)).fit(x, y)
     out.write("mlp", to_onnx(model, x[:1], options={"zipmap": False}, target_opset=OPSETS),
               model.predict_proba(test)[:, 1], "scaler, network 30-128-64-32-1")
+    out.write("mlp_gemm", gemms(model), model.predict_proba(test)[:, 1],
+              "the same as other frameworks write it: Gemm, Relu, Sigmoid")
+
+
+def gemms(model) -> onnx.ModelProto:
+    """The network as a chain of Gemm nodes, its scaler in the first layer's weights."""
+    scaler, network = model.steps[0][1], model.steps[1][1]
+    weights = [w.copy() for w in network.coefs_]
+    biases = [b.copy() for b in network.intercepts_]
+    biases[0] -= (scaler.mean_ / scaler.scale_) @ weights[0]
+    weights[0] /= scaler.scale_[:, None]
+    nodes, constants, value = [], [], "x"
+    for i, (w, b) in enumerate(zip(weights, biases)):
+        constants += [numpy_helper.from_array(w.astype(np.float32), f"w{i}"),
+                      numpy_helper.from_array(b.astype(np.float32), f"b{i}")]
+        last = i == len(weights) - 1
+        nodes += [helper.make_node("Gemm", [value, f"w{i}", f"b{i}"], [f"g{i}"]),
+                  helper.make_node("Sigmoid" if last else "Relu", [f"g{i}"],
+                                   ["probability" if last else f"a{i}"])]
+        value = f"a{i}"
+    kind = onnx.TensorProto.FLOAT
+    graph = helper.make_graph(
+        nodes, "mlp", [helper.make_tensor_value_info("x", kind, [None, WIDTH])],
+        [helper.make_tensor_value_info("probability", kind, [None, 1])], constants)
+    return helper.make_model(graph, opset_imports=[helper.make_opsetid("", 18)], ir_version=9)
 
 
 def main() -> None:
