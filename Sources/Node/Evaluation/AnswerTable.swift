@@ -54,7 +54,7 @@ struct AnswerTable {
   /// Answers all rows of the file, in memory that grows only by what is kept of a row.
   /// - Throws: a ``Failure``: a row, label or answer is no good, or there are too many rows.
   static func read(
-    _ model: CompiledBatchModel, _ options: EvaluationOptions
+    _ model: any BatchModel, _ options: EvaluationOptions
   ) throws -> AnswerTable {
     let layout = try RowLayout(model.signature)
     for name in [options.label] where layout.targets[name] != nil {
@@ -101,7 +101,7 @@ struct AnswerTable {
 
   /// Finds out what the outputs are.
   private static func kind(
-    _ outputs: [BatchOutput], _ model: CompiledBatchModel, _ task: EvaluationTask
+    _ outputs: [BatchOutput], _ model: any BatchModel, _ task: EvaluationTask
   ) throws(NodeError) -> Kind {
     func isFloat(_ output: BatchOutput) -> Bool {
       switch output.values {

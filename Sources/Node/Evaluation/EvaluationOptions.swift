@@ -50,9 +50,3 @@ public struct EvaluationOptions: Sendable {
     self.rowsMax = rowsMax
   }
 }
-
-/// A model to evaluate, and what it is called.
-struct EvaluatedModel {
-  let name: String
-  let model: CompiledBatchModel
-}

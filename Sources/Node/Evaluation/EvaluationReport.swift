@@ -34,8 +34,9 @@ public struct MetricValue: Sendable, Encodable, Equatable {
   public let metric: EvaluationMetric
   /// The value of these rows.
   public let value: Double
-  /// The ends of the interval; nil when the rows do not give one.
+  /// The lower end of the interval; nil when the rows do not give one.
   public let low: Double?
+  /// The upper end.
   public let high: Double?
   /// How the interval was made: `Wilson`.
   public let method: String

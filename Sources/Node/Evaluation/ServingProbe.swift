@@ -6,8 +6,9 @@ import Inference
 public struct ServingCost: Sendable, Encodable {
   /// Rows that were answered one by one.
   public let rows: Int
-  /// Wall clock microseconds a call: the middle one, and the one that 1 in 100 exceeds.
+  /// Wall clock microseconds of a call: the middle one.
   public let p50Microseconds: Double
+  /// The one that 1 in 100 calls exceeds.
   public let p99Microseconds: Double
   /// Processor microseconds a call.
   public let cpuMicroseconds: Double
@@ -17,8 +18,9 @@ public struct ServingCost: Sendable, Encodable {
   public let growthBytes: Int
   /// Calls with a number that is none or infinite among the outputs.
   public let nonFinite: Int
-  /// Bytes of scratch memory before the first call and after the last.
+  /// Bytes of scratch memory before the first call.
   public let scratchBefore: Int
+  /// Bytes of it after the last.
   public let scratchAfter: Int
 
   enum CodingKeys: String, CodingKey {

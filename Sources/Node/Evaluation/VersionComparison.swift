@@ -11,8 +11,9 @@ public struct MetricDifference: Sendable, Encodable, Equatable {
   public let second: Double
   /// How much better the second is: second minus first, for errors first minus second.
   public let gain: Double
-  /// The ends of the gain's interval; nil when the rows do not give one.
+  /// The lower end of the gain's interval; nil when the rows do not give one.
   public let low: Double?
+  /// The upper end.
   public let high: Double?
   /// How the interval was made.
   public let method: String
