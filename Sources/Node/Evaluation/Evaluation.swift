@@ -237,7 +237,8 @@ public enum Evaluation {
     return SegmentReport(
       column: column, segments: list,
       demographicParityDifference: fairness?.demographicParityDifference,
-      equalisedOddsDifference: fairness?.equalisedOddsDifference)
+      equalisedOddsDifference: fairness?.equalisedOddsDifference, matrices: matrices,
+      positive: rows.positive)
   }
 }
 

@@ -92,6 +92,17 @@ public struct SegmentReport: Sendable, Encodable {
   /// The larger of the differences of true and of false positive rates.
   public let equalisedOddsDifference: Double?
 
+  /// What each of ``segments`` was answered, for differences with other limits of rows.
+  var matrices: [ConfusionMatrix] = []
+  /// The positive class in ``matrices``.
+  var positive: Int?
+
+  /// How differently segments with so many rows are treated; nil with fewer than two of them or
+  /// without a positive class.
+  func fairness(rowsMin: Int) -> Fairness? {
+    positive.flatMap { Fairness(matrices, positive: $0, rowsMin: rowsMin) }
+  }
+
   enum CodingKeys: String, CodingKey {
     case column, segments
     case demographicParityDifference = "demographic_parity_difference"

@@ -108,7 +108,7 @@ public struct GateFile: Sendable {
       memoryGrowthMegabytes: try root.optional("memory").map {
         try $0.mapping(allowed: ["growth_mb"]).required("growth_mb").double(in: 0.1...1e6)
       },
-      cardFields: try root.optional("card").map(card),
+      cardFields: try root.optional("card").flatMap(card),
       checklist: try root.optional("checklist")?.items(limit: listMax).map {
         try $0.string(limitBytes: 100)
       } ?? [])
@@ -184,9 +184,9 @@ public struct GateFile: Sendable {
   }
 
   /// `true` asks for the usual fields, a list for those in it.
-  private static func card(_ node: DocumentNode) throws -> [String] {
+  private static func card(_ node: DocumentNode) throws -> [String]? {
     if case .sequence = node.content { return try node.strings(limit: listMax) }
-    guard try node.bool() else { return [] }
+    guard try node.bool() else { return nil }
     return CardReview.standardFields
   }
 }

@@ -45,6 +45,9 @@ enum GateJudgement {
 
   private static func signature(_ evidence: GateEvidence) -> GateResult {
     guard let stable = evidence.stableSignature else {
+      if evidence.isFirst {
+        return result("signature", true, "nothing serves there yet", "fits the endpoint", "")
+      }
       return result(
         "signature", false, "nothing to compare with", "fits the endpoint",
         "name what it is to serve with --endpoint, or the version to be matched with --against")
@@ -166,6 +169,9 @@ enum GateJudgement {
     _ rule: GateFile.Against, _ evidence: GateEvidence
   ) -> [GateResult] {
     let gate = "\(rule.metric.rawValue) vs stable"
+    if evidence.isFirst {
+      return [result(gate, true, "nothing serves there yet", "as good as the stable", "")]
+    }
     guard let comparison = evidence.comparison else {
       return [
         result(
@@ -257,9 +263,10 @@ enum GateJudgement {
   ) -> [GateResult] {
     let report = evidence.report?.segments.first { $0.column == rule.column }
     let column = printable(rule.column, limit: 40)
+    let fairness = report?.fairness(rowsMin: rule.minRows)
     let found = [
-      ("demographic parity", rule.demographicParity, report?.demographicParityDifference),
-      ("equalised odds", rule.equalisedOdds, report?.equalisedOddsDifference),
+      ("demographic parity", rule.demographicParity, fairness?.demographicParityDifference),
+      ("equalised odds", rule.equalisedOdds, fairness?.equalisedOddsDifference),
     ]
     return found.compactMap { name, limit, value in
       guard let limit else { return nil }

@@ -61,6 +61,7 @@ public struct GateReport: Sendable, Encodable {
     var text = "gates \(gates) (\(gatesDigest.short)) on \(version): "
     text += "\(passed ? "passed" : "FAILED"), \(results.count - failed.count) of "
     text += "\(results.count) pass"
+    if let rows { text += "; rows \(rows)" }
     if let against { text += "; against \(against)" }
     if !failed.isEmpty {
       text += "; failed: " + failed.map { "\($0.gate) \($0.measured)" }.joined(separator: ", ")

@@ -59,9 +59,10 @@ public enum GateRunner {
     let gates = try GateFile.parse(bytes, file: request.gatesPath)
     try check(request, gates)
     let detail = try detail(request.version, client)
-    let stable = try stableVersion(request, client)
-    let evidence = try GateEvidence.gather(
+    let (stable, isFirst) = try stableVersion(request, client)
+    var evidence = try GateEvidence.gather(
       request, gates, detail, try stable.map { try self.detail($0, client) }, stateDirectory)
+    evidence.isFirst = isFirst
     var report = GateReport(
       version: request.version, gates: gates.name, gatesDigest: Digest(ofBytes: bytes),
       against: stable, rows: request.rowsPath.map { printable($0) },
@@ -104,12 +105,13 @@ public enum GateRunner {
     return detail
   }
 
-  /// The version to be matched: as named, else the endpoint's stable.
+  /// The version to be matched: as named, else the endpoint's stable; and whether the endpoint has
+  /// none because nothing serves there yet.
   private static func stableVersion(
     _ request: GateRequest, _ client: any NodeClient
-  ) throws -> VersionID? {
-    if let against = request.against { return against }
-    guard let endpoint = request.endpoint else { return nil }
+  ) throws -> (VersionID?, isFirst: Bool) {
+    if let against = request.against { return (against, false) }
+    guard let endpoint = request.endpoint else { return (nil, false) }
     let wanted = SnapshotRequest(endpoint: endpoint, points: 1, eventLimit: 0)
     guard case .snapshot(let snapshot) = try client.send(.snapshot(wanted)) else {
       throw NodeError(.system, "the node answered a question with something else")
@@ -117,7 +119,7 @@ public enum GateRunner {
     guard let found = snapshot.endpoints.first(where: { $0.name == endpoint }) else {
       throw NodeError(.unknown, "there is no endpoint \(endpoint)")
     }
-    return found.stable == request.version ? nil : found.stable
+    return (found.stable, found.stable == nil)
   }
 }
 
@@ -126,6 +128,8 @@ struct GateEvidence {
   /// The version's signature, and that of what it is to replace.
   var signature: Signature
   var stableSignature: Signature?
+  /// Whether nothing serves at the endpoint yet: there is nothing to fit or to match.
+  var isFirst = false
   /// How many golden rows there are and what running them gave; nil without golden rows.
   var golden: Result<GoldenResult, NodeError>?
   var report: EvaluationReport?

@@ -81,7 +81,8 @@ import Testing
         column: "origin",
         segments: [
           segment("JFK", 0.9, 60), segment("LGA", 0.6, 40), segment("EWR", 0.1, 5),
-        ], demographicParityDifference: 0.3, equalisedOddsDifference: 0.1)
+        ], demographicParityDifference: nil, equalisedOddsDifference: nil,
+        matrices: [matrix(60, 30), matrix(40, 8), matrix(5, 5)], positive: 1)
     ]
     var evidence = evidence()
     evidence.report = report
@@ -90,6 +91,14 @@ import Testing
       firstMicroseconds: 100, growthBytes: 30_000_000, nonFinite: 0, scratchBefore: 10,
       scratchAfter: 10)
     return evidence
+  }
+
+  /// So many rows, all of class 0, of which `wrong` were answered 1.
+  private func matrix(_ rows: Int, _ wrong: Int) -> ConfusionMatrix {
+    var matrix = ConfusionMatrix(classCount: 2)
+    matrix.add(truth: 0, answer: 0, times: rows - wrong)
+    matrix.add(truth: 0, answer: 1, times: wrong)
+    return matrix
   }
 
   private func segment(_ value: String, _ accuracy: Double, _ rows: Int) -> SegmentScores {
@@ -140,7 +149,7 @@ import Testing
     "metrics:\n- {metric: accuracy, min: 0.7, bound: interval}\n",
     "metrics:\n- {metric: log_loss, max: 0.6, bound: interval}\n",
     "segments:\n- {column: origin, metric: accuracy, min: 0.6}\n",
-    "fairness:\n- {column: origin, demographic_parity: 0.3, equalised_odds: 0.1}\n",
+    "fairness:\n- {column: origin, demographic_parity: 0.31, equalised_odds: 0.31}\n",
     "latency: {p50: 100us, p99: 2ms, cpu: 80us}\n",
     "memory: {growth_mb: 30}\n", "warm_up: true\n", "checklist: [load test]\n",
   ])
@@ -173,6 +182,20 @@ import Testing
     #expect(result.advice.contains("it lacks the input \"y\""))
     evidence.stableSignature = signature
     #expect(try judged("signature: true\n", evidence)[0].passed)
+  }
+
+  @Test func theFirstVersionOfAnEndpointHasNothingToMatch() throws {
+    var evidence = measured()
+    evidence.isFirst = true
+    let text = "signature: true\nagainst:\n- {metric: accuracy, ratio: 0.95}\n"
+    #expect(try judged(text, evidence).map(\.passed) == [true, true])
+  }
+
+  @Test func eachFairnessGateHasItsOwnLimitOfRows() throws {
+    let text = "fairness:\n- {column: origin, demographic_parity: 0.5, min_rows: 5}\n"
+    let result = try judged(text, measured())[0]
+    #expect(result.measured == "0.8000" && !result.passed)
+    #expect(try judged(text.replacing("min_rows: 5", with: "min_rows: 6"), measured())[0].passed)
   }
 
   @Test func theStableMustBeMatched() throws {
