@@ -144,64 +144,77 @@ struct GateEvidence {
     _ request: GateRequest, _ gates: GateFile, _ detail: VersionDetail, _ stable: VersionDetail?,
     _ stateDirectory: String
   ) throws -> GateEvidence {
-    let digest = detail.registered.digest
-    let source = BatchSource.stored(digest: digest, stateDirectory: stateDirectory)
-    let artifacts = ArtifactStore(try StateDirectory(stateDirectory, create: false))
     var evidence = GateEvidence(
       signature: detail.signature, stableSignature: stable?.signature,
-      card: result {
-        try CardReview(detail.card, required: gates.cardFields ?? [])
-      })
-    if let path = request.rowsPath,
-      gates.latency != nil || gates.memoryGrowthMegabytes != nil || gates.checksWarmUp
-    {
-      // Before all else that loads the model: memory that was given back would be used again and
-      // not be seen to grow.
-      let cost = result {
-        try ServingProbe.run(path, detail.signature) {
-          try CompiledModel.load(
-            try artifacts.read(digest, limitBytes: ModelLimits.standard.fileBytesMax),
-            backend: detail.backend)
-        }
-      }
-      switch cost {
-      case .success(let cost): evidence.cost = cost
-      case .failure(let error):
-        if error.exitCode == .usage { throw error }
-        evidence.costFault = error.message
-      }
+      card: result { try CardReview(detail.card, required: gates.cardFields ?? []) })
+    // Before all else that loads the model: memory that was given back would be used again and not
+    // be seen to grow.
+    if gates.latency != nil || gates.memoryGrowthMegabytes != nil || gates.checksWarmUp {
+      try evidence.measureCost(request, detail, stateDirectory)
     }
     if gates.goldenRowsMin != nil, let golden = detail.golden {
       evidence.golden = result {
         try GoldenFile.verify(
-          artifact: digest, golden: golden.digest, backend: golden.backend,
+          artifact: detail.registered.digest, golden: golden.digest, backend: golden.backend,
           stateDirectory: stateDirectory)
       }
     }
-    if gates.needsLabels, let path = request.rowsPath, let label = request.label {
-      var options = EvaluationOptions(
-        rowsPath: path, label: label, positive: request.positive,
-        segments: gates.segmentColumns, confidence: request.confidence)
-      options.segmentRowsMin =
-        (gates.segments.map(\.minRows) + gates.fairness.map(\.minRows)).min()
-        ?? EvaluationOptions.segmentRowsMin
-      let model = try CompiledBatchModel.open(source, backend: detail.backend)
-      let table = try AnswerTable.read(model, options)
-      evidence.report = try Evaluation.report(
-        table, name: detail.registered.version.description, options)
-      if !gates.against.isEmpty, let stable {
-        let other = try AnswerTable.read(
-          try CompiledBatchModel.open(
-            .stored(digest: stable.registered.digest, stateDirectory: stateDirectory),
-            backend: stable.backend), options)
-        // Each rule has a margin of its own: the intervals are judged again by it.
-        evidence.comparison = try VersionComparison.compare(
-          other, table,
-          (stable.registered.version.description, detail.registered.version.description), options,
-          ComparisonRule())
-      }
+    if gates.needsLabels {
+      try evidence.evaluate(request, gates, detail, stable, stateDirectory)
     }
     return evidence
+  }
+
+  /// Loads the version and answers rows one by one; that it cannot is a failed gate, rows that are
+  /// no good are an error.
+  private mutating func measureCost(
+    _ request: GateRequest, _ detail: VersionDetail, _ stateDirectory: String
+  ) throws {
+    guard let path = request.rowsPath else { return }
+    let artifacts = ArtifactStore(try StateDirectory(stateDirectory, create: false))
+    let measured = GateEvidence.result {
+      try ServingProbe.run(path, detail.signature) {
+        try CompiledModel.load(
+          try artifacts.read(
+            detail.registered.digest, limitBytes: ModelLimits.standard.fileBytesMax),
+          backend: detail.backend)
+      }
+    }
+    switch measured {
+    case .success(let cost): self.cost = cost
+    case .failure(let error):
+      if error.exitCode == .usage { throw error }
+      costFault = error.message
+    }
+  }
+
+  /// Measures the version on the labelled rows, and beside the stable where that is asked for.
+  private mutating func evaluate(
+    _ request: GateRequest, _ gates: GateFile, _ detail: VersionDetail, _ stable: VersionDetail?,
+    _ stateDirectory: String
+  ) throws {
+    guard let path = request.rowsPath, let label = request.label else { return }
+    var options = EvaluationOptions(
+      rowsPath: path, label: label, positive: request.positive,
+      segments: gates.segmentColumns, confidence: request.confidence)
+    options.segmentRowsMin =
+      (gates.segments.map(\.minRows) + gates.fairness.map(\.minRows)).min()
+      ?? EvaluationOptions.segmentRowsMin
+    func table(_ version: VersionDetail) throws -> AnswerTable {
+      try AnswerTable.read(
+        try CompiledBatchModel.open(
+          .stored(digest: version.registered.digest, stateDirectory: stateDirectory),
+          backend: version.backend), options)
+    }
+    let own = try table(detail)
+    report = try Evaluation.report(
+      own, name: detail.registered.version.description, options)
+    guard !gates.against.isEmpty, let stable else { return }
+    // Each gate has a ratio and margin of its own: it judges the intervals again by them.
+    comparison = try VersionComparison.compare(
+      try table(stable), own,
+      (stable.registered.version.description, detail.registered.version.description), options,
+      ComparisonRule())
   }
 
   private static func result<Value>(_ body: () throws -> Value) -> Result<Value, NodeError> {

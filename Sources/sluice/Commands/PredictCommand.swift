@@ -94,8 +94,8 @@ enum PredictCommand {
     return .done
   }
 
-  /// The model that a word means, a registered version when it looks like one, else a file; and what
-  /// the version was registered to run on.
+  /// The model that a word means, a registered version when it looks like one, else a file; and
+  /// what the version was registered to run on.
   static func source(
     of word: String, _ call: Invocation
   ) throws -> (BatchSource, Backend?) {
