@@ -167,6 +167,9 @@ struct JSONRow {
     if word.elementsEqual("null".utf8) {
       return try CellReader.storeMissing(in: batch, input, element)
     }
+    if layout.inputs[input].isBeside {
+      return batch.set(text: word, input, element, isTemporary: true)
+    }
     guard !isText else { throw CellReader.expected(wanted, word) }
     let isTruth = word.elementsEqual("true".utf8) || word.elementsEqual("false".utf8)
     guard isTruth ? layout.inputs[input].type == .bool : JSONRow.isNumber(word) else {

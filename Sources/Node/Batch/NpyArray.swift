@@ -229,7 +229,7 @@ struct NpyArray: Sendable {
       case .characters, .bytes: isText = true
       default: isText = false
       }
-      guard isText == (input.type == .text) else {
+      guard input.isBeside || isText == (input.type == .text) else {
         throw NpyHeader.Fault(
           message: "the model's input \"\(printable(input.name))\" is \(input.type.rawValue), "
             + (isText ? "the array holds texts" : "the array holds numbers"))

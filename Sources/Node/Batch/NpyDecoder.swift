@@ -95,7 +95,9 @@ final class NpyDecoder: RowDecoder {
       guard text.withUnsafeBufferPointer({ CellReader.isUTF8($0) }) else {
         throw fault(cell, "expected UTF-8 text, got other bytes")
       }
-    default: break
+    default:
+      let whole = integer(cell, at)
+      text.append(contentsOf: (whole.map { "\($0)" } ?? "\(double(cell, at))").utf8)
     }
     text.withUnsafeBufferPointer {
       batch.set(text: $0, cell.input, cell.slot, isTemporary: true)

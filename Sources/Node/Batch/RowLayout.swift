@@ -8,6 +8,9 @@ struct RowLayout: Sendable {
     let type: ElementType
     /// Elements a row.
     let width: Int
+    /// Whether it is no input of the model but a column beside them, kept as the text that the file
+    /// has, a number or truth value as well.
+    var isBeside = false
   }
 
   /// A place that a named value goes to.
@@ -26,8 +29,9 @@ struct RowLayout: Sendable {
   /// The most elements a row may have.
   static let widthMax = 100_000
 
+  /// - Parameter beside: columns that are read with the inputs, after them.
   /// - Throws: ``NodeError`` when rows cannot be given to such a model.
-  init(_ signature: Signature) throws(NodeError) {
+  init(_ signature: Signature, beside: [String] = []) throws(NodeError) {
     var inputs: [Input] = []
     var targets: [String: Target] = [:]
     var fixedRows: Int?
@@ -49,6 +53,10 @@ struct RowLayout: Sendable {
       targets[spec.name] = Target(input: index, element: width == 1 ? 0 : nil)
     }
     RowLayout.addElementNames(inputs, to: &targets)
+    for name in beside {
+      targets[name] = Target(input: inputs.count, element: 0)
+      inputs.append(Input(name: name, type: .text, width: 1, isBeside: true))
+    }
     guard !inputs.isEmpty else { throw NodeError(.badInput, "the model takes no input") }
     self.inputs = inputs
     self.targets = targets

@@ -23,9 +23,10 @@ public struct ConfusionMatrix: Sendable, Hashable {
 
   /// Counts one row more.
   /// - Precondition: both are 0 to `classCount - 1`.
-  public mutating func add(truth: Int, answer: Int) {
+  /// - Parameter times: how many such rows, 0 or more.
+  public mutating func add(truth: Int, answer: Int, times: Int = 1) {
     precondition((0..<classCount).contains(truth) && (0..<classCount).contains(answer))
-    counts[truth * classCount + answer] += 1
+    counts[truth * classCount + answer] += times
   }
 
   /// How often class `answer` was answered for rows of class `truth`.

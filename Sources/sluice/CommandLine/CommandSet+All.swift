@@ -6,9 +6,11 @@ extension CommandSet {
       ModelCommands.group, EndpointCommands.group, JournalCommands.group, RunbookCommands.group,
       OnnxCommands.group, ThemeCommands.group, JudgeCommands.group, BenchCommands.group,
     ],
-    commands: ConsoleCommands.all + StatusCommands.all + ModelCommands.all + [
-      PredictCommand.declaration
-    ]
+    commands: ConsoleCommands.all + StatusCommands.all + ModelCommands.all + EvaluateCommands.all
+      + [
+        PredictCommand.declaration
+      ]
       + EndpointCommands.all + ControlCommands.all + JournalCommands.all + RunbookCommands.all
-      + OnnxCommands.all + ThemeCommands.all + JudgeCommands.all + BenchCommands.all + SystemCommands.all)
+      + OnnxCommands.all + ThemeCommands.all + JudgeCommands.all + BenchCommands.all
+      + SystemCommands.all)
 }

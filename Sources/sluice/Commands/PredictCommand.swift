@@ -61,7 +61,7 @@ enum PredictCommand {
       ),
     ]
   ) { call in
-    let (source, registeredBackend) = try source(call)
+    let (source, registeredBackend) = try source(of: call[required: model], call)
     let words = call[format] ?? (call.wantsJSON && call[output] == nil ? "jsonl" : "csv")
     let options = BatchOptions(
       inputPath: call[input], format: AnswerFormat(rawValue: words) ?? .csv,
@@ -94,10 +94,11 @@ enum PredictCommand {
     return .done
   }
 
-  /// The model that a word means, a registered version when it looks like one, else a file; and what
-  /// the version was registered to run on.
-  private static func source(_ call: Invocation) throws -> (BatchSource, Backend?) {
-    let word = call[required: model]
+  /// The model that a word means, a registered version when it looks like one, else a file; and
+  /// what the version was registered to run on.
+  static func source(
+    of word: String, _ call: Invocation
+  ) throws -> (BatchSource, Backend?) {
     guard let version = try? VersionID(word) else {
       guard word.contains("/") || word.contains(".") else {
         throw InvalidValue(
