@@ -44,12 +44,18 @@ public struct Order: Sendable, Codable {
   public let actor: ActorID
   /// The endpoint's generation that the person saw; a different one refuses the command.
   public let expectedGeneration: Int?
+  /// Why the person goes past a freeze; nil when they do not.
+  public let freezeOverride: String?
 
-  /// Puts the three together.
-  public init(command: Command, actor: ActorID, expectedGeneration: Int? = nil) {
+  /// Puts them together.
+  public init(
+    command: Command, actor: ActorID, expectedGeneration: Int? = nil,
+    freezeOverride: String? = nil
+  ) {
     self.command = command
     self.actor = actor
     self.expectedGeneration = expectedGeneration
+    self.freezeOverride = freezeOverride
   }
 }
 

@@ -53,10 +53,12 @@ extension Node {
     }
     let rows = core.recentRows(min(max(request.eventLimit, 0), 1_000))
     let events = rows.filter { row in request.at.map { row.time <= $0 } ?? true }
-    return NodeSnapshot(
+    var snapshot = NodeSnapshot(
       time: now, node: info(), endpoints: summaries, detail: detail, registry: registry,
       events: events, symptoms: symptoms,
       runbooks: runbookViews(symptoms, endpoint: detail?.name, rows: rows), plans: plans())
+    snapshot.freezes = state.freezes.map { FreezeView($0, at: now) }
+    return snapshot
   }
 
   /// The known plans, the profile's usual one first: a screen proposes that.
