@@ -108,7 +108,8 @@ import Testing
     let half = Split(stable: bench.v(1), candidate: bench.v(2), weight: 5_000)
     try bench.give(.setSplit(endpoint: e, split: half))
     try bench.give(
-      .addFreeze(endpoint: e, window: .once(from: bench.now, to: bench.now + .minutes(60)),
+      .addFreeze(
+        endpoint: e, window: .once(from: bench.now, to: bench.now + .minutes(60)),
         reason: "audit"))
     let more = Split(stable: bench.v(1), candidate: bench.v(2), weight: 5_001)
     let less = Split(stable: bench.v(1), candidate: bench.v(2), weight: 4_999)

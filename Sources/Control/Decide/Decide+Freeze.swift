@@ -9,7 +9,8 @@ extension Decision {
       if let stop = state.lineStop {
         throw ControlError(
           .refused,
-          "the line is stopped already, by \(stop.by): \"sluice stop-the-line --release\" ends that")
+          "the line is stopped already, by \(stop.by): \"sluice stop-the-line --release\" ends that"
+        )
       }
     } else {
       guard isGiven(reason) else {
@@ -123,7 +124,8 @@ extension Decision {
     }
     guard actor.name != rollout.startedBy.name else {
       throw ControlError(
-        .refused, "\(actor) began the ramp of \(rollout.candidate): somebody else has to approve it")
+        .refused, "\(actor) began the ramp of \(rollout.candidate): somebody else has to approve it"
+      )
     }
     guard !status.isComplete else {
       throw ControlError(

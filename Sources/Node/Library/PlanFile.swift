@@ -46,7 +46,9 @@ public enum PlanFile {
   }
 
   private static func step(_ node: DocumentNode) throws -> PlanStep {
-    let step = try node.mapping(allowed: ["weight", "hold", "min_requests", "approval", "approvals"])
+    let step = try node.mapping(allowed: [
+      "weight", "hold", "min_requests", "approval", "approvals",
+    ])
     return PlanStep(
       weight: try step.required("weight").percent(),
       hold: try step.optional("hold")?.duration() ?? .zero,

@@ -10,6 +10,8 @@ extension CommandSet {
     commands: ConsoleCommands.all + StatusCommands.all + ModelCommands.all + [
       PredictCommand.declaration
     ]
-      + EndpointCommands.all + ControlCommands.all + FreezeCommands.all + JournalCommands.all + RunbookCommands.all
-      + OnnxCommands.all + ThemeCommands.all + JudgeCommands.all + BenchCommands.all + SystemCommands.all)
+      + EndpointCommands.all + ControlCommands.all + FreezeCommands.all + JournalCommands.all
+      + RunbookCommands.all
+      + OnnxCommands.all + ThemeCommands.all + JudgeCommands.all + BenchCommands.all
+      + SystemCommands.all)
 }
