@@ -30,6 +30,16 @@ struct Bench {
 
   func v(_ number: Int) -> VersionID { VersionID(model: endpoint, number: number) }
 
+  /// The present time without its seconds.
+  var wholeMinute: Timestamp {
+    Timestamp(microseconds: now.microseconds / 60_000_000 * 60_000_000)
+  }
+
+  /// A window from the last whole minute on.
+  func window(minutes: Int) -> FreezeWindow {
+    .once(from: wholeMinute, to: wholeMinute + .minutes(minutes))
+  }
+
   func draft(inputs: [String] = ["x"]) throws -> VersionDraft {
     VersionDraft(
       model: endpoint, artifact: try Digest(bytes: Array(repeating: 7, count: 32)),

@@ -109,7 +109,7 @@ import Testing
     try bench.give(.setSplit(endpoint: e, split: half))
     try bench.give(
       .addFreeze(
-        endpoint: e, window: .once(from: bench.now, to: bench.now + .minutes(60)),
+        endpoint: e, window: bench.window(minutes: 60),
         reason: "audit"))
     let more = Split(stable: bench.v(1), candidate: bench.v(2), weight: 5_001)
     let less = Split(stable: bench.v(1), candidate: bench.v(2), weight: 4_999)
@@ -153,17 +153,17 @@ import Testing
     // Another freeze is another matter.
     try bench.give(
       .addFreeze(
-        endpoint: nil, window: .once(from: bench.now, to: bench.now + .minutes(9)), reason: "b"))
+        endpoint: nil, window: bench.window(minutes: 9), reason: "b"))
     held = try bench.mustLook(bench.quiet())
     #expect(try held.kind == "held" && bench.rollout.hold == .freeze)
   }
 
   @Test func aRampHoldsThroughAWindowAndGoesOnByItself() throws {
     var bench = try Bench.ramping(Bench.plan(deadline: .seconds(10)))
-    let end = bench.now + .minutes(60)
+    let end = bench.wholeMinute + .minutes(60)
     try bench.give(
       .addFreeze(
-        endpoint: bench.endpoint, window: .once(from: bench.now, to: end), reason: "audit"))
+        endpoint: bench.endpoint, window: bench.window(minutes: 60), reason: "audit"))
     let held = try bench.mustLook(bench.quiet(minutes: 5))
     #expect(held.kind == "held" && held.commandLine == nil)
     #expect(held.summary.contains("frozen") && held.summary.contains("audit"))
@@ -191,7 +191,12 @@ import Testing
     _ = bench.refusal(.addFreeze(endpoint: nil, window: weekly, reason: nil))
     _ = bench.refusal(
       .addFreeze(
-        endpoint: nil, window: .once(from: bench.now + .minutes(-9), to: bench.now), reason: "x"))
+        endpoint: nil, window: .once(from: bench.wholeMinute + .minutes(-9), to: bench.wholeMinute),
+        reason: "x"))
+    let seconds = FreezeWindow.once(from: bench.now, to: bench.now + .seconds(90))
+    #expect(
+      bench.refusal(.addFreeze(endpoint: nil, window: seconds, reason: "x")).message
+        .contains("whole minutes"))
     try bench.give(.addFreeze(endpoint: nil, window: weekly, reason: "weekend"))
     let stop = try bench.give(.addFreeze(endpoint: nil, window: .untilReleased, reason: nil))
     #expect(stop.commandLine == "sluice stop-the-line")

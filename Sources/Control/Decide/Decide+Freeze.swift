@@ -16,6 +16,10 @@ extension Decision {
       guard isGiven(reason) else {
         throw ControlError(.badInput, "a freeze needs a reason, --reason \"...\"")
       }
+      // The journal keeps the text.
+      guard (try? FreezeWindow(window.description)) == window else {
+        throw ControlError(.badInput, "the window \(window) has to begin and end on whole minutes")
+      }
       guard !window.isOver(at: context.now) else {
         throw ControlError(.badInput, "the window \(window) is over: give one that is to come")
       }
