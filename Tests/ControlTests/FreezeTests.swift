@@ -210,4 +210,39 @@ import Testing
     try bench.give(.addFreeze(endpoint: nil, window: weekly, reason: "again"))
     #expect(bench.state.freezes.first?.id == 3)
   }
+
+  @Test func aDryRunSaysWhatWouldHoldIt() throws {
+    var bench = try Bench.serving()
+    let end = bench.wholeMinute + .minutes(60)
+    try bench.give(
+      .addFreeze(endpoint: nil, window: bench.window(minutes: 60), reason: "audit"))
+    try bench.give(
+      .addFreeze(
+        endpoint: bench.endpoint,
+        window: .once(from: end + .minutes(30), to: end + .minutes(90)), reason: "lunch"))
+    let plan = Bench.plan(
+      hold: .minutes(40), approval: [1], soak: .zero, stepApprovals: 1,
+      approvals: ApprovalRule(count: 2, from: ["bob", "zoe"]),
+      blast: BlastCap(requests: 70, errors: 8))
+    let forecast = rampPreview(
+      bench.state, bench.endpoint, bench.v(2), plan, bench.context())
+    let text = forecast.conditions
+    #expect(forecast.refusal?.contains("audit") == true)
+    #expect(text[0] == "before the start: 2 approvals from bob, zoe, not from who starts it")
+    #expect(text[1] == "after step 2: 1 approval from bob, zoe, not from who starts it")
+    #expect(text[2].hasPrefix("failed answers: held at E 40, rolled back at E 200"))
+    #expect(text[4].contains("70 requests") && text[5].contains("8 failed"))
+    // An hour of audit, thirty minutes of the first step, an hour of lunch, ten minutes more.
+    #expect(text[6].contains("audit"))
+    #expect(text[7] == "step 1 at the earliest \(FreezeWindow.text(end))Z")
+    #expect(text[8].contains("lunch"))
+    #expect(text[9] == "step 2 at the earliest \(FreezeWindow.text(end + .minutes(100)))Z")
+    #expect(text[10] == "step 3 at the earliest \(FreezeWindow.text(end + .minutes(140)))Z")
+    #expect(
+      text[11] == "the new stable at the earliest \(FreezeWindow.text(end + .minutes(180)))Z")
+    try bench.give(.addFreeze(endpoint: nil, window: .untilReleased, reason: "stop"))
+    let stopped = rampPreview(
+      bench.state, bench.endpoint, bench.v(2), plan, bench.context())
+    #expect(stopped.conditions.last == "step 1 cannot begin before that")
+  }
 }

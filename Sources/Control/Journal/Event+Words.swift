@@ -43,7 +43,7 @@ extension Event {
   private var saidReason: String? {
     switch body {
     case .rolledBack(let rollback) where rollback.cause != .operator: return nil
-    case .noted, .runbookRun, .freezeAdded: return nil
+    case .noted, .runbookRun: return nil
     default:
       guard let reason, isGiven(reason) else { return nil }
       return printable(reason, limit: 200)
@@ -121,10 +121,8 @@ extension Event {
   }
 
   private func freezeNews(_ freeze: Freeze) -> String {
-    let why = printable(freeze.reason, limit: 200)
-    if freeze.isLineStop { return "\(freeze.by) stopped the line: \(why)" }
-    return "freeze \(freeze.id) on \(freeze.endpoint?.text ?? "all endpoints"), "
-      + "\(freeze.window): \(why)"
+    if freeze.isLineStop { return "\(freeze.by) stopped the line" }
+    return "freeze \(freeze.id) on \(freeze.endpoint?.text ?? "all endpoints"), \(freeze.window)"
   }
 
   /// `@4 25% -> 0%, @2 75% -> 100%`: what loses first, then what gains.

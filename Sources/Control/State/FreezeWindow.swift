@@ -34,6 +34,19 @@ public enum FreezeWindow: Sendable, Hashable {
     }
   }
 
+  /// When it begins to hold next, after `now`; nil when it does not begin again.
+  func nextBegin(after now: Timestamp) -> Timestamp? {
+    switch self {
+    case .untilReleased: return nil
+    case .once(let from, _): return from > now ? from : nil
+    case .weekly(let from, _, let zone):
+      let week = Int64(FreezeWindow.weekMinutes) * FreezeWindow.minute
+      let shift = Int64(zone + 3 * 1_440 - from) * FreezeWindow.minute
+      let past = FreezeWindow.remainder(now.microseconds % week + shift, week)
+      return now + TimeSpan(microseconds: week - past)
+    }
+  }
+
   /// Whether it can hold at no time after `now`.
   func isOver(at now: Timestamp) -> Bool {
     if case .once(_, let to) = self { return to <= now }

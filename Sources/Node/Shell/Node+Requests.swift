@@ -147,9 +147,11 @@ extension Node {
       prepared: Set(state.versions.map(\.version)))
     let forecast = Control.rampPreview(
       state, endpoint, version, plan, context, requestsPerSecond: rate)
-    return RampPreview(
+    var preview = RampPreview(
       endpoint: endpoint, candidate: version,
       fallback: known.rollout?.fallback ?? forecast.fallback ?? version, plan: plan,
       steps: forecast.steps, summary: forecast.summary, refusal: forecast.refusal)
+    preview.conditions = forecast.conditions
+    return preview
   }
 }

@@ -36,6 +36,9 @@ extension ControlCommands {
     let given = try PlanChoice.load(call[plan])
     return try call.withNode { client in
       let chosen = try given ?? PlanChoice.find(call[plan], client)
+      guard !(call[dryRun] && call[supersede]) else {
+        throw InvalidValue("--dry-run and --supersede cannot be given together")
+      }
       if call[dryRun] { return try preview(call, client, name, candidate, chosen) }
       let command: Control.Command =
         call[supersede]
@@ -55,6 +58,7 @@ extension ControlCommands {
     let request = NodeRequest.previewRamp(endpoint: name, version: candidate, plan: plan)
     guard case .rampPreview(let preview) = try client.send(request) else { throw client.mismatch }
     var lines = [preview.summary] + preview.steps.map { "  \($0)" }
+    lines += preview.conditions.map { "- \($0)" }
     if let refusal = preview.refusal { lines.append("it would be refused: \(refusal)") }
     try call.tell(
       preview, text: lines.map { printable($0, limit: 400) }.joined(separator: "\n") + "\n")
