@@ -32,6 +32,8 @@ public enum NodeRequest: Sendable, Codable {
   case verifyJournal
   /// The model card's text and metadata of a version.
   case version(VersionID)
+  /// Which version a key gets on an endpoint, and by which rule.
+  case why(endpoint: Name, key: String)
   /// Stops the node: drains, closes the journal, exits.
   case shutdown(actor: ActorID)
 }
@@ -70,6 +72,7 @@ public enum NodeReply: Sendable, Codable {
   case journal([JournalRow])
   case journalCheck(JournalCheck)
   case version(VersionDetail)
+  case why(RouteExplanation)
 }
 
 /// What a command changed.

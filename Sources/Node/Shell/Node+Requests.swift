@@ -20,6 +20,7 @@ extension Node {
     case .journal(let after, let limit): return .journal(try journal(after: after, limit: limit))
     case .verifyJournal: return .journalCheck(try verifyJournal())
     case .version(let version): return .version(try detail(of: version))
+    case .why(let endpoint, let key): return .why(try explainRoute(endpoint, key: key))
     case .shutdown:
       requestStop()
       return .ready(info())
