@@ -171,8 +171,8 @@ private struct Chaos {
     }
   }
 
-  /// Nothing moves forward in a freeze but past it by name, nor before its approvals; an approval is
-  /// for the running rollout's plan, by another person, once.
+  /// Nothing moves forward in a freeze but past it by name, nor before its approvals; an approval
+  /// is for the running rollout's plan, by another person, once.
   func checkGates(_ event: Event, in before: ControlState, at now: Timestamp) {
     guard let name = event.endpoint, let endpoint = before.endpoint(name) else { return }
     let frozen = before.activeFreezes(on: name, at: now).map(\.reference)

@@ -12,7 +12,8 @@ extension Decision {
     guard version != rollout.candidate else {
       throw ControlError(
         .refused,
-        "\(version) is being ramped on \(name) already: abort it first, then \"sluice retry \(name)\""
+        "\(version) is being ramped on \(name) already: abort it first, then "
+          + "\"sluice retry \(name)\""
       )
     }
     let back = change(
@@ -26,8 +27,8 @@ extension Decision {
     return [back, try next.admitted(try next.startRamp(name, version, plan))]
   }
 
-  /// Starts the last rollout again, when it was rolled back or aborted: the same version by the same
-  /// plan, with fresh evidence and approvals.
+  /// Starts the last rollout again, when it was rolled back or aborted: the same version by the
+  /// same plan, with fresh evidence and approvals.
   func retry(_ name: Name) throws(ControlError) -> Event {
     let endpoint = try current(name)
     try checkNoRollout(endpoint, "an endpoint has one ramp at a time")
@@ -37,7 +38,8 @@ extension Decision {
     guard last.end != .completed, let plan = last.frozenPlan else {
       throw ControlError(
         .refused,
-        "the last ramp on \(name), of \(last.candidate), was \(last.end.words): nothing to try again"
+        "the last ramp on \(name), of \(last.candidate), was \(last.end.words): nothing to try "
+          + "again"
       )
     }
     return try startRamp(name, last.candidate, plan)

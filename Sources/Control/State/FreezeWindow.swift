@@ -2,13 +2,13 @@ import Core
 
 /// When a freeze holds.
 ///
-/// As text, and in the journal, `Fri 16:00-Mon 08:00 +02:00` each week, `2026-12-24 16:00/2027-01-02
-/// 08:00` once, or `until released`.
+/// As text, and in the journal, `Fri 16:00-Mon 08:00 +02:00` each week,
+/// `2026-12-24 16:00/2027-01-02 08:00` once, or `until released`.
 public enum FreezeWindow: Sendable, Hashable {
   /// Always, until a person ends it.
   case untilReleased
-  /// Each week, from one minute of the week to another, counted from Monday 00:00 of a clock that is
-  /// `zone` minutes ahead of UTC.
+  /// Each week, from one minute of the week to another, counted from Monday 00:00 of a clock that
+  /// is `zone` minutes ahead of UTC.
   case weekly(from: Int, to: Int, zone: Int)
   /// Once.
   case once(from: Timestamp, to: Timestamp)
