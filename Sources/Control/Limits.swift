@@ -22,6 +22,10 @@ public enum ControlLimits {
   public static let reasonLengthMax = 500
   /// Unicode scalars of a remark.
   public static let remarkLengthMax = 2_000
+  /// Freezes of one node.
+  public static let freezesMax = 64
+  /// Names in a plan's list of those who may approve.
+  public static let approversMax = 64
   /// The greatest tolerance of a judged metric.
   public static let toleranceMax = 1_000.0
   /// The longest span in a plan, so that no sum of times can overflow.

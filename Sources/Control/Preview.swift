@@ -53,6 +53,8 @@ public struct RampForecast: Sendable, Hashable {
   public let steps: [String]
   /// The whole in a sentence.
   public let summary: String
+  /// What holds, stops or ends it: approvals, the judge's lines, caps, the earliest times, freezes.
+  public let conditions: [String]
   /// Nil when it can start, else why it would be refused.
   public let refusal: String?
 }
@@ -86,7 +88,7 @@ public func rampPreview(
     summary: "\(version) from \(percentText(plan.steps.first?.weight ?? 0)) to 100% in "
       + "\(plan.steps.count) \(plan.steps.count == 1 ? "step" : "steps"), at least \(total) with "
       + "traffic\(watched)",
-    refusal: refusal)
+    conditions: state.conditions(of: plan, on: name, at: context.now), refusal: refusal)
 }
 
 private func describe(_ plan: Plan, _ index: Int, _ requestsPerSecond: Double?) -> String {

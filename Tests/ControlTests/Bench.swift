@@ -13,6 +13,7 @@ struct Bench {
   var actor = ActorID(kind: .person, name: "ana")
   var prepared: Set<VersionID> = []
   var latency: LatencyThresholds?
+  var freezeOverride: String?
   let endpoint: Name
 
   init() throws { endpoint = try Name("flight-delay") }
@@ -28,6 +29,16 @@ struct Bench {
   }
 
   func v(_ number: Int) -> VersionID { VersionID(model: endpoint, number: number) }
+
+  /// The present time without its seconds.
+  var wholeMinute: Timestamp {
+    Timestamp(microseconds: now.microseconds / 60_000_000 * 60_000_000)
+  }
+
+  /// A window from the last whole minute on.
+  func window(minutes: Int) -> FreezeWindow {
+    .once(from: wholeMinute, to: wholeMinute + .minutes(minutes))
+  }
 
   func draft(inputs: [String] = ["x"]) throws -> VersionDraft {
     VersionDraft(
@@ -49,7 +60,7 @@ struct Bench {
   func context(_ evidence: RolloutEvidence? = nil, seen: Int? = nil) -> DecisionContext {
     DecisionContext(
       now: now, actor: actor, expectedGeneration: seen, prepared: prepared, evidence: evidence,
-      stableLatency: latency)
+      stableLatency: latency, freezeOverride: freezeOverride)
   }
 
   /// Decides, commits, applies.
@@ -61,6 +72,16 @@ struct Bench {
     try #require(events.count == 1)
     commit(events[0])
     return events[0]
+  }
+
+  /// The same for a command that gives several events.
+  @discardableResult
+  mutating func giveAll(
+    _ command: Command, _ evidence: RolloutEvidence? = nil, seen: Int? = nil
+  ) throws -> [Event] {
+    let events = try decide(state, command, context(evidence, seen: seen))
+    for event in events { commit(event) }
+    return events
   }
 
   mutating func commit(_ event: Event) {
@@ -100,26 +121,52 @@ struct Bench {
   static func plan(
     _ weights: [BasisPoints] = [500, 2_500, 10_000], hold: TimeSpan = .minutes(1),
     minRequests: Int = 0, approval: Set<Int> = [], soak: TimeSpan = .minutes(2),
-    deadline: TimeSpan? = nil, metrics: [JudgedMetric]? = nil
+    deadline: TimeSpan? = nil, metrics: [JudgedMetric]? = nil, stepApprovals: Int? = nil,
+    approvals: ApprovalRule? = nil, blast: BlastCap? = nil
   ) -> Plan {
     Plan(
       name: "standard-launch", summary: "a plan",
       steps: weights.indices.map {
         PlanStep(
           weight: weights[$0], hold: hold, minRequests: minRequests,
-          needsApproval: approval.contains($0))
+          needsApproval: approval.contains($0),
+          approvals: approval.contains($0) ? stepApprovals : nil)
       },
       metrics: metrics ?? [
         JudgedMetric(metric: .errors, tolerance: 1, riskShare: 0.5),
         JudgedMetric(metric: .wrongAnswers, tolerance: 1.25, riskShare: 0.5),
       ],
-      soak: soak, holdDeadline: deadline)
+      soak: soak, holdDeadline: deadline, approvals: approvals, blast: blast)
   }
 
   /// A serving endpoint with a ramp of @2 in its first step.
   static func ramping(_ plan: Plan = Bench.plan()) throws -> Bench {
     var bench = try serving()
     try bench.give(.startRamp(endpoint: bench.endpoint, version: bench.v(2), plan: plan))
+    return bench
+  }
+
+  /// A ramp of @2 in one of the states that a rollout can be in.
+  static func inState(_ state: String) throws -> Bench {
+    let rule = ApprovalRule(count: 1)
+    var bench = try ramping(
+      plan(
+        soak: .minutes(9), approvals: state == "waiting" ? rule : nil,
+        blast: state == "spent" ? BlastCap(requests: 100) : nil))
+    switch state {
+    case "raised":
+      try bench.give(.setCandidateWeight(endpoint: bench.endpoint, weight: 600, reason: nil))
+    case "paused": try bench.give(.pause(endpoint: bench.endpoint))
+    case "approval":
+      bench = try ramping(plan(approval: [0]))
+      let event = try bench.mustLook(bench.quiet(minutes: 2))
+      try #require(event.kind == "held")
+    case "soaking": try bench.give(.promote(endpoint: bench.endpoint, reason: "x"))
+    case "spent":
+      let event = try bench.mustLook(bench.quiet(requests: 100))
+      try #require(event.kind == "held")
+    default: break
+    }
     return bench
   }
 

@@ -39,13 +39,22 @@ import Testing
     try bench.give(.annotate(endpoint: nil, text: "a 'note'"))
     try bench.give(
       .recordRunbook(endpoint: e, runbook: "high-latency", outcome: "done", steps: ["x"]))
+    try bench.give(.addFreeze(endpoint: e, window: weekly(), reason: "it's \u{1B}[31mlate"))
+    try bench.give(.removeFreeze(id: 1, reason: nil))
+    let asked = Bench.plan(approvals: ApprovalRule(count: 1))
+    try bench.give(.startRamp(endpoint: e, version: bench.v(3), plan: asked))
+    bench.actor = ActorID(kind: .person, name: "bob\u{1B}[2J")
+    try bench.give(.approve(endpoint: e, plan: nil, reason: "read it"))
     return bench.journal
   }
+
+  private func weekly() throws -> FreezeWindow { try FreezeWindow("Fri 16:00-Mon 08:00") }
 
   private static let kinds: Set<String> = [
     "version-registered", "endpoint-created", "endpoint-drained", "endpoint-enabled", "deployed",
     "unloaded", "split", "ramp-started", "held", "resumed", "stepped", "weight-set", "soaking",
     "promoted", "completed", "rolled-back", "aborted", "undone", "noted", "runbook-run",
+    "freeze-added", "freeze-removed", "approved",
   ]
 
   @Test func everyKindSurvivesJSON() throws {

@@ -37,7 +37,9 @@ private struct Chaos {
       weights, hold: .seconds(below(60)), minRequests: below(100),
       approval: flip() ? [0] : [], soak: flip() ? .zero : .seconds(30),
       deadline: flip() ? nil : .seconds(40),
-      metrics: below(4) == 0 ? [] : nil)
+      metrics: below(4) == 0 ? [] : nil, stepApprovals: below(4) == 0 ? 1 : nil,
+      approvals: below(4) == 0 ? ApprovalRule(count: 1 + below(2)) : nil,
+      blast: below(4) == 0 ? BlastCap(requests: 1 + below(300), errors: 1 + below(90)) : nil)
   }
 
   mutating func split() -> Split? {
@@ -51,6 +53,7 @@ private struct Chaos {
     let e = names[below(10) < 8 ? 0 : 1]
     let isRamping = bench.state.endpoint(e)?.rollout != nil
     switch flip() ? below(20) : isRamping ? 10 + below(8) : 2 + below(8) {
+    case _ where below(5) == 0: return newer(e)
     case 0: return .createEndpoint(e)
     case 1: return below(6) == 0 ? .drainEndpoint(e) : .enableEndpoint(e)
     case 2, 3: return .deploy(endpoint: e, version: version())
@@ -69,24 +72,57 @@ private struct Chaos {
     }
   }
 
+  /// The commands about freezes, approvals and going again.
+  mutating func newer(_ e: Name) -> Command {
+    switch below(10) {
+    case 0: return .addFreeze(endpoint: flip() ? e : nil, window: window(), reason: reason())
+    case 1, 2, 3:
+      return .removeFreeze(id: flip() ? nil : bench.state.freezes.first?.id, reason: nil)
+    case 4: return .supersede(endpoint: e, version: version(), plan: plan(), reason: reason())
+    case 5: return .retry(endpoint: e)
+    case 6: return .undoTo(endpoint: e, generation: below(60))
+    default: return .approve(endpoint: e, plan: nil, reason: reason())
+    }
+  }
+
+  mutating func window() -> FreezeWindow {
+    flip() ? .untilReleased : bench.window(minutes: 1 + below(3))
+  }
+
   /// One thing happens: a command, or traffic and a look.
   mutating func step() throws {
     bench.now = bench.now + .seconds(below(20))
     if below(30) == 0 { bench.prepared.remove(version()) }
     if below(10) == 0 { bench.prepared.insert(version()) }
     let before = bench.state
+    bench.actor = ActorID(kind: .person, name: ["ana", "bob", "zoe"][below(3)])
+    bench.freezeOverride = below(4) == 0 ? reason() : nil
     if flip() {
       guard let command = command() else { return }
       let name = command.endpoint ?? names[0]
       let generation = bench.state.endpoint(name)?.generation
       let seen = below(8) == 0 ? generation.map { $0 - below(3) } : nil
-      do {
-        let event = try bench.give(command, live[name], seen: seen)
+      let now = bench.now
+      do throws(ControlError) {
+        let events = try decide(bench.state, command, bench.context(live[name], seen: seen))
         accepted += 1
-        check(event, from: before, prepared: bench.prepared, isCommand: true)
-      } catch is ControlError {
+        for event in events {
+          let before = bench.state
+          checkGates(event, in: before, at: now)
+          bench.commit(event)
+          check(event, from: before, prepared: bench.prepared, isCommand: true)
+        }
+        bench.now = now + .seconds(1)
+      } catch {
         refused += 1
         #expect(bench.state == before)
+        // No freeze and no missing approval stops what takes risk away.
+        switch command {
+        case .rollBack, .abort, .pause:
+          guard error.code == .refused else { break }
+          #expect(!error.message.contains("frozen") && !error.message.contains("approvals"))
+        default: break
+        }
       }
     } else {
       try traffic(from: before)
@@ -116,6 +152,7 @@ private struct Chaos {
     let events = observe(bench.state, endpoint: name, evidence: evidence, now: bench.now)
     #expect(events.count <= 1)
     if let event = events.first {
+      checkGates(event, in: before, at: bench.now)
       bench.commit(event)
       check(event, from: before, prepared: bench.prepared, isCommand: false)
     }
@@ -131,6 +168,28 @@ private struct Chaos {
       live[name] = evidence
     } else {
       live[name] = rollout.evidence
+    }
+  }
+
+  /// Nothing moves forward in a freeze but past it by name, nor before its approvals; an approval
+  /// is for the running rollout's plan, by another person, once.
+  func checkGates(_ event: Event, in before: ControlState, at now: Timestamp) {
+    guard let name = event.endpoint, let endpoint = before.endpoint(name) else { return }
+    let frozen = before.activeFreezes(on: name, at: now).map(\.reference)
+    if event.isForward(on: endpoint), !frozen.isEmpty {
+      let passed = endpoint.rollout?.freezesPassed ?? []
+      #expect(event.override?.freezes == frozen || Set(frozen).isSubset(of: passed), "\(event)")
+    }
+    guard let rollout = endpoint.rollout else { return }
+    let old = endpoint.split?.weight(of: rollout.candidate) ?? 0
+    if let after = event.after, after.weight(of: rollout.candidate) > old {
+      #expect(rollout.isStarted || rollout.approvalStatus(step: nil)?.isComplete == true)
+    }
+    if case .approved(let approval) = event.body {
+      #expect(approval.plan == rollout.plan.digest && approval.rollout == rollout.id)
+      #expect(event.actor.name != rollout.startedBy.name && event.actor.kind == .person)
+      #expect(
+        !rollout.approvals.contains { $0.step == approval.step && $0.by == event.actor })
     }
   }
 
@@ -181,7 +240,8 @@ private struct Chaos {
     guard let rollout = endpoint.rollout else { return }
     #expect(rollout.fallback == endpoint.stable && endpoint.isDeployed(rollout.fallback))
     #expect(endpoint.split?.weight(of: rollout.candidate) == rollout.weight)
-    #expect(rollout.weight > 0 && rollout.evidence.epoch == rollout.epoch)
+    #expect(rollout.weight > 0 || !rollout.isStarted || rollout.hold == .budgetSpent)
+    #expect(rollout.evidence.epoch == rollout.epoch)
     #expect(rollout.evidence.stage == rollout.stage && rollout.evidence.rollout == rollout.id)
     #expect(rollout.evidence.epochs.last?.weight == rollout.weight)
     #expect(rollout.plan.steps.indices.contains(rollout.step))
@@ -218,7 +278,9 @@ private struct Chaos {
     }
     let wanted: Set = [
       "split", "ramp-started", "held", "resumed", "stepped", "weight-set", "promoted", "completed",
-      "rolled-back", "aborted", "undone", "soaking", "unloaded", "deployed",
+      "rolled-back", "aborted", "undone", "soaking", "unloaded", "deployed", "freeze-added",
+      "freeze-removed",
+      "approved",
     ]
     #expect(wanted.subtracting(kinds).isEmpty, "never seen: \(wanted.subtracting(kinds))")
   }

@@ -21,6 +21,16 @@ public enum Command: Sendable, Hashable, Codable {
   case setSplit(endpoint: Name, split: Split)
   /// Starts a rollout of a version by a plan; loads the version when it is not deployed yet.
   case startRamp(endpoint: Name, version: VersionID, plan: Plan)
+  /// Rolls the running candidate back and starts a rollout of another version; both or neither.
+  case supersede(endpoint: Name, version: VersionID, plan: Plan, reason: String?)
+  /// Starts the last rollout again, when it was rolled back, aborted or superseded.
+  case retry(endpoint: Name)
+  /// Agrees to the running rollout's going on; `plan` is the digest of the plan that was read.
+  case approve(endpoint: Name, plan: Digest?, reason: String?)
+  /// Lets nothing move forward in a window, on an endpoint or (nil) everywhere.
+  case addFreeze(endpoint: Name?, window: FreezeWindow, reason: String?)
+  /// Ends a freeze by its number; nil ends the stop of the line.
+  case removeFreeze(id: Int?, reason: String?)
   /// Holds the running rollout at its weight.
   case pause(endpoint: Name)
   /// Lets a held rollout go on; the same test goes on. Past a guard's hold it needs a reason.
@@ -37,6 +47,8 @@ public enum Command: Sendable, Hashable, Codable {
   case rollBack(endpoint: Name, to: VersionID?, symptom: String?)
   /// Gives back the split from before the last change; raises risk, so it is a change of its own.
   case undo(endpoint: Name)
+  /// Gives back the split of an earlier generation; raises risk too.
+  case undoTo(endpoint: Name, generation: Int)
   /// Writes a person's remark into the journal.
   case annotate(endpoint: Name?, text: String)
   /// Records that a runbook was run: what was checked and done.
@@ -104,6 +116,10 @@ extension Command {
     case .startRamp(let name, _, _), .pause(let name), .resume(let name, _): name
     case .step(let name, _, _), .setCandidateWeight(let name, _, _), .abort(let name, _): name
     case .promote(let name, _), .rollBack(let name, _, _), .undo(let name): name
+    case .undoTo(let name, _), .supersede(let name, _, _, _), .retry(let name): name
+    case .approve(let name, _, _): name
+    case .addFreeze(let name, _, _): name
+    case .removeFreeze: nil
     case .annotate(let name, _), .recordRunbook(let name, _, _, _): name
     }
   }

@@ -34,15 +34,18 @@ extension Decision {
     try checkPrepared(stable)
     let start = RampStart(
       rollout: endpoint.rolloutCount + 1, candidate: version, fallback: stable, plan: plan,
-      thresholds: plan.metrics.contains { $0.metric == .latency } ? context.stableLatency : nil)
+      thresholds: plan.metrics.contains { $0.metric == .latency } ? context.stableLatency : nil,
+      waits: plan.approvals == nil ? nil : true)
     return change(
       endpoint, .rampStarted(start),
-      to: Split(stable: stable, candidate: version, weight: plan.steps[0].weight))
+      to: Split(
+        stable: stable, candidate: version,
+        weight: plan.approvals == nil ? plan.steps[0].weight : 0))
   }
 
   func pause(_ name: Name) throws(ControlError) -> Event {
     let (endpoint, rollout) = try running(name, "nothing to pause", isSafe: true)
-    if case .held(let cause) = rollout.phase, cause != .noData {
+    if case .held(let cause) = rollout.phase, !cause.endsByItself {
       throw ControlError(
         .refused, "the ramp of \(rollout.candidate) is held already: \(cause.words)")
     }
@@ -63,6 +66,14 @@ extension Decision {
     }
     try checkReason(hold, reason, "going on", rollout)
     let live = evidence(rollout)
+    if hold == .budgetSpent {
+      // The hold took the traffic away; going on gives the step's weight back.
+      try checkPrepared(rollout.candidate)
+      let weight = rollout.planStep.weight
+      return change(
+        endpoint, .resumed(rollout.change(live, weight: weight, hold: hold)), reason: reason,
+        to: rollout.split(weight))
+    }
     return change(
       endpoint,
       .resumed(
@@ -201,7 +212,7 @@ extension Decision {
   private func checkReason(
     _ hold: HoldCause?, _ reason: String?, _ doing: String, _ rollout: Rollout
   ) throws(ControlError) {
-    guard let hold, hold.isGuard, !isGiven(reason) else { return }
+    guard let hold, hold.needsReason, !isGiven(reason) else { return }
     throw ControlError(
       .refused,
       "the guard holds the ramp of \(rollout.candidate) (\(hold.words)): \(doing) needs a reason, "

@@ -5,38 +5,56 @@ import Core
 ///
 /// Pure: the same arguments give the same answer, on any machine.
 ///
-/// Every command gives exactly one event.
+/// Every command gives exactly one event but ``Command/supersede(endpoint:version:plan:reason:)``,
+/// which gives the rollback and the start; they are committed together.
 /// - Throws: ``ControlError`` with the remedy in its sentence.
 public func decide(
   _ state: ControlState, _ command: Command, _ context: DecisionContext
 ) throws(ControlError) -> [Event] {
   let decision = Decision(state: state, context: context)
-  switch command {
-  case .registerVersion(let draft): return [try decision.register(draft)]
-  case .createEndpoint(let name): return [try decision.createEndpoint(name)]
-  case .drainEndpoint(let name): return [try decision.setDrained(name, true)]
-  case .enableEndpoint(let name): return [try decision.setDrained(name, false)]
-  case .deploy(let name, let version): return [try decision.deploy(name, version)]
-  case .unload(let name, let version): return [try decision.unload(name, version)]
-  case .setSplit(let name, let split): return [try decision.setSplit(name, split)]
-  case .undo(let name): return [try decision.undo(name)]
-  case .startRamp(let name, let version, let plan):
-    return [try decision.startRamp(name, version, plan)]
-  case .pause(let name): return [try decision.pause(name)]
-  case .resume(let name, let reason): return [try decision.resume(name, reason)]
-  case .step(let name, let direction, let reason):
-    return [try decision.step(name, direction, reason)]
-  case .setCandidateWeight(let name, let weight, let reason):
-    return [try decision.setWeight(name, weight, reason)]
-  case .promote(let name, let reason): return [try decision.promote(name, reason)]
-  case .abort(let name, let reason): return [try decision.abort(name, reason)]
-  case .rollBack(let name, let target, let symptom):
-    return [try decision.rollBack(name, target, symptom)]
-  case .annotate(let name, let text): return [try decision.annotate(name, text)]
-  case .recordRunbook(let name, let runbook, let outcome, let steps):
-    return [
-      try decision.recordRunbook(name, RunbookRun(runbook: runbook, outcome: outcome, steps: steps))
-    ]
+  if case .supersede(let name, let version, let plan, let reason) = command {
+    return try decision.supersede(name, version, plan, reason)
+  }
+  return [try decision.admitted(try decision.event(command))]
+}
+
+extension Decision {
+  /// The one event of a command, before freezes and approvals are asked.
+  fileprivate func event(_ command: Command) throws(ControlError) -> Event {
+    switch command {
+    case .registerVersion(let draft): return try register(draft)
+    case .createEndpoint(let name): return try createEndpoint(name)
+    case .drainEndpoint(let name): return try setDrained(name, true)
+    case .enableEndpoint(let name): return try setDrained(name, false)
+    case .deploy(let name, let version): return try deploy(name, version)
+    case .unload(let name, let version): return try unload(name, version)
+    case .setSplit(let name, let split): return try setSplit(name, split)
+    case .undo(let name): return try undo(name)
+    case .undoTo(let name, let generation): return try undo(name, to: generation)
+    case .addFreeze(let name, let window, let reason): return try addFreeze(name, window, reason)
+    case .removeFreeze(let id, let reason): return try removeFreeze(id, reason)
+    case .annotate(let name, let text): return try annotate(name, text)
+    case .recordRunbook(let name, let runbook, let outcome, let steps):
+      return try recordRunbook(name, RunbookRun(runbook: runbook, outcome: outcome, steps: steps))
+    default: return try rolloutEvent(command)
+    }
+  }
+
+  private func rolloutEvent(_ command: Command) throws(ControlError) -> Event {
+    switch command {
+    case .startRamp(let name, let version, let plan): return try startRamp(name, version, plan)
+    case .retry(let name): return try retry(name)
+    case .approve(let name, let plan, let reason): return try approve(name, plan, reason)
+    case .pause(let name): return try pause(name)
+    case .resume(let name, let reason): return try resume(name, reason)
+    case .step(let name, let direction, let reason): return try step(name, direction, reason)
+    case .setCandidateWeight(let name, let weight, let reason):
+      return try setWeight(name, weight, reason)
+    case .promote(let name, let reason): return try promote(name, reason)
+    case .abort(let name, let reason): return try abort(name, reason)
+    case .rollBack(let name, let target, let symptom): return try rollBack(name, target, symptom)
+    default: throw ControlError(.badInput, "the command gives more than one event")
+    }
   }
 }
 

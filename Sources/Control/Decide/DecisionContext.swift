@@ -16,12 +16,14 @@ public struct DecisionContext: Sendable {
   public var evidence: RolloutEvidence?
   /// The stable's answer times, for a ramp that starts; nil while it has answered too little.
   public var stableLatency: LatencyThresholds?
+  /// Why the person goes past a freeze, when they say so.
+  public var freezeOverride: String?
 
   /// Puts them together.
   public init(
     now: Timestamp, actor: ActorID, expectedGeneration: Int? = nil,
     prepared: Set<VersionID> = [], evidence: RolloutEvidence? = nil,
-    stableLatency: LatencyThresholds? = nil
+    stableLatency: LatencyThresholds? = nil, freezeOverride: String? = nil
   ) {
     self.now = now
     self.actor = actor
@@ -29,5 +31,6 @@ public struct DecisionContext: Sendable {
     self.prepared = prepared
     self.evidence = evidence
     self.stableLatency = stableLatency
+    self.freezeOverride = freezeOverride
   }
 }

@@ -19,6 +19,13 @@ extension ControlState {
       versions.insert(version, at: place)
       return
     }
+    switch event.body {
+    case .freezeAdded(let freeze):
+      freezes.append(freeze)
+      freezeCount = max(freezeCount, freeze.id)
+    case .freezeRemoved(let freeze): freezes.removeAll { $0.id == freeze.id }
+    default: break
+    }
     guard let name = event.endpoint else { return }
     if event.body == .endpointCreated {
       let place = endpoints.firstIndex { $0.name > name } ?? endpoints.count
@@ -33,6 +40,8 @@ extension EndpointState {
   mutating func fold(_ event: Event) {
     switch event.body {
     case .versionRegistered, .endpointCreated, .noted, .runbookRun: break
+    case .freezeAdded, .freezeRemoved: break
+    case .approved(let approval): fold(approval, event)
     case .endpointDrained: isDrained = true
     case .endpointEnabled: isDrained = false
     case .deployed(let deployed): fold(deployed, event)
@@ -43,14 +52,16 @@ extension EndpointState {
     case .held(let change), .resumed(let change), .stepped(let change), .weightSet(let change),
       .soaking(let change), .promoted(let change), .completed(let change):
       fold(change, event)
-    case .rolledBack(let rollback): fold(rollback, event, end: .rolledBack)
+    case .rolledBack(let rollback):
+      fold(rollback, event, end: rollback.cause == .superseded ? .superseded : .rolledBack)
     case .aborted(let rollback): fold(rollback, event, end: .aborted)
     }
     guard let generation = event.generation else { return }
     self.generation = generation
     let change = RecentChange(
       generation: generation, summary: event.summary, actor: event.actor,
-      rollbackTarget: rollbackTargets().first, rollout: rollout?.id)
+      rollbackTarget: rollbackTargets().first, rollout: rollout?.id,
+      split: split, stable: stable)
     recent.insert(change, at: 0)
     recent = Array(recent.prefix(ControlLimits.recentChangesMax))
   }
@@ -136,11 +147,14 @@ extension EndpointState {
     setWeights(event)
     rolloutCount = start.rollout
     lastChange = nil
-    let weight = start.plan.steps.first?.weight ?? 0
+    let waits = start.waits == true
+    let weight = waits ? 0 : start.plan.steps.first?.weight ?? 0
     rollout = Rollout(
       id: start.rollout, candidate: start.candidate, fallback: start.fallback, plan: start.plan,
-      step: 0, weight: weight, epoch: 0, stage: 0, isSoaking: false, hold: nil,
-      phaseSince: event.time, isStepApproved: false, overridden: [], isUnverified: false,
+      step: 0, weight: weight, epoch: 0, stage: 0, isSoaking: false,
+      hold: waits ? .approval : nil, phaseSince: event.time, isStepApproved: false,
+      overridden: [], isStarted: !waits, approvals: [], freezesPassed: [], isBlastPassed: false,
+      isUnverified: false,
       evidence: .begin(rollout: start.rollout, weight: weight, thresholds: start.thresholds),
       started: event.time, startedBy: event.actor)
   }
@@ -151,6 +165,12 @@ extension EndpointState {
     rollout.fold(change, event)
     self.rollout = rollout
     if change.completes { complete(rollout, event) }
+  }
+
+  private mutating func fold(_ approval: Approval, _ event: Event) {
+    guard rollout?.id == approval.rollout else { return }
+    rollout?.approvals.append(
+      GivenApproval(step: approval.step, by: event.actor, time: event.time))
   }
 
   private mutating func complete(_ rollout: Rollout, _ event: Event) {
@@ -185,7 +205,8 @@ extension EndpointState {
         plan: rollout.plan.name, end: end, weight: rollout.weight,
         candidateRequests: rollout.evidence.candidateRequests,
         isUnverified: rollout.isUnverified, started: rollout.started, ended: event.time,
-        startedBy: rollout.startedBy, endedBy: event.actor, summary: event.summary), at: 0)
+        startedBy: rollout.startedBy, endedBy: event.actor, summary: event.summary,
+        frozenPlan: rollout.plan), at: 0)
     ended = Array(ended.prefix(ControlLimits.endedRolloutsMax))
   }
 }
@@ -200,6 +221,7 @@ extension Rollout {
     if isOtherWeight {
       weight = change.weight
       epoch += 1
+      if weight > 0, hold != .budgetSpent { isStarted = true }
     }
     if step != wasStep { isStepApproved = false }
     let wasSoaking = isSoaking
@@ -214,6 +236,7 @@ extension Rollout {
     case .held: hold = change.hold
     case .resumed:
       if change.hold == .approval { isStepApproved = true }
+      if change.hold == .freeze { freezesPassed = event.override?.freezes ?? freezesPassed }
       override(change.hold)
       hold = nil
     case .stepped where change.step >= change.fromStep:
@@ -241,6 +264,7 @@ extension Rollout {
     switch hold {
     case .suspect(let metric), .inconclusive(let metric):
       if !overridden.contains(metric) { overridden.append(metric) }
+    case .budgetSpent: isBlastPassed = true
     default: break
     }
   }

@@ -24,13 +24,16 @@ extension EventBody {
     case .undone: "undone"
     case .noted: "noted"
     case .runbookRun: "runbook-run"
+    case .freezeAdded: "freeze-added"
+    case .freezeRemoved: "freeze-removed"
+    case .approved: "approved"
     }
   }
 }
 
 extension Event: Codable {
   private enum Key: String, CodingKey {
-    case kind, data, endpoint, actor, time, reason, generation, before, after
+    case kind, data, endpoint, actor, time, reason, generation, before, after, override
   }
 
   /// Writes `{"kind": ..., "data": ..., "endpoint": ..., ...}`.
@@ -44,6 +47,7 @@ extension Event: Codable {
     try container.encodeIfPresent(generation, forKey: .generation)
     try container.encodeIfPresent(before, forKey: .before)
     try container.encodeIfPresent(after, forKey: .after)
+    try container.encodeIfPresent(override, forKey: .override)
     switch body {
     case .endpointCreated, .endpointDrained, .endpointEnabled, .split: break
     case .versionRegistered(let data): try container.encode(data, forKey: .data)
@@ -57,6 +61,9 @@ extension Event: Codable {
     case .undone(let data): try container.encode(data, forKey: .data)
     case .noted(let data): try container.encode(data, forKey: .data)
     case .runbookRun(let data): try container.encode(data, forKey: .data)
+    case .freezeAdded(let data), .freezeRemoved(let data):
+      try container.encode(data, forKey: .data)
+    case .approved(let data): try container.encode(data, forKey: .data)
     }
   }
 
@@ -73,7 +80,8 @@ extension Event: Codable {
       reason: try container.decodeIfPresent(String.self, forKey: .reason),
       generation: try container.decodeIfPresent(Int.self, forKey: .generation),
       before: try container.decodeIfPresent(Split.self, forKey: .before),
-      after: try container.decodeIfPresent(Split.self, forKey: .after))
+      after: try container.decodeIfPresent(Split.self, forKey: .after),
+      override: try container.decodeIfPresent(FreezeOverride.self, forKey: .override))
   }
 
   private static func body(
@@ -103,6 +111,9 @@ extension Event: Codable {
     case "undone": return .undone(try data(UndoEntry.self))
     case "noted": return .noted(try data(String.self))
     case "runbook-run": return .runbookRun(try data(RunbookRun.self))
+    case "freeze-added": return .freezeAdded(try data(Freeze.self))
+    case "freeze-removed": return .freezeRemoved(try data(Freeze.self))
+    case "approved": return .approved(try data(Approval.self))
     default:
       throw InvalidValue(
         "the journal holds an event of the kind \"\(printable(kind))\", which this program does "

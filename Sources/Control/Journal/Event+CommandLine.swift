@@ -8,10 +8,12 @@ extension Event {
   public var commandLine: String? {
     guard let endpoint else {
       if case .noted(let text) = body { return "sluice note \(shellQuoted(text))" }
-      return nil
+      return freezeCommand
     }
     switch body {
     case .versionRegistered: return nil
+    case .freezeAdded, .freezeRemoved: return freezeCommand
+    case .approved: return "sluice approve \(endpoint)" + reasonOption
     case .endpointCreated: return "sluice endpoint create \(endpoint)"
     case .endpointDrained: return "sluice endpoint drain \(endpoint)"
     case .endpointEnabled: return "sluice endpoint enable \(endpoint)"
@@ -19,7 +21,11 @@ extension Event {
     case .unloaded(let version): return "sluice model unload \(endpoint) \(version)"
     case .split, .undone:
       guard let after else { return nil }
-      return body == .split ? "sluice split \(endpoint) \(after)" : "sluice undo \(endpoint)"
+      if case .undone(let entry) = body {
+        let to = entry.generation.map { " --to \($0)" } ?? ""
+        return "sluice undo \(endpoint)\(to)" + overrideOption
+      }
+      return "sluice split \(endpoint) \(after)" + overrideOption
     case .rampStarted(let start):
       return "sluice ramp \(endpoint) \(start.candidate) --plan \(shellQuoted(start.plan.name))"
     case .noted(let text): return "sluice note \(endpoint) \(shellQuoted(text))"
@@ -31,21 +37,43 @@ extension Event {
   private func rolloutCommand(_ endpoint: Name) -> String? {
     switch body {
     case .held(let change):
-      return change.hold == .noData || change.hold == .recovered
+      return [.noData, .recovered, .freeze, .budgetSpent].contains(change.hold)
         ? nil : "sluice pause \(endpoint)" + reasonOption
     case .resumed(let change):
-      return change.hold == .noData ? nil : "sluice resume \(endpoint)" + reasonOption
+      guard change.hold != .noData, actor.kind != .system else { return nil }
+      return "sluice resume \(endpoint)" + reasonOption + overrideOption
     case .stepped(let change):
       return "sluice step \(endpoint)" + (change.step < change.fromStep ? " --back" : "")
         + reasonOption
     case .weightSet(let change):
       return "sluice step \(endpoint) --weight \(percentText(change.weight))" + reasonOption
     case .soaking, .completed, .promoted: return "sluice promote \(endpoint)" + reasonOption
+    case .rolledBack(let rollback) where rollback.cause == .superseded: return nil
     case .rolledBack(let rollback):
       return "sluice rollback \(endpoint) --to \(rollback.target)" + reasonOption
     case .aborted: return "sluice abort \(endpoint)" + reasonOption
     default: return nil
     }
+  }
+
+  private var freezeCommand: String? {
+    switch body {
+    case .freezeAdded(let freeze) where freeze.isLineStop:
+      return "sluice stop-the-line" + reasonOption
+    case .freezeAdded(let freeze):
+      return "sluice freeze add '\(freeze.window)' --endpoint "
+        + (freeze.endpoint?.text ?? "all") + reasonOption
+    case .freezeRemoved(let freeze):
+      return
+        (freeze.isLineStop ? "sluice stop-the-line --release" : "sluice freeze remove \(freeze.id)")
+        + reasonOption
+    default: return nil
+    }
+  }
+
+  private var overrideOption: String {
+    guard let override else { return "" }
+    return " --override-freeze \(shellQuoted(override.reason))"
   }
 
   private var reasonOption: String {

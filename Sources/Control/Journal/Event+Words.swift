@@ -17,7 +17,9 @@ extension Event {
   /// How bad it is: rollbacks by the guard are bad; holds by it, and aborts, are warnings.
   public var severity: EventSeverity {
     switch body {
-    case .rolledBack(let rollback): rollback.cause == .operator ? .warn : .bad
+    case .rolledBack(let rollback):
+      [.operator, .superseded].contains(rollback.cause) ? .warn : .bad
+    case .freezeAdded: .warn
     case .aborted, .endpointDrained: .warn
     case .held(let change): change.hold == .operator || change.hold == .approval ? .ok : .warn
     case .promoted(let change), .stepped(let change), .completed(let change):
@@ -31,8 +33,10 @@ extension Event {
   /// As `flight-delay: @4 25% -> 0%, @2 75% -> 100%: wrong answers, E 131 at 214 labels`.
   public var summary: String {
     let sentence = endpoint.map { "\($0): \(news)" } ?? news
-    guard let said = saidReason else { return sentence }
-    return "\(sentence) (\(said))"
+    let said = saidReason.map { " (\($0))" } ?? ""
+    guard let override else { return sentence + said }
+    let freezes = override.freezes.map { "\($0.freeze)" }.joined(separator: ", ")
+    return "\(sentence)\(said), past freeze \(freezes) (\(printable(override.reason, limit: 200)))"
   }
 
   /// The reason given, unless the sentence tells it by itself.
@@ -59,10 +63,20 @@ extension Event {
     case .unloaded(let version): return "\(version) unloaded"
     case .split: return splitNews
     case .rampStarted(let start):
-      return "ramp of \(start.candidate) by \(planText(start.plan.name)): \(splitNews)"
+      let news = start.waits == true ? "waits for approvals" : splitNews
+      return "ramp of \(start.candidate) by \(planText(start.plan.name)): \(news)"
     case .rolledBack(let rollback): return rollbackNews(rollback)
     case .aborted: return "aborted: \(splitNews)"
-    case .undone: return "undone: \(splitNews)"
+    case .undone(let entry):
+      let to = entry.generation.map { " to generation \($0)" } ?? ""
+      return "undone\(to): \(splitNews)"
+    case .freezeAdded(let freeze): return freezeNews(freeze)
+    case .freezeRemoved(let freeze):
+      return freeze.isLineStop ? "the line runs again" : "freeze \(freeze.id) removed"
+    case .approved(let approval):
+      let place = approval.step.map { "step \($0 + 1)" } ?? "the start"
+      return "\(place) of the ramp of \(approval.candidate) approved by \(actor), "
+        + "\(approval.given) of \(approval.wanted), plan \(approval.plan.short)"
     case .noted(let text): return "note: \(printable(text, limit: 200))"
     case .runbookRun(let run):
       return "runbook \(printable(run.runbook, limit: 60)): \(printable(run.outcome))"
@@ -101,7 +115,14 @@ extension Event {
     case .evidence: "\(splitNews): \(rollback.metric?.sentence ?? "evidence over the line")"
     case .breaker: "\(splitNews): \(Judge.breakerFailures) answers failed one after another"
     case .holdDeadline: "\(splitNews): the hold lasted longer than the plan allows"
+    case .budget: "\(splitNews): failed and wrong answers reached the plan's cap"
+    case .superseded: "superseded: \(splitNews)"
     }
+  }
+
+  private func freezeNews(_ freeze: Freeze) -> String {
+    if freeze.isLineStop { return "\(freeze.by) stopped the line" }
+    return "freeze \(freeze.id) on \(freeze.endpoint?.text ?? "all endpoints"), \(freeze.window)"
   }
 
   /// `@4 25% -> 0%, @2 75% -> 100%`: what loses first, then what gains.

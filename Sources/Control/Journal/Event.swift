@@ -22,11 +22,14 @@ public struct Event: Sendable, Hashable {
   public let before: Split?
   /// The split afterwards, when the event changes it.
   public let after: Split?
+  /// The freezes that a person went past with it; nil when none held.
+  public let override: FreezeOverride?
 
   /// Puts them together.
   public init(
     body: EventBody, endpoint: Name?, actor: ActorID, time: Timestamp, reason: String? = nil,
-    generation: Int? = nil, before: Split? = nil, after: Split? = nil
+    generation: Int? = nil, before: Split? = nil, after: Split? = nil,
+    override: FreezeOverride? = nil
   ) {
     self.body = body
     self.endpoint = endpoint
@@ -36,6 +39,7 @@ public struct Event: Sendable, Hashable {
     self.generation = generation
     self.before = before
     self.after = after
+    self.override = override
   }
 }
 
@@ -63,6 +67,9 @@ public enum EventBody: Sendable, Hashable {
   case undone(UndoEntry)
   case noted(String)
   case runbookRun(RunbookRun)
+  case freezeAdded(Freeze)
+  case freezeRemoved(Freeze)
+  case approved(Approval)
 }
 
 /// A version that was put on an endpoint.
@@ -87,6 +94,8 @@ public struct RampStart: Sendable, Hashable, Codable {
   public let plan: Plan
   /// The stable's latency thresholds; nil while it has answered too little.
   public let thresholds: LatencyThresholds?
+  /// Whether it waits for approvals before its first step, without traffic; nil is no.
+  public let waits: Bool?
 }
 
 /// Where a running rollout is after an event.

@@ -64,12 +64,32 @@ private struct Watch {
       .change(endpoint, body, reason: reason, to: split)
   }
 
-  /// The guard: a rollback or a hold on evidence.
-  func guardEvent() -> Event? {
-    if evidence.consecutiveFailures >= Judge.breakerFailures {
-      return rollBack(
-        .breaker, reason: "\(evidence.consecutiveFailures) answers failed one after another")
+  /// The guard: a rollback or a hold, on the plan's caps or on evidence.
+  func guardEvent() -> Event? { breakerEvent() ?? blastEvent() ?? evidenceEvent() }
+
+  private func breakerEvent() -> Event? {
+    guard evidence.consecutiveFailures >= Judge.breakerFailures else { return nil }
+    return rollBack(
+      .breaker, reason: "\(evidence.consecutiveFailures) answers failed one after another")
+  }
+
+  /// What the rollout may cost before its last step.
+  private func blastEvent() -> Event? {
+    if let bad = rollout.blastErrors(evidence), let cap = rollout.plan.blast?.errors {
+      return rollBack(.budget, reason: "\(bad) failed or wrong answers, the plan allows \(cap)")
     }
+    guard rollout.isStarted, rollout.hold != .budgetSpent, rollout.isBlastSpent(evidence),
+      let cap = rollout.plan.blast?.requests
+    else { return nil }
+    // Evidence that is over the line is not hidden behind a hold.
+    if Judge.evaluate(evidence, plan: rollout.plan).contains(where: \.isBreach) { return nil }
+    return event(
+      .held(rollout.change(evidence, weight: 0, hold: .budgetSpent)), .guard,
+      reason: "\(evidence.candidateRequests) requests answered, the plan allows \(cap)",
+      to: rollout.split(0))
+  }
+
+  private func evidenceEvent() -> Event? {
     let metrics = Judge.evaluate(evidence, plan: rollout.plan)
     let worst = metrics.max { $0.eValue / $0.rollbackAt < $1.eValue / $1.rollbackAt }
     guard let worst else { return nil }
@@ -77,7 +97,7 @@ private struct Watch {
       return rollBack(.evidence(breach.metric), reason: breach.sentence, metric: breach)
     }
     let suspect = metrics.first { $0.isSuspect && !rollout.overridden.contains($0.metric) }
-    guard let suspect else { return nil }
+    guard let suspect, rollout.hold != .budgetSpent else { return nil }
     if case .suspect = rollout.hold { return nil }
     return event(
       .held(rollout.change(evidence, hold: .suspect(suspect.metric), metric: suspect)), .guard,
@@ -100,14 +120,46 @@ private struct Watch {
     if rollout.hold == nil, evidence.idle >= Guard.noDataLimit {
       return event(.held(rollout.change(evidence, hold: .noData)), .system)
     }
+    let freezes = state.freezesHolding(endpoint, at: now)
+    if rollout.hold == .freeze {
+      guard freezes.isEmpty else { return nil }
+      return event(.resumed(rollout.change(evidence, hold: .freeze)), .system)
+    }
+    if rollout.hold == nil, !freezes.isEmpty {
+      let reason = freezes.map(\.sentence).joined(separator: "; ")
+      return event(
+        .held(rollout.change(evidence, hold: .freeze)), .system, reason: clipped(reason))
+    }
     guard rollout.hold != nil, let deadline = rollout.plan.holdDeadline,
       now - rollout.phaseSince >= deadline
     else { return nil }
     return rollBack(.holdDeadline, reason: "held for \(now - rollout.phaseSince)")
   }
 
+  /// The first step of a rollout that waited for approvals, and the end of a wait at a step.
+  private func approvalEvent() -> Event? {
+    let isFrozen = !state.freezesHolding(endpoint, at: now).isEmpty
+    guard let status = rollout.approvalsNow, status.isComplete else {
+      if !rollout.isStarted, rollout.hold == nil {
+        return event(.held(rollout.change(evidence, hold: .approval)), .system)
+      }
+      return nil
+    }
+    if !rollout.isStarted {
+      guard !isFrozen, rollout.hold == nil || rollout.hold == .approval else { return nil }
+      let weight = rollout.plan.steps[0].weight
+      return event(
+        .stepped(rollout.change(evidence, step: 0, weight: weight)), .system,
+        to: rollout.split(weight))
+    }
+    guard rollout.hold == .approval else { return nil }
+    return event(.resumed(rollout.change(evidence, hold: .approval)), .system)
+  }
+
   /// The step clock.
   func clockEvent() -> Event? {
+    if let event = approvalEvent() { return event }
+    guard rollout.isStarted else { return nil }
     guard rollout.hold == nil, rollout.stepGap(evidence) == nil else { return nil }
     if rollout.isSoaking { return complete() }
     if rollout.planStep.needsApproval, !rollout.isStepApproved {

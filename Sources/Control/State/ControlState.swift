@@ -28,6 +28,10 @@ public struct ControlState: Sendable, Hashable, Codable {
   public internal(set) var versions: [RegisteredVersion]
   /// The endpoints, by name.
   public internal(set) var endpoints: [EndpointState]
+  /// The freezes that were made and not removed, oldest first; some of them are over or to come.
+  public internal(set) var freezes: [Freeze]
+  /// Freezes so far.
+  public internal(set) var freezeCount: Int
   /// How many events were applied.
   public internal(set) var sequence: Int
 
@@ -35,6 +39,8 @@ public struct ControlState: Sendable, Hashable, Codable {
   public init() {
     versions = []
     endpoints = []
+    freezes = []
+    freezeCount = 0
     sequence = 0
   }
 

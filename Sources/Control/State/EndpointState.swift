@@ -41,6 +41,20 @@ public struct UndoEntry: Sendable, Hashable, Codable {
   public let stable: VersionID
   /// The rollback targets before it.
   public let goodVersions: [VersionID]
+  /// The generation whose split is given back, when a person chose one.
+  public let generation: Int?
+
+  init(
+    changed: Timestamp, change: String, split: Split, stable: VersionID,
+    goodVersions: [VersionID], generation: Int? = nil
+  ) {
+    self.changed = changed
+    self.change = change
+    self.split = split
+    self.stable = stable
+    self.goodVersions = goodVersions
+    self.generation = generation
+  }
 }
 
 /// A change as a stale refusal tells it.
@@ -55,6 +69,10 @@ public struct RecentChange: Sendable, Hashable, Codable {
   public let rollbackTarget: VersionID?
   /// Which rollout ran then.
   public let rollout: Int?
+  /// The split after it; nil while the endpoint was empty.
+  public let split: Split?
+  /// The stable after it.
+  public let stable: VersionID?
 }
 
 /// Everything that is decided about one endpoint.

@@ -9,6 +9,8 @@ extension Plan {
     }
     try validateSteps()
     try validateMetrics()
+    try validateApprovals()
+    try validateBlast()
     try check("soak", soak)
     try check("latencySlack", latencySlack)
     if let holdDeadline {
@@ -55,6 +57,41 @@ extension Plan {
     guard before == Split.whole else {
       throw InvalidValue(
         "\(label): the last step must be 100%, got \(percentText(before)): add a step of 100%")
+    }
+  }
+
+  private func validateApprovals() throws(InvalidValue) {
+    if let approvals { try checkCount("approvals.count", approvals.count) }
+    let names = approvals?.from ?? []
+    guard names.count <= ControlLimits.approversMax, Set(names).count == names.count,
+      names.allSatisfy({ !$0.isEmpty && $0.unicodeScalars.count <= 100 })
+    else {
+      throw InvalidValue(
+        "\(label): approvals.from must be at most \(ControlLimits.approversMax) login names, each "
+          + "once")
+    }
+    for (index, step) in steps.enumerated() {
+      if let count = step.approvals { try checkCount("steps[\(index)].approvals", count) }
+    }
+  }
+
+  private func checkCount(_ field: String, _ count: Int) throws(InvalidValue) {
+    let names = approvals?.from ?? []
+    let most = names.isEmpty ? ControlLimits.approversMax : names.count
+    guard (1...max(1, most)).contains(count), most >= 1 else {
+      throw InvalidValue("\(label): \(field) must be 1 to \(most), got \(count)")
+    }
+  }
+
+  private func validateBlast() throws(InvalidValue) {
+    guard let blast else { return }
+    guard blast.requests != nil || blast.errors != nil else {
+      throw InvalidValue("\(label): blast needs requests, errors or both")
+    }
+    for (field, cap) in [("requests", blast.requests), ("errors", blast.errors)] {
+      if let cap, cap < 1 {
+        throw InvalidValue("\(label): blast.\(field) must be 1 or more, got \(cap)")
+      }
     }
   }
 

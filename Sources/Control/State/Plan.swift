@@ -52,15 +52,20 @@ public struct PlanStep: Sendable, Hashable, Codable {
   public let minRequests: Int
   /// Whether the next step waits for a person.
   public let needsApproval: Bool
+  /// How many people, none of them the author, the next step waits for; nil when any one person may
+  /// resume.
+  public let approvals: Int?
 
-  /// Puts the four together.
+  /// Puts them together; a step with `approvals` needs approval.
   public init(
-    weight: BasisPoints, hold: TimeSpan, minRequests: Int = 0, needsApproval: Bool = false
+    weight: BasisPoints, hold: TimeSpan, minRequests: Int = 0, needsApproval: Bool = false,
+    approvals: Int? = nil
   ) {
     self.weight = weight
     self.hold = hold
     self.minRequests = minRequests
-    self.needsApproval = needsApproval
+    self.needsApproval = needsApproval || approvals != nil
+    self.approvals = approvals
   }
 }
 
@@ -88,12 +93,17 @@ public struct Plan: Sendable, Hashable, Codable {
   ///
   /// A hold for want of traffic has no deadline.
   public let holdDeadline: TimeSpan?
+  /// Who has to agree before the first step; nil when nobody has to.
+  public let approvals: ApprovalRule?
+  /// What the rollout may cost before its last step; nil is no cap.
+  public let blast: BlastCap?
 
   /// Puts them together; see ``validate()`` for what is legal.
   public init(
     name: String, summary: String, steps: [PlanStep], metrics: [JudgedMetric],
     holdRisk: Double = 0.05, rollbackRisk: Double = 0.01, soak: TimeSpan = .zero,
-    holdDeadline: TimeSpan? = nil, latencySlack: TimeSpan = .milliseconds(5)
+    holdDeadline: TimeSpan? = nil, latencySlack: TimeSpan = .milliseconds(5),
+    approvals: ApprovalRule? = nil, blast: BlastCap? = nil
   ) {
     self.name = name
     self.summary = summary
@@ -104,6 +114,8 @@ public struct Plan: Sendable, Hashable, Codable {
     self.soak = soak
     self.holdDeadline = holdDeadline
     self.latencySlack = latencySlack
+    self.approvals = approvals
+    self.blast = blast
   }
 
   /// The evidence at which the guard holds (20 by default).

@@ -16,14 +16,25 @@ public enum HoldCause: Sendable, Hashable {
   case noData
   /// The node was down for long.
   case recovered
+  /// A freeze holds; it goes on by itself when that ends.
+  case freeze
+  /// The candidate has answered as many requests as the plan lets it before the last step; it has
+  /// no traffic until a person lets it go on.
+  case budgetSpent
 
   /// Whether going on past it overrides the guard, which takes a reason.
   public var isGuard: Bool {
     switch self {
     case .suspect, .inconclusive: true
-    case .operator, .approval, .noData, .recovered: false
+    case .operator, .approval, .noData, .recovered, .freeze, .budgetSpent: false
     }
   }
+
+  /// Whether going on past it takes a reason.
+  public var needsReason: Bool { isGuard || self == .budgetSpent }
+
+  /// Whether it ends by itself, so that a person may still pause.
+  public var endsByItself: Bool { self == .noData || self == .freeze }
 
   /// In words: `wrong answers look worse`.
   public var words: String {
@@ -34,6 +45,8 @@ public enum HoldCause: Sendable, Hashable {
     case .inconclusive(let metric): "inconclusive: \(metric.words) not yet seen on both versions"
     case .noData: "no traffic"
     case .recovered: "the node was down"
+    case .freeze: "frozen"
+    case .budgetSpent: "its share of requests is spent"
     }
   }
 }
@@ -48,6 +61,10 @@ public enum RollbackCause: Sendable, Hashable {
   case breaker
   /// A hold lasted longer than the plan allows.
   case holdDeadline
+  /// The candidate failed or was wrong as often as the plan lets it before the last step.
+  case budget
+  /// A person started another rollout in its place.
+  case superseded
 }
 
 /// How a rollout ended.
@@ -103,6 +120,14 @@ public struct Rollout: Sendable, Hashable, Codable {
   public internal(set) var isStepApproved: Bool
   /// Metrics whose hold a person overrode; the rollback line still stands.
   public internal(set) var overridden: [Metric]
+  /// Whether its first step has begun; before that the candidate has no traffic.
+  public internal(set) var isStarted: Bool
+  /// Who agreed to what.
+  public internal(set) var approvals: [GivenApproval]
+  /// Periods of freezes that a person let it go on in.
+  public internal(set) var freezesPassed: [FreezeReference]
+  /// Whether a person let it go on past its cap on requests.
+  public internal(set) var isBlastPassed: Bool
   /// Whether a step or a required metric was passed without its evidence.
   public internal(set) var isUnverified: Bool
   /// The evidence as of the last event; a restarted node goes on from here.
@@ -133,6 +158,7 @@ public struct Rollout: Sendable, Hashable, Codable {
   /// when a weight set by hand is below it; nil at 100 %.
   public var nextStep: Int? {
     if weight >= Split.whole { return nil }
+    if !isStarted { return 0 }
     return plan.steps.indices.first { $0 > step && plan.steps[$0].weight > weight }
       ?? plan.steps.count - 1
   }
@@ -176,6 +202,8 @@ public struct EndedRollout: Sendable, Hashable, Codable {
   public let endedBy: ActorID
   /// What ended it, in a sentence.
   public let summary: String
+  /// The frozen plan, to try again by.
+  public let frozenPlan: Plan?
 }
 
 extension HoldCause: Codable {
@@ -193,6 +221,8 @@ extension HoldCause: Codable {
     case ("approval", nil): self = .approval
     case ("no-data", nil): self = .noData
     case ("recovered", nil): self = .recovered
+    case ("freeze", nil): self = .freeze
+    case ("budget-spent", nil): self = .budgetSpent
     case ("suspect", let metric?): self = .suspect(metric)
     case ("inconclusive", let metric?): self = .inconclusive(metric)
     default: throw InvalidValue("\"\(printable(text))\" is no cause of a hold")
@@ -207,6 +237,8 @@ extension HoldCause: Codable {
     case .inconclusive(let metric): "inconclusive:\(metric.rawValue)"
     case .noData: "no-data"
     case .recovered: "recovered"
+    case .freeze: "freeze"
+    case .budgetSpent: "budget-spent"
     }
   }
 }
@@ -220,6 +252,8 @@ extension RollbackCause: Codable {
     case .evidence(let metric): try container.encode("evidence:\(metric.rawValue)")
     case .breaker: try container.encode("breaker")
     case .holdDeadline: try container.encode("hold-deadline")
+    case .budget: try container.encode("budget")
+    case .superseded: try container.encode("superseded")
     }
   }
   /// Decodes from that string.
@@ -230,6 +264,8 @@ extension RollbackCause: Codable {
     case ("evidence", let metric?): self = .evidence(metric)
     case ("breaker", nil): self = .breaker
     case ("hold-deadline", nil): self = .holdDeadline
+    case ("budget", nil): self = .budget
+    case ("superseded", nil): self = .superseded
     default: throw InvalidValue("\"\(printable(text))\" is no cause of a rollback")
     }
   }

@@ -32,6 +32,8 @@ public enum NodeRequest: Sendable, Codable {
   case verifyJournal
   /// The model card's text and metadata of a version.
   case version(VersionID)
+  /// Which version a key gets on an endpoint, and by which rule.
+  case why(endpoint: Name, key: String)
   /// Stops the node: drains, closes the journal, exits.
   case shutdown(actor: ActorID)
 }
@@ -44,12 +46,18 @@ public struct Order: Sendable, Codable {
   public let actor: ActorID
   /// The endpoint's generation that the person saw; a different one refuses the command.
   public let expectedGeneration: Int?
+  /// Why the person goes past a freeze; nil when they do not.
+  public let freezeOverride: String?
 
-  /// Puts the three together.
-  public init(command: Command, actor: ActorID, expectedGeneration: Int? = nil) {
+  /// Puts them together.
+  public init(
+    command: Command, actor: ActorID, expectedGeneration: Int? = nil,
+    freezeOverride: String? = nil
+  ) {
     self.command = command
     self.actor = actor
     self.expectedGeneration = expectedGeneration
+    self.freezeOverride = freezeOverride
   }
 }
 
@@ -64,6 +72,7 @@ public enum NodeReply: Sendable, Codable {
   case journal([JournalRow])
   case journalCheck(JournalCheck)
   case version(VersionDetail)
+  case why(RouteExplanation)
 }
 
 /// What a command changed.

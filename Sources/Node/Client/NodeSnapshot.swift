@@ -53,6 +53,8 @@ public struct NodeSnapshot: Sendable, Codable {
   public var runbooks: [RunbookView]
   /// The plans that are known.
   public var plans: [Plan]
+  /// The freezes, oldest first; nil from a node that knows none.
+  public var freezes: [FreezeView]?
 
   /// Puts them together.
   public init(
@@ -69,6 +71,24 @@ public struct NodeSnapshot: Sendable, Codable {
     self.symptoms = symptoms
     self.runbooks = runbooks
     self.plans = plans
+  }
+}
+
+/// A freeze, and whether it holds.
+public struct FreezeView: Sendable, Codable {
+  /// Which one.
+  public var freeze: Freeze
+  /// Whether it holds now.
+  public var isActive: Bool
+  /// When it ends, when it holds now and ends by itself.
+  public var until: Timestamp?
+
+  /// The freeze as it stands at `now`.
+  public init(_ freeze: Freeze, at now: Timestamp) {
+    let active = freeze.active(at: now)
+    self.freeze = freeze
+    isActive = active != nil
+    until = active?.until
   }
 }
 

@@ -23,7 +23,7 @@ public enum PlanFile {
     }
     let root = try node.mapping(allowed: [
       "name", "summary", "steps", "metrics", "hold_risk", "rollback_risk", "soak",
-      "hold_deadline", "latency_slack",
+      "hold_deadline", "latency_slack", "approvals", "blast",
     ])
     let plan = Plan(
       name: try root.required("name").name().text,
@@ -34,7 +34,9 @@ public enum PlanFile {
       rollbackRisk: try root.optional("rollback_risk").map(risk) ?? 0.01,
       soak: try root.optional("soak")?.duration() ?? .zero,
       holdDeadline: try root.optional("hold_deadline")?.duration(),
-      latencySlack: try root.optional("latency_slack")?.duration() ?? .milliseconds(5))
+      latencySlack: try root.optional("latency_slack")?.duration() ?? .milliseconds(5),
+      approvals: try root.optional("approvals").map(approvals),
+      blast: try root.optional("blast").map(blast))
     do {
       try plan.validate()
     } catch {
@@ -44,12 +46,32 @@ public enum PlanFile {
   }
 
   private static func step(_ node: DocumentNode) throws -> PlanStep {
-    let step = try node.mapping(allowed: ["weight", "hold", "min_requests", "approval"])
+    let step = try node.mapping(allowed: [
+      "weight", "hold", "min_requests", "approval", "approvals",
+    ])
     return PlanStep(
       weight: try step.required("weight").percent(),
       hold: try step.optional("hold")?.duration() ?? .zero,
       minRequests: try step.optional("min_requests")?.int(in: 0...1_000_000_000) ?? 0,
-      needsApproval: try step.optional("approval")?.bool() ?? false)
+      needsApproval: try step.optional("approval")?.bool() ?? false,
+      approvals: try step.optional("approvals")?.int(in: 1...ControlLimits.approversMax))
+  }
+
+  private static func approvals(_ node: DocumentNode) throws -> ApprovalRule {
+    let rule = try node.mapping(allowed: ["count", "from"])
+    let limit = ControlLimits.approversMax
+    return ApprovalRule(
+      count: try rule.required("count").int(in: 1...limit),
+      from: try rule.optional("from")?.items(limit: limit).map {
+        try $0.string(limitBytes: 100)
+      } ?? [])
+  }
+
+  private static func blast(_ node: DocumentNode) throws -> BlastCap {
+    let cap = try node.mapping(allowed: ["requests", "errors"])
+    return BlastCap(
+      requests: try cap.optional("requests")?.int(in: 1...1_000_000_000),
+      errors: try cap.optional("errors")?.int(in: 1...1_000_000_000))
   }
 
   private static func metric(_ node: DocumentNode) throws -> JudgedMetric {

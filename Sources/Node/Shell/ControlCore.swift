@@ -195,7 +195,8 @@ final class ControlCore: Sendable {
       return true
     } catch {
       isDurable.store(false, ordering: .releasing)
-      guard !closing.isEmpty else { throw error }
+      // What begins a ramp is done wholly or not at all, and a tombstone holds only a rollback.
+      guard !closing.isEmpty, !events.contains(where: \.beginsRamp) else { throw error }
       try keepByTombstone(events, closing, before, &writer)
       return false
     }
@@ -264,7 +265,10 @@ final class ControlCore: Sendable {
     by events: [Event], from before: ControlState
   ) -> [(EndpointState, [VersionID])] {
     guard !events.isEmpty else { return [] }
-    let after = events.reduce(before) { apply($0, $1) }
+    // Fenced is towards the state after the rollback; a ramp that begins with it routes only once
+    // it is written.
+    let rollbacks = events.prefix { !$0.beginsRamp }
+    let after = rollbacks.reduce(before) { apply($0, $1) }
     var result: [(EndpointState, [VersionID])] = []
     for name in Set(events.compactMap(\.endpoint)) {
       guard let now = after.endpoint(name) else { continue }
@@ -273,6 +277,14 @@ final class ControlCore: Sendable {
       if !new.isEmpty { result.append((now, new)) }
     }
     return result
+  }
+}
+
+extension Event {
+  /// Whether a rollout begins with it.
+  fileprivate var beginsRamp: Bool {
+    if case .rampStarted = body { return true }
+    return false
   }
 }
 

@@ -34,23 +34,18 @@ extension Node {
       now: SystemClock.now(), actor: order.actor, expectedGeneration: order.expectedGeneration,
       prepared: isServing ? shelf.prepared : Set(state.versions.map(\.version)),
       evidence: endpoint.flatMap { analyst.latestEvidence(of: $0) },
-      stableLatency: stableLatency(order.command, state))
+      stableLatency: stableLatency(order.command, state), freezeOverride: order.freezeOverride)
   }
 
   /// Loads what a command needs, before anything is decided or locked.
   /// - Returns: the version that is now reserved on the shelf, for the caller to let go.
   private func prepareVersions(for command: Command) throws -> VersionID? {
     switch command {
-    case .deploy(_, let version), .startRamp(_, let version, _):
-      guard let registered = core.state.version(version) else { return nil }
-      shelf.reserve(version)
-      do {
-        try shelf.prepare(registered)
-      } catch {
-        shelf.letGo(version)
-        throw error
-      }
-      return version
+    case .deploy(_, let version), .startRamp(_, let version, _), .supersede(_, let version, _, _):
+      return try prepare(version)
+    case .retry(let name):
+      guard let version = core.state.endpoint(name)?.ended.first?.candidate else { return nil }
+      return try prepare(version)
     case .registerVersion(let draft):
       // An artifact that does not compile never becomes a version.
       let trial = RegisteredVersion(
@@ -66,6 +61,18 @@ extension Node {
     return nil
   }
 
+  private func prepare(_ version: VersionID) throws -> VersionID? {
+    guard let registered = core.state.version(version) else { return nil }
+    shelf.reserve(version)
+    do {
+      try shelf.prepare(registered)
+    } catch {
+      shelf.letGo(version)
+      throw error
+    }
+    return version
+  }
+
   /// Forgets versions that no endpoint has any more.
   private func releaseVersions() {
     shelf.keep { Set(core.state.endpoints.flatMap { $0.deployed.map(\.version) }) }
@@ -73,7 +80,7 @@ extension Node {
 
   private func fenceTime(_ command: Command, since received: UInt64) -> Int? {
     switch command {
-    case .rollBack(let endpoint, _, _), .abort(let endpoint, _):
+    case .rollBack(let endpoint, _, _), .abort(let endpoint, _), .supersede(let endpoint, _, _, _):
       guard let closed = plane.lastClosed(on: endpoint), closed >= received else { return nil }
       return Int((closed - received) / 1_000)
     default: return nil
@@ -83,8 +90,16 @@ extension Node {
   /// The stable's answer times before a ramp, plus the plan's slack; nil while it has answered too
   /// little.
   private func stableLatency(_ command: Command, _ state: ControlState) -> LatencyThresholds? {
-    guard case .startRamp(let name, _, let plan) = command,
-      let stable = state.endpoint(name)?.stable
+    let (name, plan): (Name, Plan?)
+    switch command {
+    case .startRamp(let endpoint, _, let given), .supersede(let endpoint, _, let given, _):
+      (name, plan) = (endpoint, given)
+    case .retry(let endpoint):
+      (name, plan) = (endpoint, state.endpoint(endpoint)?.ended.first?.frozenPlan)
+    default: return nil
+    }
+    guard let plan, let endpoint = state.endpoint(name),
+      let stable = endpoint.rollout?.fallback ?? endpoint.stable
     else { return nil }
     return latencyThresholds(of: stable, on: name, slack: plan.latencySlack)
   }

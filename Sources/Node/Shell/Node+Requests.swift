@@ -20,6 +20,7 @@ extension Node {
     case .journal(let after, let limit): return .journal(try journal(after: after, limit: limit))
     case .verifyJournal: return .journalCheck(try verifyJournal())
     case .version(let version): return .version(try detail(of: version))
+    case .why(let endpoint, let key): return .why(try explainRoute(endpoint, key: key))
     case .shutdown:
       requestStop()
       return .ready(info())
@@ -53,10 +54,12 @@ extension Node {
     }
     let rows = core.recentRows(min(max(request.eventLimit, 0), 1_000))
     let events = rows.filter { row in request.at.map { row.time <= $0 } ?? true }
-    return NodeSnapshot(
+    var snapshot = NodeSnapshot(
       time: now, node: info(), endpoints: summaries, detail: detail, registry: registry,
       events: events, symptoms: symptoms,
       runbooks: runbookViews(symptoms, endpoint: detail?.name, rows: rows), plans: plans())
+    snapshot.freezes = state.freezes.map { FreezeView($0, at: now) }
+    return snapshot
   }
 
   /// The known plans, the profile's usual one first: a screen proposes that.
@@ -145,9 +148,11 @@ extension Node {
       prepared: Set(state.versions.map(\.version)))
     let forecast = Control.rampPreview(
       state, endpoint, version, plan, context, requestsPerSecond: rate)
-    return RampPreview(
+    var preview = RampPreview(
       endpoint: endpoint, candidate: version,
       fallback: known.rollout?.fallback ?? forecast.fallback ?? version, plan: plan,
       steps: forecast.steps, summary: forecast.summary, refusal: forecast.refusal)
+    preview.conditions = forecast.conditions
+    return preview
   }
 }

@@ -185,10 +185,10 @@ public final class Node: NodeClient, Sendable {
   }
 
   private func listen() throws {
-    let server = try ControlSocketServer(path: directory.socketPath) { [weak self] _, bytes in
+    let server = try ControlSocketServer(path: directory.socketPath) { [weak self] peer, bytes in
       NodeWire.answer(bytes) { request in
         guard let self else { throw NodeError(.unreachable, "the node is stopping") }
-        return try self.send(request)
+        return try self.send(request.signed(by: ProcessOwner.loginName(of: peer.userID)))
       }
     }
     running.withLock { $0.server = server }

@@ -6,7 +6,12 @@ enum RolloutViews {
   /// A running rollout.
   static func view(of rollout: Rollout, _ evidence: RolloutEvidence) -> RolloutView {
     let cause: String
-    if case .held(let hold) = rollout.phase { cause = hold.words } else { cause = "" }
+    if case .held(let hold) = rollout.phase {
+      let approvals = hold == .approval ? rollout.approvalsNow.map { ": \($0.sentence)" } : nil
+      cause = hold.words + (approvals ?? "")
+    } else {
+      cause = ""
+    }
     return RolloutView(
       identifier: rollout.id, candidate: rollout.candidate, fallback: rollout.fallback,
       plan: rollout.plan, phase: rollout.phaseWord, cause: cause, step: rollout.step,

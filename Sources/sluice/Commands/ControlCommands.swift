@@ -12,6 +12,9 @@ enum ControlCommands {
     "if-generation", .integer(0...Int(Int32.max)),
     help: "refuse when the endpoint has changed since this generation")
 
+  static let overrideFreeze = Option<String>(
+    "override-freeze", .text.named("REASON"), help: "goes past a freeze; the journal keeps why")
+
   static let all: [CommandDeclaration] = [deploy, unload, split] + rollout + [rollback, undo]
 
   static let deploy = CommandDeclaration(
@@ -20,7 +23,7 @@ enum ControlCommands {
       "A later version is loaded, checked against the endpoint's signature and gets no traffic "
         + "until `ramp` or `split` gives it some."
     ],
-    parameters: [endpoint, version, ifGeneration],
+    parameters: [endpoint, version, overrideFreeze, ifGeneration],
     examples: [("sluice deploy flight-delay flight-delay@1", "the endpoint begins to serve")]
   ) { call in
     try call.carryOut(.deploy(endpoint: call[required: endpoint], version: call[required: version]))
@@ -40,7 +43,7 @@ enum ControlCommands {
   static let split = CommandDeclaration(
     "split", summary: "Sets the parts of traffic by hand",
     discussion: ["Nothing guards a split that is set by hand; `ramp` is the guarded way."],
-    parameters: [endpoint, shares, ifGeneration],
+    parameters: [endpoint, shares, overrideFreeze, ifGeneration],
     examples: [
       ("sluice split flight-delay flight-delay@1=90% flight-delay@2=10%", "one request in ten"),
       ("sluice split flight-delay flight-delay@2=100%", "all traffic to one version"),
@@ -92,12 +95,24 @@ enum ControlCommands {
     enum CodingKeys: CodingKey { case endpoint, forced, summary }
   }
 
+  private static let generation = Option<Int>(
+    "to", .integer(1...Int(Int32.max)).named("GENERATION"),
+    help: "the split of this generation, from the journal")
+
   static let undo = CommandDeclaration(
-    "undo", summary: "Gives back the split from before the last change",
-    discussion: ["It is a change of its own in the journal, with a generation of its own."],
-    parameters: [endpoint, ifGeneration],
-    examples: [("sluice undo flight-delay", "takes the last change back")]
+    "undo", summary: "Gives back the split from before the last change, or an earlier one",
+    discussion: [
+      "It is a change of its own in the journal, with a generation of its own. `--to` takes one of "
+        + "the endpoint's last 32 generations, whose versions still have to be deployed and open."
+    ],
+    parameters: [endpoint, generation, overrideFreeze, ifGeneration],
+    examples: [
+      ("sluice undo flight-delay", "takes the last change back"),
+      ("sluice undo flight-delay --to 7", "the split as it was at generation 7"),
+    ]
   ) { call in
-    try call.carryOut(.undo(endpoint: call[required: endpoint]))
+    let name = call[required: endpoint]
+    guard let generation = call[generation] else { return try call.carryOut(.undo(endpoint: name)) }
+    return try call.carryOut(.undoTo(endpoint: name, generation: generation))
   }
 }

@@ -44,7 +44,8 @@ extension Invocation {
   func carryOut(_ command: Control.Command, creates: Bool = false) throws -> ExitCode {
     let order = Order(
       command: command, actor: ActorID.currentPerson(),
-      expectedGeneration: self[ControlCommands.ifGeneration])
+      expectedGeneration: self[ControlCommands.ifGeneration],
+      freezeOverride: self[ControlCommands.overrideFreeze])
     let outcome = try withNode(creates: creates) { try $0.outcome(of: .perform(order)) }
     try tell(outcome)
     return .done

@@ -3,11 +3,15 @@ import Core
 import Node
 
 extension ControlCommands {
-  static let rollout: [CommandDeclaration] = [ramp, pause, resume, step, abort, promote]
+  static let rollout: [CommandDeclaration] = [
+    ramp, approve, pause, resume, step, abort, promote, retry,
+  ]
 
   private static let plan = DefaultedOption<String>(
     "plan", ValueKind.file.named("PLAN"), default: "standard-launch",
     help: "a plan's name, or the path of its YAML file")
+  private static let supersede = Flag(
+    "supersede", help: "rolls a running ramp of another version back first; both or neither")
   private static let dryRun = Flag("dry-run", help: "says what would happen, and does nothing")
 
   static let ramp = CommandDeclaration(
@@ -17,10 +21,13 @@ extension ControlCommands {
         + "stable version all the time; it holds, then rolls back, by itself. With `--dry-run` "
         + "the exit code is 1 when the rollout would be refused."
     ],
-    parameters: [endpoint, version, plan, dryRun, ifGeneration],
+    parameters: [
+      endpoint, version, plan, supersede, dryRun, reason, overrideFreeze, ifGeneration,
+    ],
     examples: [
       ("sluice ramp flight-delay flight-delay@2 --dry-run", "the steps, without doing them"),
       ("sluice ramp flight-delay flight-delay@2 --plan plans/quick.yaml", "a plan of one's own"),
+      ("sluice ramp flight-delay flight-delay@3 --supersede", "in place of the running ramp"),
     ]
   ) { call in
     let name = call[required: endpoint]
@@ -29,10 +36,17 @@ extension ControlCommands {
     let given = try PlanChoice.load(call[plan])
     return try call.withNode { client in
       let chosen = try given ?? PlanChoice.find(call[plan], client)
+      guard !(call[dryRun] && call[supersede]) else {
+        throw InvalidValue("--dry-run and --supersede cannot be given together")
+      }
       if call[dryRun] { return try preview(call, client, name, candidate, chosen) }
+      let command: Control.Command =
+        call[supersede]
+        ? .supersede(endpoint: name, version: candidate, plan: chosen, reason: call[reason])
+        : .startRamp(endpoint: name, version: candidate, plan: chosen)
       let order = Order(
-        command: .startRamp(endpoint: name, version: candidate, plan: chosen),
-        actor: ActorID.currentPerson(), expectedGeneration: call[ifGeneration])
+        command: command, actor: ActorID.currentPerson(),
+        expectedGeneration: call[ifGeneration], freezeOverride: call[overrideFreeze])
       try call.tell(try client.outcome(of: .perform(order)))
       return .done
     }
@@ -44,6 +58,7 @@ extension ControlCommands {
     let request = NodeRequest.previewRamp(endpoint: name, version: candidate, plan: plan)
     guard case .rampPreview(let preview) = try client.send(request) else { throw client.mismatch }
     var lines = [preview.summary] + preview.steps.map { "  \($0)" }
+    lines += preview.conditions.map { "- \($0)" }
     if let refusal = preview.refusal { lines.append("it would be refused: \(refusal)") }
     try call.tell(
       preview, text: lines.map { printable($0, limit: 400) }.joined(separator: "\n") + "\n")
@@ -61,7 +76,7 @@ extension ControlCommands {
   static let resume = CommandDeclaration(
     "resume", summary: "Lets a held rollout go on",
     discussion: ["The same statistical test goes on; its evidence is not forgotten."],
-    parameters: [endpoint, reason, ifGeneration],
+    parameters: [endpoint, reason, overrideFreeze, ifGeneration],
     examples: [
       (
         "sluice resume flight-delay --reason \"the errors came from a bad client\"",
@@ -81,7 +96,7 @@ extension ControlCommands {
 
   static let step = CommandDeclaration(
     "step", summary: "Goes to the next step of the running rollout by hand",
-    parameters: [endpoint, back, weight, reason, ifGeneration],
+    parameters: [endpoint, back, weight, reason, overrideFreeze, ifGeneration],
     examples: [
       ("sluice step flight-delay", "to the plan's next weight, now"),
       ("sluice step flight-delay --to 30%", "to a weight of one's own"),
@@ -97,6 +112,36 @@ extension ControlCommands {
       .setCandidateWeight(endpoint: name, weight: weight, reason: call[reason]))
   }
 
+  private static let planDigest = Option<Digest>(
+    "plan-digest",
+    ValueKind(placeholder: "SHA256", completion: .nothing) { (word) throws(InvalidValue) in
+      try Digest(hex: word)
+    }, help: "refuse when the ramp runs by another plan")
+
+  static let approve = CommandDeclaration(
+    "approve", summary: "Agrees to the start or the next step of the running rollout",
+    discussion: [
+      "For plans that want approvals: each person once, not the one who started the ramp, for the "
+        + "plan as it was frozen then. The ramp goes on by itself when enough have agreed."
+    ],
+    parameters: [endpoint, planDigest, reason, ifGeneration],
+    examples: [("sluice approve flight-delay", "one approval; tells how many there are")]
+  ) { call in
+    try call.carryOut(
+      .approve(endpoint: call[required: endpoint], plan: call[planDigest], reason: call[reason]))
+  }
+
+  static let retry = CommandDeclaration(
+    "retry", summary: "Starts the last ramp again, when it was rolled back or aborted",
+    discussion: [
+      "The same version by the same plan, as a new rollout: evidence and approvals begin anew."
+    ],
+    parameters: [endpoint, overrideFreeze, ifGeneration],
+    examples: [("sluice retry flight-delay", "after the cause was mended")]
+  ) { call in
+    try call.carryOut(.retry(endpoint: call[required: endpoint]))
+  }
+
   static let abort = CommandDeclaration(
     "abort", summary: "Ends the rollout; all traffic goes to the version it came from",
     parameters: [endpoint, reason, ifGeneration],
@@ -107,7 +152,7 @@ extension ControlCommands {
 
   static let promote = CommandDeclaration(
     "promote", summary: "Gives the candidate all traffic now, past the remaining steps",
-    parameters: [endpoint, reason, ifGeneration],
+    parameters: [endpoint, reason, overrideFreeze, ifGeneration],
     examples: [("sluice promote flight-delay --reason \"hotfix\"", "skips the rest of the plan")]
   ) { call in
     try call.carryOut(.promote(endpoint: call[required: endpoint], reason: call[reason]))

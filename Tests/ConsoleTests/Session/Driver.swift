@@ -110,6 +110,7 @@ struct Driver {
     case .journal: "journal"
     case .verifyJournal: "verify"
     case .version(let version): "version \(version)"
+    case .why(_, let key): "why \(key)"
     case .shutdown: "shutdown"
     }
   }

@@ -115,6 +115,8 @@ public struct RampPreview: Sendable, Codable {
   public var steps: [String]
   /// The whole of it in a sentence.
   public var summary: String
+  /// Approvals, the judge's lines, caps, earliest times and freezes, one sentence each.
+  public var conditions: [String] = []
   /// Nil when it can start, else why it would be refused.
   public var refusal: String?
 
