@@ -12,6 +12,8 @@ public enum HoldCause: Sendable, Hashable {
   case approval
   /// All traffic would come next, and a judged metric has not been seen on both arms.
   case inconclusive(Metric)
+  /// The arms got other shares of the requests than were drawn, so nothing can be compared.
+  case sampleRatio
   /// No traffic came.
   case noData
   /// The node was down for long.
@@ -20,7 +22,7 @@ public enum HoldCause: Sendable, Hashable {
   /// Whether going on past it overrides the guard, which takes a reason.
   public var isGuard: Bool {
     switch self {
-    case .suspect, .inconclusive: true
+    case .suspect, .inconclusive, .sampleRatio: true
     case .operator, .approval, .noData, .recovered: false
     }
   }
@@ -31,7 +33,8 @@ public enum HoldCause: Sendable, Hashable {
     case .operator: "paused by hand"
     case .suspect(let metric): "suspect: more \(metric.words) than tolerated"
     case .approval: "waits for approval"
-    case .inconclusive(let metric): "inconclusive: \(metric.words) not yet seen on both versions"
+    case .inconclusive(let metric): "inconclusive: not enough seen of \(metric.words)"
+    case .sampleRatio: "requests are not shared out as drawn, so nothing is judged"
     case .noData: "no traffic"
     case .recovered: "the node was down"
     }
@@ -101,8 +104,10 @@ public struct Rollout: Sendable, Hashable, Codable {
   public internal(set) var phaseSince: Timestamp
   /// Whether a person agreed to go on from the present step.
   public internal(set) var isStepApproved: Bool
-  /// Metrics whose hold a person overrode; the rollback line still stands.
+  /// Metrics whose hold a person overrode or certainty ended; the rollback line still stands.
   public internal(set) var overridden: [Metric]
+  /// Whether a person went on although the arms' shares were not as drawn; nil is no.
+  public internal(set) var acceptsSampleRatio: Bool?
   /// Whether a step or a required metric was passed without its evidence.
   public internal(set) var isUnverified: Bool
   /// The evidence as of the last event; a restarted node goes on from here.
@@ -192,6 +197,7 @@ extension HoldCause: Codable {
     case ("operator", nil): self = .operator
     case ("approval", nil): self = .approval
     case ("no-data", nil): self = .noData
+    case ("sample-ratio", nil): self = .sampleRatio
     case ("recovered", nil): self = .recovered
     case ("suspect", let metric?): self = .suspect(metric)
     case ("inconclusive", let metric?): self = .inconclusive(metric)
@@ -206,6 +212,7 @@ extension HoldCause: Codable {
     case .approval: "approval"
     case .inconclusive(let metric): "inconclusive:\(metric.rawValue)"
     case .noData: "no-data"
+    case .sampleRatio: "sample-ratio"
     case .recovered: "recovered"
     }
   }
