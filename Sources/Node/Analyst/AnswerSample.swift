@@ -1,5 +1,4 @@
 import Control
-import Serving
 import Telemetry
 
 /// A version's latest answers, from which is taken what it usually says.

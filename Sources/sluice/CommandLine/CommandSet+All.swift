@@ -7,7 +7,7 @@ extension CommandSet {
       OnnxCommands.group, ThemeCommands.group, JudgeCommands.group, BenchCommands.group,
     ],
     commands: ConsoleCommands.all + StatusCommands.all + ModelCommands.all + [
-      PredictCommand.declaration
+      PredictCommand.declaration, VerdictCommand.declaration,
     ]
       + EndpointCommands.all + ControlCommands.all + JournalCommands.all + RunbookCommands.all
       + OnnxCommands.all + ThemeCommands.all + JudgeCommands.all + BenchCommands.all + SystemCommands.all)
