@@ -27,8 +27,8 @@ public struct PromotionEvidence: Sendable, Hashable, Codable {
     } else {
       more = "no forecast without bad events on both versions"
     }
-    return "E \(evidenceText(eValue)) of \(evidenceText(neededAt)) that the ratio is under \(margin), "
-      + more
+    return "E \(evidenceText(eValue)) of \(evidenceText(neededAt)) that the ratio is under "
+      + "\(margin), \(more)"
   }
 }
 
@@ -82,7 +82,7 @@ extension Judge {
 public struct SampleRatioEvidence: Sendable, Hashable, Codable {
   /// The evidence against the drawn shares, in either direction.
   public let eValue: Double
-  /// Where the guard holds: `1 / ``Judge/sampleRatioRisk``.
+  /// Where the guard holds: 1 over ``Judge/sampleRatioRisk``.
   public let holdAt: Double
   /// Drawn requests of the candidate.
   public let candidate: Int

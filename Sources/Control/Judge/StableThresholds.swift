@@ -32,8 +32,8 @@ public struct LatencyThresholds: Sendable, Hashable, Codable {
 
 /// What the stable usually answered before the rollout.
 ///
-/// Fixed from at least ``LatencyThresholds/minimumAnswers`` answers, like the latency thresholds and
-/// with the same consequence: only answers routed from then on count.
+/// Fixed from at least ``LatencyThresholds/minimumAnswers`` answers, like the latency thresholds
+/// and with the same consequence: only answers routed from then on count.
 public struct StableProfile: Sendable, Hashable, Codable {
   /// The most labels that are followed one by one.
   public static let labelsMax = 16

@@ -128,9 +128,10 @@ public struct Plan: Sendable, Hashable, Codable {
     warmUpAnswers = warmUp
   }
 
-  /// Until the candidate has given so many answers nothing of either arm is judged: the first
-  /// answers of a cold instance say little of it, and leaving out the candidate's alone would make
-  /// its share smaller than drawn. Its failures still count for the breaker.
+  /// Until the candidate has given so many answers nothing of either arm is judged.
+  ///
+  /// The first answers of a cold instance say little of it, and leaving out the candidate's alone
+  /// would make its share smaller than drawn. Its failures still count for the breaker.
   public var warmUp: Int { warmUpAnswers ?? Plan.defaultWarmUp }
   /// ``warmUp`` of plans that do not say it.
   public static let defaultWarmUp = 200

@@ -68,8 +68,8 @@ struct AnswerSample {
 /// The keys of a rollout whose first request has been seen.
 ///
 /// Where the key decides the arm only its first request is a draw; the later ones repeat it. Keys
-/// are told apart by the 64 bits of their hash, up to a limit: from then on no request with a key is
-/// evidence, known or new, because the two can no longer be told apart. A node that was started
+/// are told apart by the 64 bits of their hash, up to a limit: from then on no request with a key
+/// is evidence, known or new, because the two can no longer be told apart. A node that was started
 /// again tells keys apart anew, so a key may count once more after each start.
 struct KeyLedger {
   /// Keys that are told apart in a rollout; 32 MB at most.

@@ -97,8 +97,8 @@ final class EvidencePage {
   /// Counts one drawn answer by the route that it came by.
   ///
   /// The arm of every draw is counted. Until the candidate has given the plan's
-  /// ``Control/Plan/warmUp`` answers no answer of either arm is judged; those of the candidate count
-  /// for the breaker and the step, as do a key's later ones.
+  /// ``Control/Plan/warmUp`` answers no answer of either arm is judged; those of the candidate
+  /// count for the breaker and the step, as do a key's later ones.
   func take(_ answer: DrawnAnswer) -> Taken {
     guard let (arm, epoch) = place(route: answer.route, version: answer.version) else {
       return Taken(isCounted: false, isDraw: false)

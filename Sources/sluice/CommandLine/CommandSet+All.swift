@@ -10,5 +10,6 @@ extension CommandSet {
       PredictCommand.declaration, VerdictCommand.declaration,
     ]
       + EndpointCommands.all + ControlCommands.all + JournalCommands.all + RunbookCommands.all
-      + OnnxCommands.all + ThemeCommands.all + JudgeCommands.all + BenchCommands.all + SystemCommands.all)
+      + OnnxCommands.all + ThemeCommands.all + JudgeCommands.all + BenchCommands.all
+      + SystemCommands.all)
 }
