@@ -38,6 +38,29 @@ struct LibraryTests {
     #expect(abs(launch.metrics.reduce(0) { $0 + $1.riskShare } - 1) < 1e-12)
   }
 
+  @Test("a plan may ask for certainty and say how long the warm-up is")
+  func promotionKeys() throws {
+    let text = """
+      name: p
+      steps:
+        - weight: 100%
+      metrics:
+        - metric: errors
+          risk_share: 60%
+        - metric: scores
+          risk_share: 40%
+      warm_up: 50
+      promote:
+        margin: 2
+      """
+    let plan = try PlanFile.parse(Array(text.utf8), file: "plan.yaml")
+    #expect(plan.warmUp == 50 && plan.promotion == PromotionRule(margin: 2, risk: 0.05))
+    #expect(plan.metrics.map(\.metric) == [.errors, .scores])
+    let short = try PlanFile.parse(
+      Array("name: p\nsteps:\n  - weight: 100%\n".utf8), file: "plan.yaml")
+    #expect(short.warmUp == Plan.defaultWarmUp && short.promotion == nil)
+  }
+
   @Test(
     "a wrong plan says where and what was expected",
     arguments: [

@@ -63,6 +63,13 @@ struct NodeLifeTests {
     } catch { return NodeError(describing: error) }
   }
 
+  private func verdict(_ node: Node) throws -> VerdictView {
+    guard case .verdict(let view) = try node.send(.verdict(endpoint: sample.model)) else {
+      throw NodeError(.unknown, "no verdict came")
+    }
+    return view
+  }
+
   @Test("register, deploy, ramp, roll back; everything is there after a restart")
   func life() throws {
     try withState { state in
@@ -75,6 +82,9 @@ struct NodeLifeTests {
       try perform(
         node, .startRamp(endpoint: sample.model, version: version(2), plan: plan))
       #expect(try snapshot(node).detail?.rollout?.candidateWeight == 500)
+      let running = try verdict(node)
+      #expect(running.candidate == version(2) && running.phase == "baking" && running.steps == 4)
+      #expect(running.metrics.count == plan.metrics.count && !running.missing.isEmpty)
       let ramping = node.core.state
       node.stop()
 
@@ -90,6 +100,8 @@ struct NodeLifeTests {
       #expect(outcome.fenceMicroseconds != nil)
       #expect(try snapshot(node).detail?.split == Split(all: version(1)))
       #expect(node.plane.runtime(of: sample.model)?.isFenced(version(2)) == true)
+      let ended = try verdict(node)
+      #expect(ended.phase == "rolled back" && ended.missing.isEmpty && !ended.cause.isEmpty)
       node.stop()
 
       node = try open(state)

@@ -3,6 +3,7 @@ import Core
 import Foundation
 import Storage
 import Synchronization
+import Telemetry
 import Testing
 
 @testable import Node
@@ -365,15 +366,22 @@ struct EvidenceClockTests {
     try bench.give(.setCandidateWeight(endpoint: bench.endpoint, weight: 2_000, reason: "why"))
     let second = try bench.here
     book.follow(second, route: second.generation)
+    let page = try #require(book.page(of: first.name))
+    func answer(_ route: Int, _ version: Int) -> DrawnAnswer {
+      DrawnAnswer(
+        route: route, version: bench.v(version), failed: true, latencyMicroseconds: 1, key: nil,
+        label: .missing, score: .nan)
+    }
     for (route, version) in [(first.generation, 2), (second.generation, 1), (first.generation, 1)] {
-      let counted = book.recordAnswer(
-        first.name, route: route, version: bench.v(version), failed: true, latencyMicroseconds: 1)
+      #expect(page.take(answer(route, version)) == .init(isCounted: true, isDraw: true))
+      let counted = page.takeLabel(route: route, version: bench.v(version), wrong: true)
       #expect(counted)
     }
-    let unknown = book.recordAnswer(
-      first.name, route: 99, version: bench.v(2), failed: true, latencyMicroseconds: 1)
-    #expect(!unknown)
-    let counts = try #require(book.evidence(of: first.name)).epochs.map(\.errors)
+    #expect(!page.take(answer(99, 2)).isCounted)
+    let epochs = try #require(book.evidence(of: first.name)).epochs
+    #expect(epochs.map(\.drawn.candidateTotal) == [1, 0])
+    #expect(epochs.map(\.drawn.stableTotal) == [1, 1])
+    let counts = epochs.map(\.wrongAnswers)
     #expect(counts.map(\.candidateBad) == [1, 0] && counts.map(\.stableBad) == [1, 1])
   }
 }

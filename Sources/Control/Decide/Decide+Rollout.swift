@@ -106,7 +106,7 @@ extension Decision {
     try checkPrepared(rollout.candidate)
     let live = evidence(rollout)
     let gap =
-      rollout.stepGap(live) ?? (weight == Split.whole ? rollout.metricGap(live)?.words : nil)
+      rollout.stepGap(live) ?? (weight == Split.whole ? rollout.wholeTrafficGap(live) : nil)
     if weight == Split.whole, let gap, !isGiven(reason) {
       throw needsReason("giving \(rollout.candidate) all traffic", gap, endpoint)
     }

@@ -259,12 +259,13 @@ extension Rollout {
     if phase != before { phaseSince = event.time }
   }
 
-  /// A person went past a guard's hold: that metric does not hold again.
+  /// A person, or certainty, went past a guard's hold: that metric does not hold again.
   private mutating func override(_ hold: HoldCause?) {
     switch hold {
     case .suspect(let metric), .inconclusive(let metric):
       if !overridden.contains(metric) { overridden.append(metric) }
     case .budgetSpent: isBlastPassed = true
+    case .sampleRatio: acceptsSampleRatio = true
     default: break
     }
   }

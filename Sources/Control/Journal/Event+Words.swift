@@ -93,7 +93,8 @@ extension Event {
         "ramp of \(change.candidate) held at \(percentText(change.weight)): \(cause)\(evidence)"
     case .resumed(let change):
       let cause = change.hold.map { $0 == .approval ? "approved" : "was \($0.words)" } ?? ""
-      return "ramp of \(change.candidate) goes on at \(percentText(change.weight)): \(cause)"
+      return "ramp of \(change.candidate) goes on at \(percentText(change.weight))"
+        + (cause.isEmpty ? "" : ": \(cause)")
     case .stepped(let change):
       let skipped = change.isUnverified && change.step >= change.fromStep ? ", unverified" : ""
       return "step \(change.step + 1) of \(change.steps): \(splitNews)\(skipped)"

@@ -25,11 +25,16 @@ public struct MetricEvidence: Sendable, Hashable, Codable {
   /// About how many more candidate requests a rollback takes if the candidate is twice as bad as
   /// tolerated; nil without a base rate or when nothing can be compared.
   public let requestsToVerdict: Int?
-  /// For latency the stream whose counts these are: `p50`, `p90` or `p99`.
+  /// For metrics of several streams the one whose counts these are: `p50`, a label, `low`.
   public let stream: String?
+  /// How certain it is that the candidate is not worse by the plan's margin; nil when the plan does
+  /// not ask for it, and for two-sided metrics.
+  public let promotion: PromotionEvidence?
 
   /// Whether the evidence is over the hold line.
   public var isSuspect: Bool { eValue >= holdAt }
+  /// Whether it is certain that the candidate is not worse by the plan's margin.
+  public var isCertified: Bool { promotion?.isCertain ?? false }
   /// Whether the evidence is over the rollback line and there are enough events for it.
   public var isBreach: Bool {
     eValue >= rollbackAt && candidateBad >= Judge.minimumBadEvents
@@ -101,22 +106,30 @@ public enum Judge {
       let value = logEvidence(counts, evidence, judged)
       return result(judged, plan, evidence, counts, logValue: value, stream: nil)
     case .latency:
-      return evaluate(judged, evidence, plan, names: latencyStreams, \.latency)
-    case .predictions:
-      let labels = evidence.profile?.labels ?? []
-      return evaluate(judged, evidence, plan, names: labels + ["other"], \.predictions)
-    case .confidence:
-      return evaluate(judged, evidence, plan, names: ["low", "high"], \.confidence)
-    case .scores: return evaluate(judged, evidence, plan, names: ["low", "high"], \.scores)
+      return evaluate(judged, evidence, plan, \.latency)
+    case .predictions: return evaluate(judged, evidence, plan, \.predictions)
+    case .confidence: return evaluate(judged, evidence, plan, \.confidence)
+    case .scores: return evaluate(judged, evidence, plan, \.scores)
+    }
+  }
+
+  /// The names of a metric's streams; none when it has only one.
+  static func streamNames(_ metric: Metric, _ evidence: RolloutEvidence) -> [String] {
+    switch metric {
+    case .errors, .wrongAnswers: []
+    case .latency: latencyStreams
+    case .predictions: (evidence.profile?.labels ?? []) + ["other"]
+    case .confidence, .scores: ["low", "high"]
     }
   }
 
   /// A metric of several streams: the mean of their evidence, shown with the counts of the stream
   /// that has the most.
   private static func evaluate(
-    _ judged: JudgedMetric, _ evidence: RolloutEvidence, _ plan: Plan, names: [String],
+    _ judged: JudgedMetric, _ evidence: RolloutEvidence, _ plan: Plan,
     _ streams: (RolloutEvidence.Epoch) -> [RolloutEvidence.Counts]
   ) -> MetricEvidence {
+    let names = streamNames(judged.metric, evidence)
     var logs: [Double] = []
     var counts: [[RolloutEvidence.Counts]] = []
     for stream in names.indices {
@@ -132,14 +145,21 @@ public enum Judge {
       stream: names[worst])
   }
 
-  private static func logEvidence(
-    _ counts: [RolloutEvidence.Counts], _ evidence: RolloutEvidence, _ judged: JudgedMetric
-  ) -> Double {
-    let epochs = zip(evidence.epochs, counts).map { epoch, counts in
+  /// The counts as the test takes them.
+  static func bets(
+    _ counts: [RolloutEvidence.Counts], _ evidence: RolloutEvidence
+  ) -> [EProcess.Epoch] {
+    zip(evidence.epochs, counts).map { epoch, counts in
       EProcess.Epoch(
         shareBasisPoints: epoch.weight, candidateBad: counts.candidateBad,
         stableBad: counts.stableBad)
     }
+  }
+
+  static func logEvidence(
+    _ counts: [RolloutEvidence.Counts], _ evidence: RolloutEvidence, _ judged: JudgedMetric
+  ) -> Double {
+    let epochs = bets(counts, evidence)
     let more = EProcess.logEvidence(epochs, tolerance: judged.tolerance)
     guard judged.metric.isTwoSided else { return more }
     let fewer = EProcess.logEvidenceOfFewer(epochs, tolerance: 1 / judged.tolerance)
@@ -159,7 +179,7 @@ public enum Judge {
       candidateTotal: sum.candidateTotal, stableTotal: sum.stableTotal,
       tolerance: judged.tolerance,
       requestsToVerdict: requestsToVerdict(sum, evidence, judged, rollbackAt, logValue),
-      stream: stream)
+      stream: stream, promotion: promotionEvidence(judged, evidence, plan))
   }
 
   private static func requestsToVerdict(

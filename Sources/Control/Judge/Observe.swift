@@ -90,18 +90,32 @@ private struct Watch {
   }
 
   private func evidenceEvent() -> Event? {
+    if rollout.acceptsSampleRatio != true {
+      let shares = Judge.sampleRatio(evidence)
+      if shares.isSuspect { return hold(forShares: shares) }
+    }
     let metrics = Judge.evaluate(evidence, plan: rollout.plan)
     let worst = metrics.max { $0.eValue / $0.rollbackAt < $1.eValue / $1.rollbackAt }
     guard let worst else { return nil }
     if let breach = ([worst] + metrics).first(where: \.isBreach) {
       return rollBack(.evidence(breach.metric), reason: breach.sentence, metric: breach)
     }
-    let suspect = metrics.first { $0.isSuspect && !rollout.overridden.contains($0.metric) }
+    let suspect = metrics.first {
+      $0.isSuspect && !$0.isCertified && !rollout.overridden.contains($0.metric)
+    }
     guard let suspect, rollout.hold != .budgetSpent else { return nil }
     if case .suspect = rollout.hold { return nil }
     return event(
       .held(rollout.change(evidence, hold: .suspect(suspect.metric), metric: suspect)), .guard,
       reason: suspect.sentence)
+  }
+
+  /// Arms that did not get their shares cannot be compared: nothing is judged until a person has
+  /// found out why.
+  private func hold(forShares shares: SampleRatioEvidence) -> Event? {
+    if rollout.hold == .sampleRatio { return nil }
+    return event(
+      .held(rollout.change(evidence, hold: .sampleRatio)), .guard, reason: shares.sentence)
   }
 
   private func rollBack(
@@ -117,6 +131,7 @@ private struct Watch {
       guard evidence.idle == .zero else { return nil }
       return event(.resumed(rollout.change(evidence, hold: .noData)), .system)
     }
+    if let resumed = certaintyEvent() { return resumed }
     if rollout.hold == nil, evidence.idle >= Guard.noDataLimit {
       return event(.held(rollout.change(evidence, hold: .noData)), .system)
     }
@@ -156,6 +171,29 @@ private struct Watch {
     return event(.resumed(rollout.change(evidence, hold: .approval)), .system)
   }
 
+  /// Certainty that the candidate is not worse by the margin ends a hold for want of it, and one
+  /// for suspicion: a candidate may be a little worse than tolerated and surely under the margin.
+  private func certaintyEvent() -> Event? {
+    guard rollout.plan.promotion != nil else { return nil }
+    let metric: MetricEvidence?
+    switch rollout.hold {
+    case .suspect(let held):
+      metric = Judge.evaluate(evidence, plan: rollout.plan).first { $0.metric == held }
+      guard metric?.isCertified ?? false else { return nil }
+    case .inconclusive:
+      guard rollout.metricGap(evidence) == nil, rollout.certaintyGap(evidence) == nil else {
+        return nil
+      }
+      metric = nil
+    default: return nil
+    }
+    // The metric does not hold again: what was once certain stays so, but for the plan's risk.
+    let reason = metric?.promotion.map { "certain by now: \($0.sentence)" }
+    return event(
+      .resumed(rollout.change(evidence, hold: rollout.hold, metric: metric)), .guard,
+      reason: reason ?? "everything was seen by now")
+  }
+
   /// The step clock.
   func clockEvent() -> Event? {
     if let event = approvalEvent() { return event }
@@ -174,6 +212,11 @@ private struct Watch {
     // now never will be, so a person decides.
     if weight == Split.whole, let gap = rollout.metricGap(evidence) {
       return event(.held(rollout.change(evidence, hold: gap)), .guard)
+    }
+    if weight == Split.whole, let gap = rollout.certaintyGap(evidence) {
+      return event(
+        .held(rollout.change(evidence, hold: .inconclusive(gap.metric), metric: gap)), .guard,
+        reason: gap.promotion.map { "not certain yet: \($0.sentence)" })
     }
     return event(
       .stepped(rollout.change(evidence, step: next, weight: weight)), .system,

@@ -46,14 +46,18 @@ public struct RecordedJudge: Sendable {
     public var alphas: [Double]
     /// The part of each risk that a metric may spend; a metric not named may spend all of it.
     public var shares: [String: Double]
+    /// Events of a metric that make a look of the rules of other tools; nil leaves those out.
+    public var lookEvents: Int?
 
     /// Puts them together.
     public init(
-      tolerance: Double = 1, alphas: [Double] = [0.05, 0.01], shares: [String: Double] = [:]
+      tolerance: Double = 1, alphas: [Double] = [0.05, 0.01], shares: [String: Double] = [:],
+      lookEvents: Int? = nil
     ) {
       self.tolerance = tolerance
       self.alphas = alphas
       self.shares = shares
+      self.lookEvents = lookEvents
     }
   }
 
@@ -71,6 +75,7 @@ public struct RecordedJudge: Sendable {
     var repeated = 0
     var greatest = 1.0
     var crossed: [Int?]
+    var comparison: RecordedComparison?
   }
 
   private let settings: Settings
@@ -110,7 +115,7 @@ public struct RecordedJudge: Sendable {
     let epoch = try place(of: event.weight)
     if pages[event.metric] == nil { try addPage(event.metric) }
     events += 1
-    guard pages[event.metric] != nil else { return }
+    pages[event.metric]?.comparison?.take(event, line: line)
     if let key = event.key {
       guard keyCount < RecordedJudge.keysMax else {
         throw InvalidValue("more than \(RecordedJudge.keysMax) keys; judge a shorter stretch")
@@ -140,7 +145,8 @@ public struct RecordedJudge: Sendable {
     }
     pages[metric] = Page(
       running: RunningEvidence(tolerance: settings.tolerance),
-      crossed: [Int?](repeating: nil, count: settings.alphas.count))
+      crossed: [Int?](repeating: nil, count: settings.alphas.count),
+      comparison: settings.lookEvents.map { RecordedComparison(lookEvents: $0) })
   }
 
   private func lines(_ metric: String) -> [Double] {
@@ -192,9 +198,11 @@ extension RecordedJudge {
     public let epochs: [EpochReport]
     /// When each line was first reached.
     public let thresholds: [Threshold]
+    /// What the rules of other tools said; nil when that was not asked for.
+    public let comparison: [RecordedComparison.Verdict]?
 
     enum CodingKeys: String, CodingKey {
-      case metric, tolerance, epochs, thresholds
+      case metric, tolerance, epochs, thresholds, comparison
       case eValue = "e_value"
       case eValueMax = "e_value_max"
       case repeatedKeys = "repeated_keys"
@@ -254,7 +262,7 @@ extension RecordedJudge {
         EpochReport(
           weight: weight, candidateBad: counts.candidateBad, candidateTotal: counts.candidateTotal,
           stableBad: counts.stableBad, stableTotal: counts.stableTotal)
-      }, thresholds: thresholds)
+      }, thresholds: thresholds, comparison: page.comparison?.verdicts)
   }
 }
 

@@ -26,12 +26,33 @@ extension Rollout {
     return unseen.map { .inconclusive($0.metric) }
   }
 
+  /// The first judged metric of which it is not certain that the candidate is not worse by the
+  /// plan's margin; nil when all are, or the plan does not ask.
+  ///
+  /// A metric that cannot be compared, or that a person overrode, is no gap.
+  public func certaintyGap(_ evidence: RolloutEvidence) -> MetricEvidence? {
+    guard plan.promotion != nil else { return nil }
+    return Judge.evaluate(evidence, plan: plan).first { metric in
+      metric.promotion != nil && !metric.isCertified && !overridden.contains(metric.metric)
+        && evidence.isCompared(metric.metric)
+    }
+  }
+
+  /// What keeps all traffic from the candidate, in words with figures; nil when nothing does.
+  public func wholeTrafficGap(_ evidence: RolloutEvidence) -> String? {
+    if let gap = metricGap(evidence), case .inconclusive(let metric) = gap {
+      return "\(metric.words) not yet seen on both versions"
+    }
+    guard let gap = certaintyGap(evidence), let promotion = gap.promotion else { return nil }
+    return "\(gap.metric.words): \(promotion.sentence)"
+  }
+
   /// Why promoting now would be without evidence; nil when the plan is done.
   public func promotionGap(_ evidence: RolloutEvidence) -> String? {
     if !isLastStep {
       return "step \(step + 1) of \(plan.steps.count) is not the last"
     }
-    return stepGap(evidence) ?? metricGap(evidence)?.words
+    return stepGap(evidence) ?? wholeTrafficGap(evidence)
   }
 
   /// The event payload of a change, everything not named staying as it is.

@@ -2,7 +2,7 @@ import Core
 
 extension RolloutEvidence.Epoch {
   private enum Key: String, CodingKey {
-    case weight, errors, wrongAnswers, latency, predictions, confidence, scores
+    case weight, errors, wrongAnswers, latency, predictions, confidence, scores, drawn
   }
 
   /// Decodes an epoch; what older journals do not know of is empty.
@@ -16,6 +16,7 @@ extension RolloutEvidence.Epoch {
     predictions = try values.decodeIfPresent([Counts].self, forKey: .predictions) ?? []
     confidence = try values.decodeIfPresent([Counts].self, forKey: .confidence) ?? confidence
     scores = try values.decodeIfPresent([Counts].self, forKey: .scores) ?? scores
+    drawn = try values.decodeIfPresent(Counts.self, forKey: .drawn) ?? drawn
   }
 }
 

@@ -79,6 +79,14 @@ extension RolloutEvidence {
     if arm == .candidate { countCandidate(failed: failed) }
   }
 
+  /// Counts the arm of a drawn request, whatever came of it: every one, or where the key decides
+  /// the first of each key.
+  public mutating func recordDraw(_ arm: Arm, epoch: Int? = nil) {
+    let index = epoch ?? self.epoch
+    guard epochs.indices.contains(index) else { return }
+    epochs[index].drawn.add(arm, bad: 0, total: 1)
+  }
+
   /// Counts a late label of an answer that was routed in `epoch`.
   public mutating func recordLabel(_ arm: Arm, wrong: Bool, epoch: Int? = nil) {
     record(metric: .wrongAnswers, arm: arm, bad: wrong ? 1 : 0, count: 1, epoch: epoch)

@@ -69,6 +69,9 @@ public struct RolloutEvidence: Sendable, Hashable, Codable {
     /// Answers with a score below and above the stable's usual range.
     public var scores = [Counts(), Counts()]
 
+    /// Drawn requests, as totals: their arms must have been drawn at ``weight``.
+    public var drawn = Counts()
+
     init(weight: BasisPoints) { self.weight = weight }
   }
 

@@ -32,8 +32,8 @@ public struct LatencyThresholds: Sendable, Hashable, Codable {
 
 /// What the stable usually answered before the rollout.
 ///
-/// Fixed from at least ``LatencyThresholds/minimumAnswers`` answers, like the latency thresholds and
-/// with the same consequence: only answers routed from then on count.
+/// Fixed from at least ``LatencyThresholds/minimumAnswers`` answers, like the latency thresholds
+/// and with the same consequence: only answers routed from then on count.
 public struct StableProfile: Sendable, Hashable, Codable {
   /// The most labels that are followed one by one.
   public static let labelsMax = 16
@@ -58,12 +58,23 @@ public struct StableProfile: Sendable, Hashable, Codable {
   public let scoreRange: Range?
   /// The range of its confidence; nil when it has none.
   public let confidenceRange: Range?
+  /// Whether the score is the probability of one of two classes, so that the confidence is the
+  /// greater of it and its complement; else the score itself is the confidence.
+  public let isTwoClass: Bool
 
   /// Puts them together; labels beyond ``labelsMax`` are left to "any other".
-  public init(labels: [String], scoreRange: Range?, confidenceRange: Range?) {
+  public init(
+    labels: [String], scoreRange: Range?, confidenceRange: Range?, isTwoClass: Bool = false
+  ) {
     self.labels = Array(labels.prefix(StableProfile.labelsMax))
     self.scoreRange = scoreRange
     self.confidenceRange = confidenceRange
+    self.isTwoClass = isTwoClass
+  }
+
+  /// How sure the model was of an answer with this score.
+  public func confidence(ofScore score: Double) -> Double {
+    isTwoClass ? max(score, 1 - score) : score
   }
 
   /// One stream a label, and one for any other.

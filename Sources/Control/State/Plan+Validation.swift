@@ -11,6 +11,10 @@ extension Plan {
     try validateMetrics()
     try validateApprovals()
     try validateBlast()
+    try validatePromotion()
+    guard (0...Plan.warmUpMax).contains(warmUp) else {
+      throw InvalidValue("\(label): warmUp must be 0 to \(Plan.warmUpMax) answers, got \(warmUp)")
+    }
     try check("soak", soak)
     try check("latencySlack", latencySlack)
     if let holdDeadline {
@@ -92,6 +96,26 @@ extension Plan {
       if let cap, cap < 1 {
         throw InvalidValue("\(label): blast.\(field) must be 1 or more, got \(cap)")
       }
+    }
+  }
+
+  /// The most answers that may be left out at the beginning.
+  public static let warmUpMax = 1_000_000
+
+  private func validatePromotion() throws(InvalidValue) {
+    guard let promotion else { return }
+    guard promotion.margin > 1, promotion.margin <= ControlLimits.toleranceMax else {
+      throw InvalidValue(
+        "\(label): promotion.margin must be over 1 and at most "
+          + "\(Int(ControlLimits.toleranceMax)), got \(promotion.margin)")
+    }
+    guard promotion.risk > 1e-9, promotion.risk < 1 else {
+      throw InvalidValue("\(label): promotion.risk must be between 0 and 1, got \(promotion.risk)")
+    }
+    guard metrics.contains(where: { !$0.metric.isTwoSided }) else {
+      throw InvalidValue(
+        "\(label): promotion needs a judged metric that can be worse (errors, wrong_answers, "
+          + "latency): add one or leave promotion out")
     }
   }
 

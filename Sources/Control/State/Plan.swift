@@ -69,6 +69,21 @@ public struct PlanStep: Sendable, Hashable, Codable {
   }
 }
 
+/// What must be certain before a candidate gets all traffic: that it is not worse than the stable by
+/// more than a margin.
+public struct PromotionRule: Sendable, Hashable, Codable {
+  /// The ratio of bad-event rates, candidate to stable, that must be excluded; over 1.
+  public let margin: Double
+  /// The probability that a candidate at the margin is let through, over all metrics.
+  public let risk: Double
+
+  /// Puts the two together.
+  public init(margin: Double = 1.5, risk: Double = 0.05) {
+    self.margin = margin
+    self.risk = risk
+  }
+}
+
 /// Ordered steps that move an endpoint from its stable to a candidate; a value, frozen when a
 /// rollout starts.
 public struct Plan: Sendable, Hashable, Codable {
@@ -97,13 +112,18 @@ public struct Plan: Sendable, Hashable, Codable {
   public let approvals: ApprovalRule?
   /// What the rollout may cost before its last step; nil is no cap.
   public let blast: BlastCap?
+  /// What must be certain before all traffic; nil asks for nothing.
+  public let promotion: PromotionRule?
+  /// ``warmUp`` when the plan says it; plans of older journals do not.
+  let warmUpAnswers: Int?
 
   /// Puts them together; see ``validate()`` for what is legal.
   public init(
     name: String, summary: String, steps: [PlanStep], metrics: [JudgedMetric],
     holdRisk: Double = 0.05, rollbackRisk: Double = 0.01, soak: TimeSpan = .zero,
     holdDeadline: TimeSpan? = nil, latencySlack: TimeSpan = .milliseconds(5),
-    approvals: ApprovalRule? = nil, blast: BlastCap? = nil
+    approvals: ApprovalRule? = nil, blast: BlastCap? = nil,
+    promotion: PromotionRule? = nil, warmUp: Int? = nil
   ) {
     self.name = name
     self.summary = summary
@@ -116,7 +136,17 @@ public struct Plan: Sendable, Hashable, Codable {
     self.latencySlack = latencySlack
     self.approvals = approvals
     self.blast = blast
+    self.promotion = promotion
+    warmUpAnswers = warmUp
   }
+
+  /// Until the candidate has given so many answers nothing of either arm is judged.
+  ///
+  /// The first answers of a cold instance say little of it, and leaving out the candidate's alone
+  /// would make its share smaller than drawn. Its failures still count for the breaker.
+  public var warmUp: Int { warmUpAnswers ?? Plan.defaultWarmUp }
+  /// ``warmUp`` of plans that do not say it.
+  public static let defaultWarmUp = 200
 
   /// The evidence at which the guard holds (20 by default).
   public var holdEvidence: Double { 1 / holdRisk }

@@ -12,6 +12,8 @@ public enum HoldCause: Sendable, Hashable {
   case approval
   /// All traffic would come next, and a judged metric has not been seen on both arms.
   case inconclusive(Metric)
+  /// The arms got other shares of the requests than were drawn, so nothing can be compared.
+  case sampleRatio
   /// No traffic came.
   case noData
   /// The node was down for long.
@@ -25,7 +27,7 @@ public enum HoldCause: Sendable, Hashable {
   /// Whether going on past it overrides the guard, which takes a reason.
   public var isGuard: Bool {
     switch self {
-    case .suspect, .inconclusive: true
+    case .suspect, .inconclusive, .sampleRatio: true
     case .operator, .approval, .noData, .recovered, .freeze, .budgetSpent: false
     }
   }
@@ -42,7 +44,8 @@ public enum HoldCause: Sendable, Hashable {
     case .operator: "paused by hand"
     case .suspect(let metric): "suspect: more \(metric.words) than tolerated"
     case .approval: "waits for approval"
-    case .inconclusive(let metric): "inconclusive: \(metric.words) not yet seen on both versions"
+    case .inconclusive(let metric): "inconclusive: not enough seen of \(metric.words)"
+    case .sampleRatio: "requests are not shared out as drawn, so nothing is judged"
     case .noData: "no traffic"
     case .recovered: "the node was down"
     case .freeze: "frozen"
@@ -118,7 +121,7 @@ public struct Rollout: Sendable, Hashable, Codable {
   public internal(set) var phaseSince: Timestamp
   /// Whether a person agreed to go on from the present step.
   public internal(set) var isStepApproved: Bool
-  /// Metrics whose hold a person overrode; the rollback line still stands.
+  /// Metrics whose hold a person overrode or certainty ended; the rollback line still stands.
   public internal(set) var overridden: [Metric]
   /// Whether its first step has begun; before that the candidate has no traffic.
   public internal(set) var isStarted: Bool
@@ -128,6 +131,8 @@ public struct Rollout: Sendable, Hashable, Codable {
   public internal(set) var freezesPassed: [FreezeReference]
   /// Whether a person let it go on past its cap on requests.
   public internal(set) var isBlastPassed: Bool
+  /// Whether a person went on although the arms' shares were not as drawn; nil is no.
+  public internal(set) var acceptsSampleRatio: Bool?
   /// Whether a step or a required metric was passed without its evidence.
   public internal(set) var isUnverified: Bool
   /// The evidence as of the last event; a restarted node goes on from here.
@@ -220,6 +225,7 @@ extension HoldCause: Codable {
     case ("operator", nil): self = .operator
     case ("approval", nil): self = .approval
     case ("no-data", nil): self = .noData
+    case ("sample-ratio", nil): self = .sampleRatio
     case ("recovered", nil): self = .recovered
     case ("freeze", nil): self = .freeze
     case ("budget-spent", nil): self = .budgetSpent
@@ -236,6 +242,7 @@ extension HoldCause: Codable {
     case .approval: "approval"
     case .inconclusive(let metric): "inconclusive:\(metric.rawValue)"
     case .noData: "no-data"
+    case .sampleRatio: "sample-ratio"
     case .recovered: "recovered"
     case .freeze: "freeze"
     case .budgetSpent: "budget-spent"

@@ -64,7 +64,12 @@ final class Analyst: Sendable {
         let evidence = desk.book.evidence(of: endpoint.name), evidence.rollout == ended.id,
         let before = desk.book.running(of: endpoint.name)
       {
-        desk.book.keepEnded(RolloutViews.view(of: before, evidence), of: endpoint.name)
+        desk.book.keepEnded(
+          EvidenceBook.Ended(
+            view: RolloutViews.view(of: before, evidence),
+            verdict: VerdictView(
+              before, evidence, endpoint: endpoint.name, ended: (ended.end.words, ended.summary))),
+          of: endpoint.name)
       }
       desk.book.follow(endpoint, route: isComparable ? endpoint.generation : nil)
       let followed = desk.book.evidence(of: endpoint.name)
@@ -148,6 +153,7 @@ struct TapRound {
   private let name: Name
   private let figures: EndpointTelemetry
   private let offset: Int64
+  private let page: EvidencePage?
 
   init(desk: AnalystDesk, runtime: EndpointRuntime, offset: Int64) {
     self.desk = desk
@@ -155,6 +161,7 @@ struct TapRound {
     name = runtime.name
     figures = desk.figures(name)
     self.offset = offset
+    page = desk.book.page(of: runtime.name)
   }
 
   /// One request.
@@ -176,18 +183,30 @@ struct TapRound {
     }
     if !record.versionFailed {
       own.drift?.observe(row: row, score: record.score, label: record.label)
+      if record.flags.contains(.drawn) { own.answers.add(label: record.label, score: record.score) }
     }
     desk.requestsInTick[name, default: 0] += 1
-    judge(record, version, latency)
-    figures.predictions?.record(record)
+    var remembered = record
+    if !judge(record, version, latency) {
+      // Its label is no evidence either.
+      remembered.flags.remove(.drawn)
+    }
+    figures.predictions?.record(remembered)
   }
 
-  private func judge(_ record: TapRecord, _ version: VersionID, _ latency: Int) {
-    guard record.flags.contains(.drawn) else { return }
-    let counted = desk.book.recordAnswer(
-      name, route: Int(record.generation), version: version, failed: record.versionFailed,
-      latencyMicroseconds: latency / 1_000)
-    if counted { desk.grown.insert(name) }
+  /// Counts an answer as evidence.
+  /// - Returns: false when a later label of it is none: its key's arm was drawn by an earlier
+  ///   request.
+  private func judge(_ record: TapRecord, _ version: VersionID, _ latency: Int) -> Bool {
+    guard record.flags.contains(.drawn), let page else { return true }
+    let taken = page.take(
+      DrawnAnswer(
+        route: Int(record.generation), version: version, failed: record.versionFailed,
+        latencyMicroseconds: latency / 1_000,
+        key: record.flags.contains(.keyed) ? record.keyHash : nil, label: record.label,
+        score: record.score))
+    if taken.isCounted { desk.grown.insert(name) }
+    return taken.isDraw || !taken.isCounted
   }
 
   private func version(_ tag: UInt16) -> VersionID? {
@@ -206,9 +225,9 @@ struct TapRound {
     let second = Int(now.microseconds / 1_000_000)
     figures.total.recordLabel(second: second, wrong: isWrong)
     figures.version(version).series.recordLabel(second: second, wrong: isWrong)
-    guard answer.isDrawn else { return }
-    let counted = desk.book.recordLabel(
-      name, route: Int(answer.generation), version: version, wrong: isWrong)
+    guard answer.isDrawn, let page else { return }
+    let counted = page.takeLabel(
+      route: Int(answer.generation), version: version, wrong: isWrong)
     if counted { desk.grown.insert(name) }
   }
 }

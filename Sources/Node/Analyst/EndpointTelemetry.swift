@@ -56,6 +56,8 @@ final class VersionTelemetry {
   let series = SecondSeries()
   /// What screens ask of it.
   let points: PointCache
+  /// Its latest answers, from which a rollout takes what a stable usually says.
+  var answers = AnswerSample()
   /// Its rows against its training reference; nil when it has none that fits.
   var drift: DriftMonitor?
   /// Why there is no drift monitor although there is a reference.

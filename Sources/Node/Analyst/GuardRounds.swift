@@ -70,6 +70,7 @@ extension Node {
     }
     guard let evidence else { return }
     fixLatencyThresholds(endpoint, running, evidence)
+    fixProfile(endpoint, running, evidence)
     let foreseen = observe(state, endpoint: endpoint, evidence: evidence, now: SystemClock.now())
     guard let event = foreseen.first else { return }
     if !event.isRollback, !mayMoveForward(endpoint) { return }
@@ -108,7 +109,19 @@ extension Node {
       let thresholds = latencyThresholds(
         of: rollout.fallback, on: endpoint, slack: rollout.plan.latencySlack)
     else { return }
-    analyst.withDesk { $0.book.judgeLatency(endpoint, by: thresholds) }
+    analyst.withDesk { $0.book.page(of: endpoint)?.judgeLatency(by: thresholds) }
+  }
+
+  /// What answers say is judged from the moment the stable has answered often enough.
+  private func fixProfile(_ endpoint: Name, _ rollout: Rollout, _ evidence: RolloutEvidence) {
+    guard evidence.profile == nil,
+      rollout.plan.metrics.contains(where: { $0.metric.isTwoSided })
+    else { return }
+    analyst.withDesk { desk in
+      let stable = desk.telemetry[endpoint]?.versions[rollout.fallback]
+      guard let profile = stable?.answers.profile() else { return }
+      desk.book.page(of: endpoint)?.judgeAnswers(by: profile)
+    }
   }
 
   /// Looks at the last minute of every endpoint for something wrong.

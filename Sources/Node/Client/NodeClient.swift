@@ -28,6 +28,8 @@ public enum NodeRequest: Sendable, Codable {
   case runbook(name: String, endpoint: Name, dryRun: Bool, actor: ActorID)
   /// Journal rows with `sequence > after`, at most `limit`.
   case journal(after: Int, limit: Int)
+  /// What is known of an endpoint's rollout, or of the last one that ended while the node ran.
+  case verdict(endpoint: Name)
   /// Checks the journal's chain from its beginning.
   case verifyJournal
   /// The model card's text and metadata of a version.
@@ -71,6 +73,7 @@ public enum NodeReply: Sendable, Codable {
   case runbookRun(RunbookRunView)
   case journal([JournalRow])
   case journalCheck(JournalCheck)
+  case verdict(VerdictView)
   case version(VersionDetail)
   case why(RouteExplanation)
 }

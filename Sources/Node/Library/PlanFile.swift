@@ -23,7 +23,7 @@ public enum PlanFile {
     }
     let root = try node.mapping(allowed: [
       "name", "summary", "steps", "metrics", "hold_risk", "rollback_risk", "soak",
-      "hold_deadline", "latency_slack", "approvals", "blast",
+      "hold_deadline", "latency_slack", "approvals", "blast", "promote", "warm_up",
     ])
     let plan = Plan(
       name: try root.required("name").name().text,
@@ -36,7 +36,9 @@ public enum PlanFile {
       holdDeadline: try root.optional("hold_deadline")?.duration(),
       latencySlack: try root.optional("latency_slack")?.duration() ?? .milliseconds(5),
       approvals: try root.optional("approvals").map(approvals),
-      blast: try root.optional("blast").map(blast))
+      blast: try root.optional("blast").map(blast),
+      promotion: try root.optional("promote").map(promotion),
+      warmUp: try root.optional("warm_up")?.int(in: 0...Plan.warmUpMax) ?? Plan.defaultWarmUp)
     do {
       try plan.validate()
     } catch {
@@ -81,6 +83,15 @@ public enum PlanFile {
       tolerance: try metric.optional("tolerance")?.double(in: 1...ControlLimits.toleranceMax)
         ?? 1.25,
       riskShare: try metric.optional("risk_share").map(risk) ?? 1)
+  }
+
+  private static func promotion(_ node: DocumentNode) throws -> PromotionRule {
+    let rule = try node.mapping(allowed: ["margin", "risk"])
+    let standard = PromotionRule()
+    return PromotionRule(
+      margin: try rule.optional("margin")?.double(in: 1...ControlLimits.toleranceMax)
+        ?? standard.margin,
+      risk: try rule.optional("risk").map(self.risk) ?? standard.risk)
   }
 
   private static func risk(_ node: DocumentNode) throws -> Double {

@@ -18,6 +18,7 @@ extension Node {
     case .runbook(let name, let endpoint, let dryRun, let actor):
       return .runbookRun(try runRunbook(name, on: endpoint, dryRun: dryRun, actor: actor))
     case .journal(let after, let limit): return .journal(try journal(after: after, limit: limit))
+    case .verdict(let endpoint): return .verdict(try verdict(on: endpoint))
     case .verifyJournal: return .journalCheck(try verifyJournal())
     case .version(let version): return .version(try detail(of: version))
     case .why(let endpoint, let key): return .why(try explainRoute(endpoint, key: key))
@@ -93,6 +94,23 @@ extension Node {
     return try records.map {
       JournalRow(event: try Recovery.event(of: $0), sequence: $0.sequence)
     }
+  }
+
+  private func verdict(on name: Name) throws(NodeError) -> VerdictView {
+    guard let endpoint = core.state.endpoint(name) else {
+      throw NodeError(
+        .unknown, "there is no endpoint \(name); sluice endpoint list shows them")
+    }
+    if let rollout = endpoint.rollout {
+      let live = analyst.withDesk { $0.book.evidence(of: name) }
+      let evidence = live?.rollout == rollout.id ? live : nil
+      return VerdictView(rollout, evidence ?? rollout.evidence, endpoint: name)
+    }
+    if let last = analyst.withDesk({ $0.book.ended(of: name) }) { return last.verdict }
+    throw NodeError(
+      .unknown,
+      "no ramp runs on \(name) and none has ended since the node began: \"sluice log\" tells of "
+        + "earlier ones")
   }
 
   private func verifyJournal() throws -> JournalCheck {

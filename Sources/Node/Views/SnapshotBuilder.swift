@@ -97,7 +97,7 @@ struct SnapshotBuilder {
         of: rollout, desk.book.evidence(of: endpoint.name) ?? rollout.evidence)
     }
     return endpoint.ended.first.map { ended in
-      let last = desk.book.ended(of: endpoint.name)
+      let last = desk.book.ended(of: endpoint.name)?.view
       return RolloutViews.view(of: ended, last: last?.identifier == ended.id ? last : nil)
     }
   }

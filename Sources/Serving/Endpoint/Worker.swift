@@ -102,14 +102,14 @@ public final class Worker {
     if endpoint.epoch.load(ordering: .acquiring) != epoch { pass = refresh() }
     var flags: TapRecord.Flags = request.isSynthetic ? [.synthetic] : []
     guard takesRequests else { return refuse(request, pass, flags, start) }
-    let bucket: Int
+    let hash: UInt64
     if let key = request.key {
       flags.insert(.keyed)
-      bucket = KeyHash.bucket(of: KeyHash.hash(key, count: request.keyCount, salt: salt))
+      hash = KeyHash.hash(key, count: request.keyCount, salt: salt)
     } else {
-      bucket = KeyHash.bucket(of: random.next())
+      hash = random.next()
     }
-    var routed = Int(buckets[bucket])
+    var routed = Int(buckets[KeyHash.bucket(of: hash)])
     if pass.closed & arms[routed].closedBit == 0 {
       flags.insert(.drawn)
     } else {
@@ -119,7 +119,7 @@ public final class Worker {
       flags.insert(.redirected)
       routed = detour
     }
-    return run(request, on: routed, pass, flags, start)
+    return run(request, hash, on: routed, pass, flags, start)
   }
 
   /// Looks for a new snapshot without a request: lets go of versions that have left the table.
@@ -135,8 +135,8 @@ public final class Worker {
   }
 
   private func run(
-    _ request: Request, on routed: Int, _ pass: FenceGate.Pass, _ flags: TapRecord.Flags,
-    _ start: Int64
+    _ request: Request, _ hash: UInt64, on routed: Int, _ pass: FenceGate.Pass,
+    _ flags: TapRecord.Flags, _ start: Int64
   ) -> Answer {
     var prediction = arms[routed].predictor.predict()
     var outcome = prediction.succeeded ? Outcome.answered : .failed
@@ -153,7 +153,7 @@ public final class Worker {
     let end = MonotonicClock.nanoseconds()
     taps.push(
       record(
-        request, pass, flags, start: start, end: end, outcome, prediction,
+        request, hash, pass, flags, start: start, end: end, outcome, prediction,
         version: arms[routed].tag, answeredBy: answeredBy, weight: arms[routed].weight), row: row)
     return Answer(
       outcome: outcome, prediction: prediction, answeredBy: answeredBy, generation: generation,
@@ -166,7 +166,7 @@ public final class Worker {
     let end = MonotonicClock.nanoseconds()
     taps.push(
       record(
-        request, pass, flags, start: start, end: end, .unavailable, .failure,
+        request, 0, pass, flags, start: start, end: end, .unavailable, .failure,
         version: TapRecord.noVersion, answeredBy: TapRecord.noVersion, weight: 0), row: row)
     return Answer(
       outcome: .unavailable, prediction: .failure, answeredBy: TapRecord.noVersion,
@@ -176,7 +176,8 @@ public final class Worker {
 
   @inline(__always)
   private func record(
-    _ request: Request, _ pass: FenceGate.Pass, _ flags: TapRecord.Flags, start: Int64, end: Int64,
+    _ request: Request, _ hash: UInt64, _ pass: FenceGate.Pass, _ flags: TapRecord.Flags,
+    start: Int64, end: Int64,
     _ outcome: Outcome, _ prediction: Prediction, version: UInt16, answeredBy: UInt16,
     weight: UInt16
   ) -> TapRecord {
@@ -185,7 +186,8 @@ public final class Worker {
       ticket: UInt64(truncatingIfNeeded: pass.ticket), requestID: request.id,
       timeNanoseconds: end, latencyNanoseconds: UInt64(max(0, end - start)),
       lateNanoseconds: UInt64(late), generation: UInt64(truncatingIfNeeded: generation),
-      label: prediction.label.key, score: prediction.score, version: version,
+      keyHash: flags.contains(.keyed) ? hash : 0, label: prediction.label.key,
+      score: prediction.score, version: version,
       answeredBy: answeredBy, weight: weight, stableWeight: arms.first?.weight ?? 0,
       outcome: outcome, flags: flags)
   }

@@ -46,6 +46,8 @@ public struct TapRecord {
   public var lateNanoseconds: UInt64
   /// The endpoint's generation it was routed by.
   public var generation: UInt64
+  /// The hash of the sticky key, salted for the rollout; 0 when the request had none.
+  public var keyHash: UInt64 = 0
   /// The answer's label.
   public var label: TextKey
   /// The answer's score; NaN when there is none.

@@ -8,7 +8,7 @@ extension CommandSet {
       BenchCommands.group,
     ],
     commands: ConsoleCommands.all + StatusCommands.all + ModelCommands.all + EvaluateCommands.all
-      + [PredictCommand.declaration] + EndpointCommands.all + ControlCommands.all
+      + [PredictCommand.declaration, VerdictCommand.declaration] + EndpointCommands.all + ControlCommands.all
       + FreezeCommands.all + JournalCommands.all + RunbookCommands.all + OnnxCommands.all
       + ThemeCommands.all + JudgeCommands.all + BenchCommands.all + SystemCommands.all)
 }

@@ -7,7 +7,7 @@ import Node
 enum JudgeCommands {
   static let group = CommandGroup(
     name: "simulate", summary: "The judge and the rollouts in made-up worlds")
-  static let all: [CommandDeclaration] = [judge, simulateJudge]
+  static let all: [CommandDeclaration] = [judge, simulateJudge, benchJudge]
 
   private static let input = DefaultedOption<String>(
     "input", .file, default: "-", help: "the events, a line each; - is standard input")
@@ -21,6 +21,12 @@ enum JudgeCommands {
     "split", .shares, default: [:], shown: "every metric all of it",
     help: "the part of the risk that each metric may spend, as errors=0.6,latency=0.4")
 
+  private static let compare = Flag(
+    "compare", help: "also tells what the rules of other tools would have said")
+  private static let look = DefaultedOption<Int>(
+    "look", .integer(1...100_000_000), default: 1_000,
+    help: "with --compare: events of a metric that make one look of those rules")
+
   static let judge = CommandDeclaration(
     "judge", summary: "Judges recorded events as a rollout's guard would",
     discussion: [
@@ -29,17 +35,21 @@ enum JudgeCommands {
         + "order in which the weights first come; of a key only the first event of a metric counts.",
       "For each metric it tells the counts by epoch, the evidence at the end, and the line at which "
         + "each threshold was first reached.",
+      "--compare sets Flagger's, Argo Rollouts' and Kayenta's rules and a repeated z test beside "
+        + "it, with the settings their documentation shows, each looking every --look events.",
     ],
-    parameters: [input, tolerance, alphas, shares],
+    parameters: [input, tolerance, alphas, shares, compare, look],
     examples: [
       ("sluice judge --input events.jsonl --json", "counts, evidence, crossings"),
       ("sluice judge --input events.jsonl --tolerance 1.25 --split errors=0.5,latency=0.5", ""),
+      ("sluice judge --input events.jsonl --compare --look 500", "beside other tools' rules"),
     ]
   ) { call in
     let report = try RecordedEvents.judge(
       path: call[input],
       settings: RecordedJudge.Settings(
-        tolerance: call[tolerance], alphas: call[alphas], shares: call[shares]))
+        tolerance: call[tolerance], alphas: call[alphas], shares: call[shares],
+        lookEvents: call[compare] ? call[look] : nil))
     try call.tell(report, text: text(of: report))
     return .done
   }
@@ -57,6 +67,10 @@ enum JudgeCommands {
       for threshold in metric.thresholds {
         let when = threshold.line.map { "first reached at line \(grouped($0))" } ?? "never reached"
         lines.append("  E \(evidenceText(threshold.evidence)): \(when)")
+      }
+      for rule in metric.comparison ?? [] {
+        let when = rule.line.map { "rolled back at line \(grouped($0))" } ?? "never rolled back"
+        lines.append("  \(rule.judge): \(when)")
       }
     }
     return lines.isEmpty ? "no events\n" : lines.joined(separator: "\n") + "\n"
@@ -86,6 +100,22 @@ enum JudgeCommands {
     }
     try call.tell(report, text: table(report))
     return report.keepsItsPromise ? .done : .notSo
+  }
+
+  static let benchJudge = CommandDeclaration(
+    "bench judge", summary: "Times the judge, in processor time an event and metric",
+    discussion: ["The median over nine rounds on one thread, a million events a round."],
+    examples: [("sluice bench judge --json", "nanoseconds")]
+  ) { call in
+    let report = try JudgeBench.run()
+    var table = TextTable(["WHAT", ">NS", ">BEST"])
+    for figure in report.figures {
+      table.add([
+        figure.name, fixed(figure.nanosecondsPerEvent, 1), fixed(figure.bestNanosecondsPerEvent, 1),
+      ])
+    }
+    try call.tell(report, text: table.text)
+    return .done
   }
 
   private static func table(_ report: JudgeSimulationReport) -> String {
