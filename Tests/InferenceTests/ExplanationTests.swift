@@ -140,12 +140,12 @@ struct ExplanationTests {
 
   /// Altered files are refused or explained, whatever is in them.
   @Test func alteredFilesDoNoHarm() throws {
-    var random = SplitMix(seed: 5)
+    var random = SplitMix64(seed: 5)
     var read = 0
     for example in try Bundle("explanations").cases {
       for _ in 0..<2 {
         var bytes = example.model
-        bytes[Int(random.unit() * Double(bytes.count))] = UInt8(random.unit() * 256)
+        bytes[Int(random.nextUnit() * Double(bytes.count))] = UInt8(random.nextUnit() * 256)
         guard let model = try? ExplainedModel.load(bytes),
           model.signature.inputs.count <= example.inputs.count
         else { continue }
@@ -236,27 +236,27 @@ struct ExplanationTests {
 struct TreeContributionTests {
   /// A random tree over few features, so that they come again on the way down; all kinds of tests.
   private static func tree(
-    _ random: inout SplitMix, features: Int, depth: Int, into source: inout TreeSource,
+    _ random: inout SplitMix64, features: Int, depth: Int, into source: inout TreeSource,
     cover: Double
   ) -> Int {
     let index = source.nodes.count
     source.nodes.append(TreeSource.Node())
     source.covers.append(cover)
-    guard depth > 0, random.unit() < 0.9 else {
-      source.weights.append(.init(node: index, target: 0, value: random.unit() * 4 - 2))
+    guard depth > 0, random.nextUnit() < 0.9 else {
+      source.weights.append(.init(node: index, target: 0, value: random.nextUnit() * 4 - 2))
       return index
     }
     let modes: [TreeSource.Mode] = [
       .lessOrEqual, .less, .greater, .greaterOrEqual, .equal, .notEqual, .member,
     ]
     var node = TreeSource.Node()
-    node.mode = modes[Int(random.unit() * 7)]
-    node.feature = Int(random.unit() * Double(features))
-    node.threshold = (random.unit() * 4).rounded()
-    node.missingIsTrue = random.unit() < 0.5
+    node.mode = modes[Int(random.nextUnit() * 7)]
+    node.feature = Int(random.nextUnit() * Double(features))
+    node.threshold = (random.nextUnit() * 4).rounded()
+    node.missingIsTrue = random.nextUnit() < 0.5
     if node.mode == .member { source.members[index] = [0, 2, 3] }
     // Now and then nothing of the training data goes one way.
-    let share = random.unit() < 0.1 ? 0 : random.unit()
+    let share = random.nextUnit() < 0.1 ? 0 : random.nextUnit()
     node.whenTrue = tree(
       &random, features: features, depth: depth - 1, into: &source, cover: cover * share)
     node.whenFalse = tree(
@@ -265,7 +265,7 @@ struct TreeContributionTests {
     return index
   }
 
-  private static func source(_ random: inout SplitMix, features: Int, depth: Int) -> TreeSource {
+  private static func source(_ random: inout SplitMix64, features: Int, depth: Int) -> TreeSource {
     var source = TreeSource()
     for _ in 0..<3 {
       source.roots.append(source.nodes.count)
@@ -275,8 +275,8 @@ struct TreeContributionTests {
     return source
   }
 
-  private static func row(_ random: inout SplitMix, _ features: Int) -> [Double] {
-    (0..<features).map { _ in random.unit() < 0.15 ? .nan : (random.unit() * 4).rounded() }
+  private static func row(_ random: inout SplitMix64, _ features: Int) -> [Double] {
+    (0..<features).map { _ in random.nextUnit() < 0.15 ? .nan : (random.nextUnit() * 4).rounded() }
   }
 
   /// What the trees give when only `known` features are told: the rest follows the cover, or is the
@@ -329,7 +329,7 @@ struct TreeContributionTests {
   }
 
   @Test(arguments: [2, 4, 7]) func pathDependentIsShapleysDefinition(features: Int) throws {
-    var random = SplitMix(seed: UInt64(features))
+    var random = SplitMix64(seed: UInt64(features))
     for depth in [0, 1, 3, 6, 9] {
       let source = TreeContributionTests.source(&random, features: features, depth: depth)
       let trees = try PathTrees(source, scale: 1)
@@ -354,7 +354,7 @@ struct TreeContributionTests {
   }
 
   @Test(arguments: [2, 4, 7]) func interventionalIsShapleysDefinition(features: Int) throws {
-    var random = SplitMix(seed: UInt64(100 + features))
+    var random = SplitMix64(seed: UInt64(100 + features))
     for depth in [1, 3, 6, 9] {
       let source = TreeContributionTests.source(&random, features: features, depth: depth)
       let trees = try PathTrees(source, scale: 1)
@@ -446,20 +446,5 @@ struct TreeContributionTests {
         #expect(abs(sum - 1 / Double(power + 1)) < 1e-14, "\(count) places, power \(power)")
       }
     }
-  }
-}
-
-/// Steele, Lea & Flood (2014): a small seeded generator.
-private struct SplitMix {
-  private var state: UInt64
-
-  init(seed: UInt64) { state = seed }
-
-  mutating func unit() -> Double {
-    state &+= 0x9E37_79B9_7F4A_7C15
-    var z = state
-    z = (z ^ (z >> 30)) &* 0xBF58_476D_1CE4_E5B9
-    z = (z ^ (z >> 27)) &* 0x94D0_49BB_1331_11EB
-    return Double((z ^ (z >> 31)) >> 11) * 0x1p-53
   }
 }

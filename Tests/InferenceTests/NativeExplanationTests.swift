@@ -121,12 +121,12 @@ struct NativeExplanationTests {
 
   /// Altered files are refused or explained, whatever is in them.
   @Test func alteredFilesDoNoHarm() throws {
-    var random = SplitMix(seed: 8)
+    var random = SplitMix64(seed: 8)
     var read = 0
     for example in try Bundle("native-explanations").cases {
       for _ in 0..<12 {
         var bytes = example.model
-        bytes[Int(random.unit() * Double(bytes.count))] = UInt8(random.unit() * 256)
+        bytes[Int(random.nextUnit() * Double(bytes.count))] = UInt8(random.nextUnit() * 256)
         guard let model = try? ExplainedModel.load(bytes) else { continue }
         read += 1
         let explainer = model.makeExplainer(maxRows: 16)

@@ -31,7 +31,7 @@ struct RandomForest {
     seed: UInt64, kind: Kind, weights: Weights, trees: Int, depth: Int, nodesMax: Int,
     features: Int, distinct: Int
   ) {
-    var random = SplitMix(seed: seed)
+    var random = SplitMix64(seed: seed)
     var source = TreeSource()
     var pool: [Float] = [0, -0.0, 1, -1, .leastNonzeroMagnitude, -.leastNonzeroMagnitude]
     pool += [.infinity, -.infinity, .greatestFiniteMagnitude, 0.1, Float(bitPattern: 70_000)]
@@ -52,7 +52,7 @@ struct RandomForest {
   }
 
   private static func grow(
-    _ source: inout TreeSource, _ random: inout SplitMix, _ kind: Kind, _ depth: Int,
+    _ source: inout TreeSource, _ random: inout SplitMix64, _ kind: Kind, _ depth: Int,
     _ nodesMax: Int, _ features: Int, _ pool: [Float]
   ) {
     let start = source.nodes.count
@@ -82,7 +82,7 @@ struct RandomForest {
     }
   }
 
-  private static func mode(_ kind: Kind, _ random: inout SplitMix) -> TreeSource.Mode {
+  private static func mode(_ kind: Kind, _ random: inout SplitMix64) -> TreeSource.Mode {
     let numeric: [TreeSource.Mode] = [
       .lessOrEqual, .less, .greaterOrEqual, .greater, .equal, .notEqual,
     ]
@@ -96,7 +96,7 @@ struct RandomForest {
   }
 
   private static func weigh(
-    _ source: inout TreeSource, _ random: inout SplitMix, _ weights: Weights, _ treeOf: [Int32]
+    _ source: inout TreeSource, _ random: inout SplitMix64, _ weights: Weights, _ treeOf: [Int32]
   ) {
     source.targets = weights == .oneTarget ? 1 : 5
     for (index, node) in source.nodes.enumerated() where node.mode == .leaf {
@@ -115,7 +115,7 @@ struct RandomForest {
 
   /// Rows of values that lie on thresholds, beside them, and nowhere.
   func rows(_ count: Int, seed: UInt64, missing: Bool) -> [Float] {
-    var random = SplitMix(seed: seed)
+    var random = SplitMix64(seed: seed)
     return (0..<count * featureCount).map { _ in
       let value = pool[Int(random.next() % UInt64(pool.count))]
       switch random.next() % 16 {
@@ -167,20 +167,5 @@ struct RandomForest {
     case .notEqual: return x != node.threshold
     case .member: return (source.members[at] ?? []).contains(x)
     }
-  }
-}
-
-/// A small generator with a period long enough for tests.
-struct SplitMix {
-  private var state: UInt64
-
-  init(seed: UInt64) { state = seed }
-
-  mutating func next() -> UInt64 {
-    state &+= 0x9E37_79B9_7F4A_7C15
-    var z = state
-    z = (z ^ (z >> 30)) &* 0xBF58_476D_1CE4_E5B9
-    z = (z ^ (z >> 27)) &* 0x94D0_49BB_1331_11EB
-    return z ^ (z >> 31)
   }
 }

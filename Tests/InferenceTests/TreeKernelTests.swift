@@ -18,7 +18,8 @@ struct TreeKernelTests {
       try copy.withUnsafeMutableBytes { bytes in
         guard let registerOf = registers.baseAddress, let data = bytes.baseAddress else { return }
         let frame = Frame(
-          valueCount: 1, registerOf: registerOf, registerCount: 0, bytesMax: 1 << 30)
+          valueCount: 1, registerOf: registerOf, registerCount: 0, bytesMax: 1 << 30,
+          bodyStepsMax: 0)
         frame.views[0] = TensorView(data: data, type: .float32, shape: Shape(count, width))
         let input: [Int32] = [0]
         try input.withUnsafeBufferPointer { input in
@@ -62,7 +63,7 @@ struct TreeKernelTests {
   func randomForestsAgreeBitForBit(
     _ kind: RandomForest.Kind, _ weights: RandomForest.Weights
   ) throws {
-    var random = SplitMix(seed: 11)
+    var random = SplitMix64(seed: 11)
     let widths = [1, 2, 5, 16, 17, 30, 33, 64, 65, 120, 300]
     for seed in 0..<14 {
       let depth = 1 + seed

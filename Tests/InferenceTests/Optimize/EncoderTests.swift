@@ -8,7 +8,7 @@ struct EncoderTests {
   /// A model's parts in words and bits, in order.
   private static func describe(_ model: OnnxModel) -> [String] {
     var lines = [
-      "ir \(model.irVersion)", model.producer, model.producerVersion, model.graphName,
+      "ir \(model.irVersion)", model.producer, model.producerVersion, model.graph.name,
       "\(model.opsets.sorted { $0.key < $1.key })",
     ]
     for node in model.nodes {

@@ -48,12 +48,17 @@ struct OptimizeTests {
   /// for every row that such a pipeline can make, the pruned trees lead to the same weights.
   @Test func pipelinesPrune() throws {
     let table = TextTable(["a", "b", "c", "d"].map { Array($0.utf8) })
+    func cell(_ source: Int) -> Columns.Cell {
+      Columns.Cell(source: source, sourceWidth: 1, index: 0, sourceType: .text, type: .text)
+    }
     let columns = Columns(
       segments: [
-        .init(source: 0, kind: .oneHot(table, width: 4)),
+        .init(source: 0, sourceType: .text, kind: .oneHot(.texts(table), width: 4, cell(0))),
         .init(
-          source: 1, kind: .numbers(sourceWidth: 1, [.init(index: 0, imputation: (.nan, 0.5))])),
-        .init(source: 2, kind: .codes(table, [2, 3, 5, 7, -1])),
+          source: 1, sourceType: .float32,
+          kind: .numbers(sourceWidth: 1, [.init(index: 0, imputation: (.nan, 0.5))])),
+        .init(
+          source: 2, sourceType: .text, kind: .codes(.texts(table), [2, 3, 5, 7, -1], cell(2))),
       ], type: .float32)
     let knowledge = FeatureKnowledge(columns)
     #expect(knowledge.bounds[3] == FeatureBounds(low: 0, high: 1, canBeMissing: false))
