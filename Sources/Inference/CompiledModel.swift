@@ -43,13 +43,18 @@ public final class CompiledModel: Sendable {
   /// is then several of ``signature``'s outputs, `y.0`, `y.1` and on.
   public let outputLengths: [Int?]
 
+  /// The names of the columns of the one input, where the file tells: XGBoost's and LightGBM's
+  /// features. Each is different and none is empty.
+  public let columnNames: [String]?
+
   let plan: Plan
   let inputShapes: [[Int?]?]
 
   init(
     signature: Signature, summary: ModelSummary, plan: Plan, inputShapes: [[Int?]?],
     outputKeys: [DictionaryKeys?]? = nil, dictionaryInputs: Set<Int> = [],
-    outputLengths: [Int?]? = nil, backend: Backend = .native, notes: [String] = []
+    outputLengths: [Int?]? = nil, backend: Backend = .native, notes: [String] = [],
+    columnNames: [String]? = nil
   ) {
     // Plain tensors unless something else is said.
     self.outputLengths = outputLengths ?? signature.outputs.map { _ in nil }
@@ -61,6 +66,7 @@ public final class CompiledModel: Sendable {
     self.inputShapes = inputShapes
     self.backend = backend
     self.notes = notes
+    self.columnNames = columnNames
   }
 
   /// The same model with one more note after the first.
@@ -68,7 +74,8 @@ public final class CompiledModel: Sendable {
     CompiledModel(
       signature: signature, summary: summary, plan: plan, inputShapes: inputShapes,
       outputKeys: outputKeys, dictionaryInputs: dictionaryInputs, outputLengths: outputLengths,
-      backend: backend, notes: notes.prefix(1) + [note] + notes.dropFirst())
+      backend: backend, notes: notes.prefix(1) + [note] + notes.dropFirst(),
+      columnNames: columnNames)
   }
 
   /// Reads, checks and compiles the bytes of an ONNX file for this program's own engine.

@@ -1,14 +1,15 @@
 """Make Tests/InferenceTests/Fixtures/explanations.bundle: models, rows, and the contributions that
-shap, XGBoost (pred_contribs) and LightGBM (pred_contrib) give for them.
+shap, XGBoost (pred_contribs) and LightGBM (pred_contrib) give for them; and
+native-explanations.bundle: the same for the files of XGBoost and LightGBM themselves.
 
-    python make.py [--bench FOLDER]
+    python make.py [--native | --bench FOLDER]
 
 Needs numpy, onnx, scikit-learn, skl2onnx, onnxmltools, shap, xgboost and lightgbm from PyPI.
 Everything is seeded. The format is that of Tests/InferenceTests/Fixtures/make.py; a case's inputs
 are the model's, then, for contributions against background rows, the same for these; its outputs
 are the base values (one an output) and the contributions (rows, outputs, input columns).
 
---bench writes two larger models with covers instead, and prints what pred_contribs takes.
+--native writes the second bundle alone. --bench writes two larger models with covers instead, and prints what pred_contribs takes.
 """
 
 from __future__ import annotations
@@ -21,6 +22,7 @@ for variable in ("OPENBLAS_NUM_THREADS", "OMP_NUM_THREADS"):
 import json
 import struct
 import sys
+import tempfile
 import time
 import warnings
 from pathlib import Path
@@ -57,12 +59,12 @@ def piece(data: bytes) -> None:
     parts.append(struct.pack("<I", len(data)) + data)
 
 
-def add(name: str, model: onnx.ModelProto, inputs: list[np.ndarray], base, contributions) -> None:
-    """base: (outputs,); contributions: (rows, outputs, columns)."""
+def add(name: str, model, inputs: list[np.ndarray], base, contributions) -> None:
+    """model: ONNX, or a file's bytes; base: (outputs,); contributions: (rows, outputs, columns)."""
     contributions = np.asarray(contributions, np.float64)
     assert contributions.ndim == 3, contributions.shape
     piece(name.encode())
-    piece(model.SerializeToString())
+    piece(model if isinstance(model, bytes) else model.SerializeToString())
     for tensors in (inputs, [np.asarray(base, np.float64).reshape(-1), contributions]):
         parts.append(struct.pack("<I", len(tensors)))
         for tensor in tensors:
@@ -338,6 +340,93 @@ def pipelines() -> None:
             grouped(values))
 
 
+def saved(booster, extension: str) -> bytes:
+    with tempfile.TemporaryDirectory() as folder:
+        path = Path(folder) / f"model{extension}"
+        booster.save_model(path)
+        return path.read_bytes()
+
+
+def native_xgboost() -> None:
+    holey = x.astype(np.float64)
+    holey[rng.random(x.shape) < 0.1] = np.nan
+    holey[:, 5] = rng.integers(0, 12, 400)
+    rows = holey[:9].copy()
+    rows[0] = np.nan
+    rows[1, 5] = 40  # a category that training had not
+    answers = {"number": number + holey[:, 5] % 3, "two": two, "three": three,
+               "count": np.abs(number).round()}
+    common = {"max_depth": 3, "eta": 0.3, "nthread": 1, "seed": 1}
+    for name, answer, types, parameters in (
+        ("regression json", "number", None, {}),
+        ("logistic ubj", "two", None, {"objective": "binary:logistic"}),
+        ("softprob ubj", "three", None, {"objective": "multi:softprob", "num_class": 3}),
+        ("poisson json", "count", None, {"objective": "count:poisson"}),
+        ("dart ubj", "two", None, {"objective": "binary:logistic", "booster": "dart",
+                                   "rate_drop": 0.5}),
+        ("forest ubj", "number", None, {"num_parallel_tree": 3, "subsample": 0.6}),
+        ("categories ubj", "number", ["q"] * 5 + ["c"], {"max_cat_to_onehot": 4}),
+        ("one-hot categories json", "three", ["q"] * 5 + ["c"],
+         {"objective": "multi:softprob", "num_class": 3, "max_cat_to_onehot": 40}),
+        ("linear json", "number", None, {"booster": "gblinear"}),
+        ("linear classes ubj", "three", None,
+         {"booster": "gblinear", "objective": "multi:softprob", "num_class": 3}),
+    ):
+        linear = parameters.get("booster") == "gblinear"
+        options = {key: common[key] for key in ("eta", "nthread", "seed")} if linear else common
+        matrix = lambda data, label=None: xgboost.DMatrix(
+            data, label, feature_types=types, enable_categorical=types is not None,
+            feature_names=[f"column {i}" for i in range(6)])
+        booster = xgboost.train({**options, **parameters}, matrix(holey, answers[answer]), 3)
+        base, values = split(booster.predict(matrix(rows), pred_contribs=True))
+        add("xgboost " + name, saved(booster, "." + name.split()[-1]), [rows.astype(np.float32)],
+            base, values)
+
+
+def native_lightgbm() -> None:
+    holey = x.astype(np.float64)
+    holey[rng.random(x.shape) < 0.1] = np.nan
+    holey[:, 2] = np.where(rng.random(400) < 0.4, 0, holey[:, 2])
+    holey[:, 5] = rng.integers(0, 40, 400)
+    rows = holey[:9].copy()
+    rows[0] = np.nan
+    rows[1, 5] = 77
+    rows[2] = 1e-36
+    common = {"num_leaves": 12, "min_data_in_leaf": 5, "verbose": -1, "seed": 1, "num_threads": 1,
+              "deterministic": True}
+    changed = number + holey[:, 5] % 3
+    for name, answer, categories, parameters in (
+        ("regression", changed, [], {"objective": "regression"}),
+        ("binary", two, [], {"objective": "binary"}),
+        ("multiclass", three, [], {"objective": "multiclass", "num_class": 3}),
+        ("categories", changed, [5], {"objective": "regression", "min_data_per_group": 5}),
+        ("zero as missing", changed, [], {"objective": "regression", "zero_as_missing": True}),
+        ("missing not used", changed, [], {"objective": "regression", "use_missing": False}),
+        ("dart", changed, [], {"objective": "regression", "boosting": "dart", "drop_rate": 0.5}),
+        ("forest", changed, [], {"objective": "regression", "boosting": "rf", "bagging_freq": 1,
+                                 "bagging_fraction": 0.6}),
+    ):
+        booster = lightgbm.train(
+            {**common, **parameters},
+            lightgbm.Dataset(holey, answer, categorical_feature=categories,
+                             feature_name=[f"column_{i}" for i in range(6)]), 3)
+        outputs = parameters.get("num_class", 1)
+        values = booster.predict(rows, pred_contrib=True).reshape(9, outputs, 7)
+        if parameters.get("boosting") == "rf":
+            # The library explains the sum of the trees, though it answers with their mean.
+            values /= booster.num_trees()
+        base, values = split(values)
+        add("lightgbm " + name, saved(booster, ".txt"), [rows], base, values)
+
+
+def native() -> None:
+    parts.clear()
+    native_xgboost()
+    native_lightgbm()
+    (FIXTURES / "native-explanations.bundle").write_bytes(b"".join(parts))
+    print((FIXTURES / "native-explanations.bundle").stat().st_size, "bytes")
+
+
 def bench(folder: Path) -> None:
     folder.mkdir(parents=True, exist_ok=True)
     generator = np.random.default_rng(3)
@@ -368,6 +457,9 @@ def timed(booster, matrix) -> float:
 if __name__ == "__main__":
     if len(sys.argv) > 2 and sys.argv[1] == "--bench":
         bench(Path(sys.argv[2]))
+    elif "--native" in sys.argv:
+        rng = np.random.default_rng(12)
+        native()
     else:
         path_dependent()
         interventional()
@@ -375,3 +467,5 @@ if __name__ == "__main__":
         pipelines()
         (FIXTURES / "explanations.bundle").write_bytes(b"".join(parts))
         print((FIXTURES / "explanations.bundle").stat().st_size, "bytes")
+        rng = np.random.default_rng(12)
+        native()

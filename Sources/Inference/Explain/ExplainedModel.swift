@@ -2,7 +2,8 @@ import Core
 
 /// One column of a model's inputs, which contributions are told for.
 public struct ExplainedFeature: Sendable, Equatable {
-  /// The input's name, or `name[3]` for a column of an input that has several.
+  /// The input's name, or `name[3]` for a column of an input that has several, unless the file
+  /// has names for these: XGBoost's and LightGBM's features.
   public let name: String
   /// The position of the input in the signature.
   public let input: Int
@@ -59,12 +60,15 @@ public final class ExplainedModel: Sendable {
 
   /// Reads a model file for explanations.
   ///
-  /// - Parameter file: the bytes of an ONNX file, as for ``CompiledModel/compile(onnx:limits:)``.
+  /// - Parameter file: the bytes of a model file, as for ``CompiledModel/load(_:limits:backend:)``.
   /// - Throws: ``InferenceError``; its code is `unsupported` when the model is neither trees nor
   ///   linear, or when columns are mixed (by a PCA, say) on their way to it.
   public static func load(
     _ file: [UInt8], limits: ModelLimits = .standard
   ) throws(InferenceError) -> ExplainedModel {
+    if let format = NativeFormat(file) {
+      return try NativeExplanation.load(file, format, limits)
+    }
     let onnx = try OnnxDecoder.decode(file, limits: limits)
     var graph = try GraphBuilder.build(onnx, limits: limits)
     let infos = graph.inputs.map { value in onnx.inputs.first { $0.name == graph.names[value] } }
@@ -99,13 +103,22 @@ public final class ExplainedModel: Sendable {
       featureOf: featureOf)
   }
 
-  /// Trees that read the one input of a model as it is: those of a tree library's own file.
-  /// - Parameter shape: of the input: rows and columns.
+  /// Trees or coefficients that read the one input of a model as it is: those of a tree library's
+  /// own file.
+  /// - Parameters:
+  ///   - shape: of the input: rows and columns.
+  ///   - columnNames: of the input's columns, when they have names of their own.
   convenience init(
-    _ input: TensorSpec, shape: [Int?], margins: MarginModel, limits: ModelLimits
+    _ input: TensorSpec, shape: [Int?], margins: MarginModel, limits: ModelLimits,
+    columnNames: [String]? = nil
   ) throws(InferenceError) {
     let spec = Compiler.InputSpec(name: input.name, type: input.elementType, shape: shape)
-    let (features, _, _) = try ExplainedModel.columns([spec])
+    var (features, _, _) = try ExplainedModel.columns([spec])
+    if let columnNames, columnNames.count == features.count {
+      features = zip(features, columnNames).map { feature, name in
+        ExplainedFeature(name: name, input: feature.input, column: feature.column)
+      }
+    }
     guard margins.width <= features.count,
       margins.outputs.count * features.count <= ExplainedModel.cellsMax
     else {

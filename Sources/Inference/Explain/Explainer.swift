@@ -94,7 +94,9 @@ public final class Explainer {
     } else if case .linear(let coefficients, _) = model.margins.form {
       if background.isEmpty { background = Array(repeating: 0, count: width) }
       for i in 0..<width {
-        let sum = (0..<rows).reduce(background[i] * before) { $0 + table[$1 * width + i] }
+        let sum = (0..<rows).reduce(background[i] * before) {
+          $0 + present(table[$1 * width + i])
+        }
         background[i] = sum / all
       }
       for (i, target) in targets.enumerated() {
@@ -186,8 +188,9 @@ public final class Explainer {
         for (i, target) in targets.enumerated() {
           for c in 0..<width {
             let w = coefficients[target * width + c]
-            scores[i] += w * x[c]
-            to[i * width + c] = w * (x[c] - (backgroundRows > 0 ? background[c] : 0))
+            let value = present(x[c])
+            scores[i] += w * value
+            to[i * width + c] = w * (value - (backgroundRows > 0 ? background[c] : 0))
           }
         }
       }
@@ -209,6 +212,11 @@ public final class Explainer {
         }
       }
     }
+  }
+
+  /// A value as linear scores read it.
+  private func present(_ x: Double) -> Double {
+    model.margins.skipsMissing && x.isNaN ? 0 : x
   }
 
   private func explainTrees(

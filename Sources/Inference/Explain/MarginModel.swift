@@ -23,6 +23,9 @@ struct MarginModel: Sendable {
   /// The scores that the form gives, explained or not.
   let targetCount: Int
 
+  /// Whether a missing value adds nothing to linear scores, instead of making them missing.
+  var skipsMissing = false
+
   /// The columns it reads, at least.
   var width: Int {
     switch form {
@@ -60,6 +63,15 @@ struct MarginModel: Sendable {
     form = .trees(layout)
     self.outputs = outputs
     self.targetCount = targetCount
+  }
+
+  /// Coefficients of any origin, by score, then by column.
+  /// - Parameter skipsMissing: whether a missing value adds nothing to the scores.
+  init(coefficients: [Double], width: Int, outputs: [Output], skipsMissing: Bool) {
+    form = .linear(coefficients, width: width)
+    self.outputs = outputs
+    targetCount = outputs.count
+    self.skipsMissing = skipsMissing
   }
 
   /// - Parameter name: what a single score is called.

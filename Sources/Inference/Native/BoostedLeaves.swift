@@ -77,6 +77,53 @@ final class BoostedLeaves: @unchecked Sendable {
     }
   }
 
+  /// How many rows ``addFour(_:_:from:to:)`` adds up at once.
+  static let together = 4
+
+  /// Whether rows are added up four at once: there is one sum, and leaves are numbers.
+  var isPlain: Bool { groups == 1 && !hasVectors && linearOf.isEmpty }
+
+  /// Adds the leaves of four rows from `first` on to four sums, which begin with `base`.
+  ///
+  /// An addition waits for the one before; those of four rows wait side by side.
+  @inline(__always)
+  func addFour(
+    _ walked: TreeWalker.Walked, _ first: Int, from base: Float,
+    to sums: UnsafeMutablePointer<Float>
+  ) {
+    BoostedLeaves.addFour(walked, first, singles, treeCount, base, sums)
+  }
+
+  /// The same in 64 bits.
+  @inline(__always)
+  func addFour(
+    _ walked: TreeWalker.Walked, _ first: Int, from base: Double,
+    to sums: UnsafeMutablePointer<Double>
+  ) {
+    BoostedLeaves.addFour(walked, first, doubles, treeCount, base, sums)
+  }
+
+  @inline(__always)
+  private static func addFour<T: FloatingPoint>(
+    _ walked: TreeWalker.Walked, _ first: Int, _ values: UnsafeMutablePointer<T>, _ trees: Int,
+    _ base: T, _ sums: UnsafeMutablePointer<T>
+  ) {
+    var next = UnsafePointer(walked.leaves + first &* walked.rowStride)
+    let (row, step) = (walked.rowStride, walked.treeStride)
+    var (a, b, c, d) = (base, base, base, base)
+    for _ in 0..<trees {
+      a += values[Int(next[0])]
+      b += values[Int(next[row])]
+      c += values[Int(next[2 &* row])]
+      d += values[Int(next[3 &* row])]
+      next += step
+    }
+    sums[0] = a
+    sums[1] = b
+    sums[2] = c
+    sums[3] = d
+  }
+
   /// Adds the leaves of one row, `leaves[tree * stride]`, to `sums`, one a group.
   func add(_ leaves: UnsafePointer<UInt32>, stride: Int, to sums: UnsafeMutablePointer<Float>) {
     if hasVectors {

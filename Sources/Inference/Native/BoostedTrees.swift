@@ -61,6 +61,9 @@ struct BoostedTrees {
   /// For trees with linear leaves: by node.
   var linearLeaves: [Int32: LinearLeaf] = [:]
   var linearTerms: [(feature: Int32, coefficient: Double)] = []
+  /// For each node how much of the training data came by: the library's own number, from which its
+  /// contributions are computed. Read for explanations only; empty where the file has none.
+  var covers: [Float] = []
 
   /// Calls `body` with each category of a set; in rising order when they are bits.
   @inline(__always)
@@ -81,6 +84,7 @@ struct BoostedTrees {
   /// Keeps the first `count` trees.
   mutating func keepFirst(_ count: Int) {
     guard count < roots.count else { return }
+    covers.removeSubrange(min(Int(roots[count]), covers.count)...)
     nodes.removeSubrange(Int(roots[count])...)
     roots.removeSubrange(count...)
     groups.removeSubrange(min(count, groups.count)...)

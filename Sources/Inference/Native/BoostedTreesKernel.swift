@@ -2,10 +2,10 @@ import Core
 
 /// A tree library's model: rows in, labels and probabilities or numbers out.
 ///
-/// Rows are coded where needed, walked eight at a time, and their leaves added up as the library
-/// does it. ``TreeForest`` does the walking.
+/// Rows are coded where needed, walked by ``TreeWalker``, and their leaves added up as the library
+/// does it.
 struct BoostedTreesKernel: Kernel {
-  private let forest: TreeForest
+  private let walker: TreeWalker
   private let coding: FeatureCoding?
   private let leaves: BoostedLeaves
   private let answer: NativeAnswer
@@ -15,19 +15,20 @@ struct BoostedTreesKernel: Kernel {
   /// The number of learnt numbers: thresholds, leaf values, categories.
   let parameterCount: Int
 
+  /// - Parameter set: what kernels may use; at most what the processor has.
   init(
     _ model: NativeModel, _ trees: BoostedTrees, limits: ModelLimits,
-    _ budget: inout AllocationBudget
+    _ budget: inout AllocationBudget, using set: InstructionSet = .current
   ) throws(InferenceError) {
     let coded = try CodedForest(trees, isSinglePrecision: model.isSinglePrecision, &budget)
     coding = coded.coding
     do throws(KernelFault) {
-      forest = try TreeForest(coded.source, limits: limits)
+      walker = try TreeWalker(coded.source, limits: limits, using: set)
     } catch {
       throw InferenceError(error.code, "\(model.operatorName): \(error.message)")
     }
     leaves = BoostedLeaves(
-      trees, sources: forest.leafSource, groups: model.groups,
+      trees, sources: walker.leafSource, groups: model.groups,
       isSinglePrecision: model.isSinglePrecision)
     answer = NativeAnswer(model)
     base = model.base
@@ -38,23 +39,6 @@ struct BoostedTreesKernel: Kernel {
       + trees.linearTerms.count
   }
 
-  /// Scratch memory of one run, in one piece.
-  private struct Room {
-    let sums: UnsafeMutablePointer<Double>
-    let features: UnsafeMutablePointer<Float>
-    let leaves: UnsafeMutablePointer<UInt32>
-  }
-
-  private func scratch(_ io: NodeIO) throws(KernelFault) -> Room {
-    let sums = leaves.groups * 2
-    let features = 8 * (forest.rowWidth + 1)
-    let room = try io.scratch(sums + features + 8 * forest.leafSlots, of: UInt32.self)
-    return Room(
-      sums: UnsafeMutableRawPointer(room).assumingMemoryBound(to: Double.self),
-      features: UnsafeMutableRawPointer(room + sums).assumingMemoryBound(to: Float.self),
-      leaves: room + sums + features)
-  }
-
   func run(_ io: NodeIO) throws(KernelFault) {
     let view = try io.input(0)
     guard view.shape.rank == 2, view.shape[1] == width,
@@ -62,82 +46,99 @@ struct BoostedTreesKernel: Kernel {
     else { throw KernelFault(.shape, "\(view.shape.list) where [N, \(width)] is expected") }
     let rows = view.shape[0]
     let to = try answer.room(io, rows: rows)
-    let room = try scratch(io)
-    if isSinglePrecision {
-      runSingle(view.pointer(Float.self), rows, room, to)
-    } else {
-      runDouble(view.pointer(Double.self), rows, room, to)
+    let sumBytes = (max(leaves.groups, BoostedLeaves.together) * 8 + 63) & ~63
+    guard let coding else {
+      let room = try TreeRoom(io, walker, rows: rows, targets: 0, extraBytes: sumBytes)
+      let table = TreeRows(view: view, width: width, features: walker.featureCount)
+      walker.run(table, room) { finish($0, from: 0, view, room, to) }
+      return
+    }
+    let block = min(rows, BoostedTreesKernel.blockRows(columns: coding.columnCount))
+    let room = try TreeRoom(
+      io, walker, rows: block, targets: 0,
+      extraBytes: sumBytes + block * coding.columnCount * MemoryLayout<Float>.stride)
+    let codes = room.extra + sumBytes
+    var first = 0
+    while first < rows {
+      let count = min(block, rows - first)
+      code(view, first, count, coding, codes.assumingMemoryBound(to: Float.self))
+      let table = TreeRows(
+        view: TensorView(data: codes, type: .float32, shape: Shape(count, coding.columnCount)),
+        width: coding.columnCount, features: walker.featureCount)
+      walker.run(table, room) { finish($0, from: first, view, room, to) }
+      first += count
     }
   }
 
-  private func runSingle(
-    _ x: UnsafePointer<Float>, _ rows: Int, _ room: Room, _ to: NativeAnswer.Room
+  /// Rows that are coded before they walk: about a megabyte of them.
+  private static func blockRows(columns: Int) -> Int {
+    max(8, min(256, (1 << 18) / max(columns, 1) & ~7))
+  }
+
+  private func code(
+    _ view: TensorView, _ first: Int, _ count: Int, _ coding: FeatureCoding,
+    _ codes: UnsafeMutablePointer<Float>
   ) {
-    let sums = UnsafeMutableRawPointer(room.sums).assumingMemoryBound(to: Float.self)
-    var row = 0
-    while row < rows {
-      let count = rows - row >= 8 ? 8 : 1
-      if count == 8 {
-        for i in 0..<8 { load(x + (row + i) * width, room.features + i, stride: 8) }
-        splitMissing(room.features, stride: 8)
-        forest.walkEight(room.features, leaves: room.leaves)
-      } else if coding == nil && !forest.readsMissingHalf {
-        forest.walk(x + row * width, leaves: room.leaves)
-      } else {
-        load(x + row * width, room.features, stride: 1)
-        splitMissing(room.features, stride: 1)
-        forest.walk(room.features, leaves: room.leaves)
-      }
-      for i in 0..<count {
-        for group in 0..<leaves.groups { sums[group] = base[group] }
-        leaves.add(room.leaves + i, stride: count, to: sums)
-        answer.write(sums, row + i, to)
-      }
-      row += count
-    }
-  }
-
-  private func runDouble(
-    _ x: UnsafePointer<Double>, _ rows: Int, _ room: Room, _ to: NativeAnswer.Room
-  ) {
-    guard let coding else { return }
-    var row = 0
-    while row < rows {
-      let count = rows - row >= 8 ? 8 : 1
-      for i in 0..<count { coding.code(x + (row + i) * width, room.features + i, stride: count) }
-      splitMissing(room.features, stride: count)
-      if count == 8 {
-        forest.walkEight(room.features, leaves: room.leaves)
-      } else {
-        forest.walk(room.features, leaves: room.leaves)
-      }
-      for i in 0..<count {
-        for group in 0..<leaves.groups { room.sums[group] = 0 }
-        leaves.add(room.leaves + i, stride: count, row: x + (row + i) * width, to: room.sums)
-        answer.write(room.sums, row + i, to)
-      }
-      row += count
-    }
-  }
-
-  /// The columns that the forest reads, of one row.
-  private func load(
-    _ row: UnsafePointer<Float>, _ to: UnsafeMutablePointer<Float>, stride: Int
-  ) {
-    if let coding {
-      coding.code(row, to, stride: stride)
-    } else {
-      for i in 0..<forest.featureCount { to[i * stride] = row[i] }
-    }
-  }
-
-  /// The forest's second half of a row, or of eight: missing values as -infinity.
-  private func splitMissing(_ to: UnsafeMutablePointer<Float>, stride: Int) {
-    guard forest.readsMissingHalf else { return }
-    let count = forest.featureCount * stride
     for i in 0..<count {
-      let x = to[i]
-      to[count + i] = x.isNaN ? -.infinity : x
+      let at = (first + i) * width
+      let to = codes + i * coding.columnCount
+      if isSinglePrecision {
+        coding.code(UnsafePointer(view.pointer(Float.self) + at), to)
+      } else {
+        coding.code(UnsafePointer(view.pointer(Double.self) + at), to)
+      }
+    }
+  }
+
+  /// Adds the leaves of rows up and writes their answers.
+  /// - Parameter start: the row that the walk took for the first.
+  private func finish(
+    _ walked: TreeWalker.Walked, from start: Int, _ view: TensorView, _ room: TreeRoom,
+    _ to: NativeAnswer.Room
+  ) {
+    if isSinglePrecision {
+      finishSingle(walked, start + walked.first, room, to)
+    } else {
+      finishDouble(walked, start + walked.first, view.pointer(Double.self), room, to)
+    }
+  }
+
+  private func finishSingle(
+    _ walked: TreeWalker.Walked, _ start: Int, _ room: TreeRoom, _ to: NativeAnswer.Room
+  ) {
+    let sums = room.extra.assumingMemoryBound(to: Float.self)
+    var i = 0
+    while leaves.isPlain, i + BoostedLeaves.together <= walked.count {
+      leaves.addFour(walked, i, from: base[0], to: sums)
+      for j in 0..<BoostedLeaves.together { answer.write(sums + j, start + i + j, to) }
+      i += BoostedLeaves.together
+    }
+    while i < walked.count {
+      for group in 0..<leaves.groups { sums[group] = base[group] }
+      leaves.add(walked.leaves + i * walked.rowStride, stride: walked.treeStride, to: sums)
+      answer.write(sums, start + i, to)
+      i += 1
+    }
+  }
+
+  private func finishDouble(
+    _ walked: TreeWalker.Walked, _ start: Int, _ x: UnsafePointer<Double>, _ room: TreeRoom,
+    _ to: NativeAnswer.Room
+  ) {
+    let sums = room.extra.assumingMemoryBound(to: Double.self)
+    var i = 0
+    while leaves.isPlain, i + BoostedLeaves.together <= walked.count {
+      leaves.addFour(walked, i, from: 0, to: sums)
+      for j in 0..<BoostedLeaves.together { answer.write(sums + j, start + i + j, to) }
+      i += BoostedLeaves.together
+    }
+    while i < walked.count {
+      for group in 0..<leaves.groups { sums[group] = 0 }
+      leaves.add(
+        walked.leaves + i * walked.rowStride, stride: walked.treeStride,
+        row: x + (start + i) * width, to: sums)
+      answer.write(sums, start + i, to)
+      i += 1
     }
   }
 }

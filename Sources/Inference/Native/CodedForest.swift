@@ -13,6 +13,8 @@ struct CodedForest {
   private var columnOfSet: [Int32] = []
   private var columnOfKey: [Int: Int] = [:]
   private var numerics: [FeatureCoding.Numeric] = []
+  /// The column of each feature of which a split asks only whether it is there.
+  private var columnOfPresence: [Int32: Int] = [:]
   private var thresholds: [Double] = []
 
   init(
@@ -20,7 +22,9 @@ struct CodedForest {
   ) throws(InferenceError) {
     self.trees = trees
     self.isSinglePrecision = isSinglePrecision
-    if !isSinglePrecision || !trees.sets.isEmpty { try makeCoding(&budget) }
+    if !isSinglePrecision || !trees.sets.isEmpty || trees.nodes.contains(where: asksForPresence) {
+      try makeCoding(&budget)
+    }
     makeSource()
   }
 
@@ -30,13 +34,27 @@ struct CodedForest {
       | Int(node.flags.intersection([.zeroIsMissing, .missingIsZero]).rawValue)
   }
 
+  /// Whether only missing values go left: nothing is below -infinity.
+  private func asksForPresence(_ node: BoostedTrees.Node) -> Bool {
+    isSinglePrecision && !node.isLeaf && !node.flags.contains(.isCategorical)
+      && node.value == -.infinity && node.flags.contains(.missingGoesLeft)
+  }
+
   private mutating func makeCoding(_ budget: inout AllocationBudget) throws(InferenceError) {
     var values: [[Double]] = []
     var keys: [Int] = []
     var setsOf: [Int: [Int]] = [:]
+    var presence: [Int32] = []
     for node in trees.nodes where !node.isLeaf {
       if node.flags.contains(.isCategorical) {
         setsOf[Int(node.feature), default: []].append(Int(node.value))
+        continue
+      }
+      if asksForPresence(node) {
+        if columnOfPresence[node.feature] == nil {
+          columnOfPresence[node.feature] = presence.count
+          presence.append(node.feature)
+        }
         continue
       }
       let key = CodedForest.key(node)
@@ -65,9 +83,11 @@ struct CodedForest {
         .init(
           feature: key >> 4, missingIsZero: flags.contains(.missingIsZero),
           zeroIsMissing: flags.contains(.zeroIsMissing), start: start,
-          count: thresholds.count - start))
+          count: thresholds.count - start,
+          isRanked: !FeatureCoding.canRound(thresholds[start...])))
     }
-    var columns = numerics.count
+    for feature in presence { columnOfPresence[feature]? += numerics.count }
+    var columns = numerics.count + presence.count
     columnOfSet = Array(repeating: -1, count: trees.sets.count)
     var categorical: [CategoryColumns] = []
     for (feature, sets) in setsOf.sorted(by: { $0.key < $1.key }) {
@@ -78,7 +98,8 @@ struct CodedForest {
       columns += sets.count
     }
     coding = FeatureCoding(
-      numerics: numerics, thresholds: thresholds, categorical: categorical, columnCount: columns)
+      numerics: numerics, thresholds: thresholds, presence: presence, categorical: categorical,
+      columnCount: columns)
   }
 
   private mutating func makeSource() {
@@ -103,6 +124,13 @@ struct CodedForest {
       }
       return result
     }
+    if asksForPresence(node) {
+      result.mode = .less
+      result.feature = columnOfPresence[node.feature] ?? 0
+      result.threshold = 0.5
+      result.missingIsTrue = false
+      return result
+    }
     guard coding != nil else {
       result.mode = .less
       result.feature = Int(node.feature)
@@ -116,7 +144,10 @@ struct CodedForest {
       result.threshold = node.value
     } else {
       result.mode = .lessOrEqual
-      result.threshold = Double(rank(node.value, numerics[column]))
+      result.threshold =
+        numerics[column].isRanked
+        ? Double(rank(node.value, numerics[column]))
+        : Double(FeatureCoding.roundedThreshold(node.value))
     }
     return result
   }

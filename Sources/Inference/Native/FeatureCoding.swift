@@ -1,12 +1,16 @@
 import Core
 
-/// Turns a row of features into a row of numbers that a forest of `x <= threshold` compares with
-/// the same outcome as the tree library compares the features.
+/// Turns a row of features into a row of 32-bit numbers that a forest of `x <= threshold` compares
+/// with the same outcome as the tree library compares the features.
 ///
-/// - A 64-bit feature becomes its rank among the thresholds it is ever compared with: how many of
-///   them are below it. Ranks are small integers, exact in 32 bits.
+/// - A 64-bit feature is rounded up to 32 bits, and so is each threshold. `x <= t` then holds just
+///   when the rounded ones compare so, unless both round to the same number; where that happens
+///   and `x > t`, the next larger number stands for x. When two thresholds of a feature round to
+///   the same number, it becomes its rank instead: how many of them are below it.
 /// - A categorical feature becomes one column for each set that a split asks for: 1 when its
 ///   category is in the set, else 0.
+/// - A feature of which a split asks only whether it is there becomes a column that is 1 when it
+///   is, else 0.
 /// - What counts as missing (NaN, for some also zero) becomes NaN.
 ///
 /// `@unchecked Sendable`: written only before `init` returns.
@@ -20,22 +24,53 @@ final class FeatureCoding: @unchecked Sendable {
     /// A range of the thresholds; empty for 32-bit features, which stay what they are.
     let start: Int
     let count: Int
+    /// Whether it becomes a rank.
+    let isRanked: Bool
+    /// The column's part of the filter: its first word, and how far hashes are shifted.
+    var filter = 0
+    var shift: UInt32 = 26
   }
 
   /// In plain memory, which even unoptimised code reads without a call.
   private let numerics: UnsafeMutableBufferPointer<Numeric>
   private let thresholds: UnsafeMutableBufferPointer<Double>
+  /// The thresholds rounded up.
+  private let rounded: UnsafeMutableBufferPointer<Float>
+  /// Bits that are set for the hashes of ``rounded``: most features are none of them.
+  private let filter: UnsafeMutableBufferPointer<UInt64>
+  private let presence: UnsafeMutableBufferPointer<Int32>
   private let categorical: [CategoryColumns]
   /// How many columns a coded row has.
   let columnCount: Int
 
+  /// - Parameters:
+  ///   - presence: features that become 0 or 1; their columns follow those of `numerics`.
+  ///   - categorical: their columns come last.
   init(
-    numerics: [Numeric], thresholds: [Double], categorical: [CategoryColumns], columnCount: Int
+    numerics: [Numeric], thresholds: [Double], presence: [Int32], categorical: [CategoryColumns],
+    columnCount: Int
   ) {
-    self.numerics = .allocate(capacity: numerics.count)
-    _ = self.numerics.initialize(from: numerics)
-    self.thresholds = .allocate(capacity: max(thresholds.count, 1))
-    _ = self.thresholds.initialize(from: thresholds)
+    var list = numerics
+    var words = 0
+    for i in list.indices where list[i].count > 0 && !list[i].isRanked {
+      // Sixteen bits a threshold, at least a word.
+      let bits = max(64, (list[i].count * 16 - 1).nextPowerOfTwo)
+      list[i].filter = words
+      list[i].shift = UInt32(32 - bits.trailingZeroBitCount)
+      words += bits / 64
+    }
+    self.numerics = FeatureCoding.copy(list)
+    self.thresholds = FeatureCoding.copy(thresholds)
+    let rounded = thresholds.map { FeatureCoding.roundedThreshold($0) }
+    self.rounded = FeatureCoding.copy(rounded)
+    filter = FeatureCoding.copy([UInt64](repeating: 0, count: words))
+    for numeric in list where numeric.count > 0 && !numeric.isRanked {
+      for i in numeric.start..<numeric.start + numeric.count {
+        let bit = FeatureCoding.hash(rounded[i], numeric.shift)
+        filter[numeric.filter + bit / 64] |= 1 << UInt64(bit % 64)
+      }
+    }
+    self.presence = FeatureCoding.copy(presence)
     self.categorical = categorical
     self.columnCount = columnCount
   }
@@ -43,60 +78,116 @@ final class FeatureCoding: @unchecked Sendable {
   deinit {
     numerics.deallocate()
     thresholds.deallocate()
+    rounded.deallocate()
+    filter.deallocate()
+    presence.deallocate()
+  }
+
+  private static func copy<T>(_ list: [T]) -> UnsafeMutableBufferPointer<T> {
+    let memory = UnsafeMutableBufferPointer<T>.allocate(capacity: max(list.count, 1))
+    _ = memory.initialize(from: list)
+    return UnsafeMutableBufferPointer(start: memory.baseAddress, count: list.count)
   }
 
   /// LightGBM takes values up to this size for zero (kZeroThreshold, a 32-bit 1e-35).
   static let zeroMax = Double(Float(1e-35))
 
-  /// Codes one row of 64-bit features: column c goes to `to[c * stride]`.
-  func code(_ row: UnsafePointer<Double>, _ to: UnsafeMutablePointer<Float>, stride: Int) {
-    var column = 0
+  /// A threshold in 32 bits; zero without a sign, as equal numbers must have equal bits.
+  static func roundedThreshold(_ x: Double) -> Float { roundedUp(x) + 0 }
+
+  /// Whether rounded thresholds, given in rising order, do for comparisons.
+  static func canRound(_ thresholds: ArraySlice<Double>) -> Bool {
+    var last: Float?
+    for threshold in thresholds {
+      let value = roundedThreshold(threshold)
+      // Infinity stands for everything beyond 32 bits, so nothing can be told from it.
+      if value == last || (value == .infinity && threshold != .infinity) { return false }
+      last = value
+    }
+    return true
+  }
+
+  /// ``roundedUp(_:)`` of zero or of what 32 bits tell from zero, without a branch.
+  @inline(__always)
+  private static func ceiling(_ x: Double) -> Float {
+    let nearest = Float(x)
+    let bits = Int32(bitPattern: nearest.bitPattern)
+    // Away from zero for positive numbers, towards it for negative ones.
+    let step = 1 | (bits >> 31)
+    let mask: Int32 = Double(nearest) < x ? -1 : 0
+    return Float(bitPattern: UInt32(bitPattern: bits &+ (step & mask)))
+  }
+
+  @inline(__always)
+  private static func hash(_ x: Float, _ shift: UInt32) -> Int {
+    Int((x.bitPattern &* 0x9E37_79B1) &>> shift)
+  }
+
+  /// Codes one row of 64-bit features.
+  func code(_ row: UnsafePointer<Double>, _ to: UnsafeMutablePointer<Float>) {
     for i in 0..<numerics.count {
       let numeric = numerics[i]
       var x = row[numeric.feature]
       if x.magnitude <= FeatureCoding.zeroMax || (x.isNaN && numeric.missingIsZero) { x = 0 }
       if x.isNaN || (x == 0 && numeric.zeroIsMissing) {
-        to[column] = .nan
+        to[i] = .nan
+      } else if numeric.isRanked {
+        to[i] = Float(rank(x, thresholds.baseAddress, numeric))
       } else {
-        to[column] = Float(rank(x, numeric.start, numeric.count))
+        to[i] = round(x, numeric)
       }
-      column += stride
     }
     for i in 0..<categorical.count {
       let columns = categorical[i]
       let x = row[columns.feature]
       // Truncated towards zero; what does not fit is no category.
       let isCategory = x > -1 && x < 0x1p31
-      columns.fill(isCategory ? Int(x) : -1, to + columns.firstColumn * stride, stride: stride)
+      columns.fill(isCategory ? Int(x) : -1, to + columns.firstColumn)
     }
   }
 
   /// The same for 32-bit features, which are copied; a NaN category is missing.
-  func code(_ row: UnsafePointer<Float>, _ to: UnsafeMutablePointer<Float>, stride: Int) {
-    var column = 0
-    for i in 0..<numerics.count {
-      to[column] = row[numerics[i].feature]
-      column += stride
+  func code(_ row: UnsafePointer<Float>, _ to: UnsafeMutablePointer<Float>) {
+    for i in 0..<numerics.count { to[i] = row[numerics[i].feature] }
+    for i in 0..<presence.count {
+      to[numerics.count + i] = row[Int(presence[i])].isNaN ? 0 : 1
     }
     for i in 0..<categorical.count {
       let columns = categorical[i]
       let x = row[columns.feature]
-      let first = to + columns.firstColumn * stride
+      let first = to + columns.firstColumn
       if x.isNaN {
-        for j in 0..<columns.count { first[j * stride] = .nan }
+        for j in 0..<columns.count { first[j] = .nan }
       } else {
         let isCategory = x >= 0 && x < 0x1p24
-        columns.fill(isCategory ? Int(x) : -1, first, stride: stride)
+        columns.fill(isCategory ? Int(x) : -1, first)
       }
     }
   }
 
-  /// How many of the thresholds are below `x`, without a branch that depends on them.
   @inline(__always)
-  private func rank(_ x: Double, _ start: Int, _ count: Int) -> Int {
-    guard let base = thresholds.baseAddress else { return 0 }
-    var from = base + start
-    var left = count
+  private func round(_ x: Double, _ numeric: Numeric) -> Float {
+    let value = FeatureCoding.ceiling(x)
+    let bit = FeatureCoding.hash(value, numeric.shift)
+    guard numeric.count > 0, filter[numeric.filter + bit / 64] &>> UInt64(bit % 64) & 1 != 0 else {
+      return value
+    }
+    let place = rank(value, rounded.baseAddress, numeric)
+    guard place < numeric.count, rounded[numeric.start + place] == value,
+      x > thresholds[numeric.start + place]
+    else { return value }
+    return value.nextUp
+  }
+
+  /// How many of a feature's sorted values are below `x`, without a branch that depends on them.
+  @inline(__always)
+  private func rank<T: Comparable>(
+    _ x: T, _ values: UnsafeMutablePointer<T>?, _ numeric: Numeric
+  ) -> Int {
+    guard let values else { return 0 }
+    let start = values + numeric.start
+    var from = start
+    var left = numeric.count
     while left > 1 {
       let half = left >> 1
       // All ones when the lower half is below.
@@ -104,8 +195,13 @@ final class FeatureCoding: @unchecked Sendable {
       from += half & mask
       left -= half
     }
-    return from - (base + start) + (from.pointee < x ? 1 : 0)
+    return from - start + (from.pointee < x ? 1 : 0)
   }
+}
+
+extension Int {
+  /// The least power of two above a number that is not negative.
+  fileprivate var nextPowerOfTwo: Int { 1 << (Int.bitWidth - leadingZeroBitCount) }
 }
 
 /// The columns of one categorical feature: one a set.
@@ -222,27 +318,27 @@ final class CategoryColumns: @unchecked Sendable {
   }
 
   /// Writes the column of each set; a category of -1 is in none.
-  func fill(_ category: Int, _ to: UnsafeMutablePointer<Float>, stride: Int) {
+  func fill(_ category: Int, _ to: UnsafeMutablePointer<Float>) {
     var c = category
     if c >= 0, !isDense {
       c = place(UInt32(category))
       if c < categories.count, categories[c] != UInt32(category) { c = -1 }
     }
     guard c >= 0, c < categories.count else {
-      for i in 0..<count { to[i * stride] = 0 }
+      for i in 0..<count { to[i] = 0 }
       return
     }
     if starts.count == 0 {
       let bit = UInt32(c % 32)
       let first = c / 32 * count
-      for i in 0..<count { to[i * stride] = Float((matrix[first + i] &>> bit) & 1) }
+      for i in 0..<count { to[i] = Float((matrix[first + i] &>> bit) & 1) }
       return
     }
-    for i in 0..<count { to[i * stride] = 0 }
+    for i in 0..<count { to[i] = 0 }
     var next = Int(starts[c])
     let end = Int(starts[c + 1])
     while next < end {
-      to[Int(members[next]) * stride] = 1
+      to[Int(members[next])] = 1
       next += 1
     }
   }

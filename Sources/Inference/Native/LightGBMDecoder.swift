@@ -14,10 +14,12 @@ struct LightGBMDecoder {
   private(set) var file = LightGBMFile()
   private var tree = LightGBMTree()
 
+  /// - Parameter readsCovers: whether to read what explanations need.
   static func decode(
-    _ bytes: UnsafeRawBufferPointer, limits: ModelLimits
+    _ bytes: UnsafeRawBufferPointer, limits: ModelLimits, readsCovers: Bool = false
   ) throws(InferenceError) -> (LightGBMFile, AllocationBudget) {
     var decoder = LightGBMDecoder(bytes: bytes, limits: limits)
+    decoder.file.readsCovers = readsCovers
     try decoder.readHead()
     try decoder.readTrees()
     return (decoder.file, decoder.budget)
@@ -182,4 +184,5 @@ struct LightGBMFile {
   var isAverage = false
   var featureNames: [String] = []
   var trees = BoostedTrees()
+  var readsCovers = false
 }

@@ -5,13 +5,15 @@ struct LightGBMTree {
   /// The lines that matter, by key.
   private enum Key: Int, CaseIterable {
     case numLeaves, numCat, splitFeature, threshold, decisionType, leftChild, rightChild, leafValue,
-      catBoundaries, catThreshold, isLinear, leafConst, numFeatures, leafFeatures, leafCoeff
+      catBoundaries, catThreshold, isLinear, leafConst, numFeatures, leafFeatures, leafCoeff,
+      internalCount, leafCount
 
     init?(_ name: String) {
       let names = [
         "num_leaves", "num_cat", "split_feature", "threshold", "decision_type", "left_child",
         "right_child", "leaf_value", "cat_boundaries", "cat_threshold", "is_linear", "leaf_const",
         "num_features", "leaf_features", "leaf_coeff",
+        "internal_count", "leaf_count",
       ]
       guard let index = names.firstIndex(of: name) else { return nil }
       self.init(rawValue: index)
@@ -166,8 +168,32 @@ struct LightGBMTree {
     }
     try list.finish()
     if inner > 0 { try checkShape(start, &file.trees) }
+    if file.readsCovers { try addCovers(leaves, start, to: &file, bytes, &budget) }
     if places[Key.isLinear.rawValue] != nil, try one(.isLinear, "is_linear", bytes, 0...1) == 1 {
       try addLinear(leaves, start + inner, to: &file, bytes, &budget)
+    }
+  }
+
+  /// The samples that came by each node, as LightGBM's own contributions weigh them.
+  private func addCovers(
+    _ leaves: Int, _ start: Int, to file: inout LightGBMFile, _ bytes: UnsafeRawBufferPointer,
+    _ budget: inout AllocationBudget
+  ) throws(Fault) {
+    // Trees of which one has no counts have none together.
+    guard file.trees.covers.count == start else { return }
+    guard leaves > 1 else {
+      try append(1, to: &file.trees.covers, &budget)
+      return
+    }
+    guard places[Key.internalCount.rawValue] != nil, places[Key.leafCount.rawValue] != nil else {
+      return
+    }
+    for (key, name, count) in [
+      (Key.internalCount, "internal_count", leaves - 1), (.leafCount, "leaf_count", leaves),
+    ] {
+      var list = try values(key, name, bytes)
+      for _ in 0..<count { try append(Float(try list.double()), to: &file.trees.covers, &budget) }
+      try list.finish()
     }
   }
 

@@ -37,6 +37,14 @@ enum NativeCompiler {
   static func compile(
     _ file: [UInt8], format: NativeFormat, limits: ModelLimits
   ) throws(InferenceError) -> CompiledModel {
+    var (model, budget) = try decode(file, format, limits, readsCovers: false)
+    return try plan(model, &budget, limits, fileBytes: file.count)
+  }
+
+  /// - Parameter readsCovers: whether to read what explanations need.
+  static func decode(
+    _ file: [UInt8], _ format: NativeFormat, _ limits: ModelLimits, readsCovers: Bool
+  ) throws(InferenceError) -> (NativeModel, AllocationBudget) {
     guard file.count <= limits.fileBytesMax else {
       throw InferenceError(
         .limit,
@@ -46,34 +54,35 @@ enum NativeCompiler {
     let result = file.withUnsafeBytes {
       bytes -> Result<(NativeModel, AllocationBudget), InferenceError> in
       do throws(InferenceError) {
-        return .success(try read(bytes, format, limits))
+        return .success(try read(bytes, format, limits, readsCovers))
       } catch {
         return .failure(error)
       }
     }
-    var (model, budget) = try result.get()
-    return try plan(model, &budget, limits, fileBytes: file.count)
+    return try result.get()
   }
 
   private static func read(
-    _ bytes: UnsafeRawBufferPointer, _ format: NativeFormat, _ limits: ModelLimits
+    _ bytes: UnsafeRawBufferPointer, _ format: NativeFormat, _ limits: ModelLimits,
+    _ readsCovers: Bool
   ) throws(InferenceError) -> (NativeModel, AllocationBudget) {
     switch format {
     case .xgboostJSON:
       let (file, budget) = try XGBoostDecoder.decode(
-        JSONReader(bytes, limits: limits), limits: limits)
+        JSONReader(bytes, limits: limits), limits: limits, readsCovers: readsCovers)
       return (try XGBoostModel.build(file), budget)
     case .xgboostUBJSON:
       let (file, budget) = try XGBoostDecoder.decode(
-        UBJSONReader(bytes, limits: limits), limits: limits)
+        UBJSONReader(bytes, limits: limits), limits: limits, readsCovers: readsCovers)
       return (try XGBoostModel.build(file), budget)
     case .lightGBMText:
-      let (file, budget) = try LightGBMDecoder.decode(bytes, limits: limits)
+      let (file, budget) = try LightGBMDecoder.decode(
+        bytes, limits: limits, readsCovers: readsCovers)
       return (try LightGBMModel.build(file), budget)
     }
   }
 
-  /// A plan of one step, so that sessions treat the model like any other.
+  /// Lays the model out: a plan of one step, so that sessions treat it like any other.
   private static func plan(
     _ model: NativeModel, _ budget: inout AllocationBudget, _ limits: ModelLimits, fileBytes: Int
   ) throws(InferenceError) -> CompiledModel {
@@ -88,6 +97,16 @@ enum NativeCompiler {
       kernel = LinearBoosterKernel(model, booster)
       (parameterCount, nodeCount) = (booster.weights.count, 1)
     }
+    return assemble(
+      model, kernel, parameterCount: parameterCount, nodeCount: nodeCount, limits,
+      fileBytes: fileBytes)
+  }
+
+  /// The compiled model around the one kernel.
+  static func assemble(
+    _ model: NativeModel, _ kernel: any Kernel, parameterCount: Int, nodeCount: Int,
+    _ limits: ModelLimits, fileBytes: Int
+  ) -> CompiledModel {
     let outputs = outputSpecs(model)
     let onnx = OnnxModel(file: [])
     let node = OnnxNode(
@@ -102,16 +121,30 @@ enum NativeCompiler {
         call: OperatorCall(node: node, model: onnx, opset: 1, constants: [nil], limits: limits),
         kernel: kernel, inputs: [0], outputs: graph.outputs)
     ]
-    let input = TensorSpec(
-      name: inputName, elementType: model.isSinglePrecision ? .float32 : .float64,
-      shape: [nil, model.featureCount])
+    let input = inputSpec(model)
     return CompiledModel(
       signature: Signature(inputs: [input], outputs: outputs),
       summary: ModelSummary(
         operators: [model.operatorName: 1], nodeCount: nodeCount, stepCount: 1,
         parameterCount: parameterCount, fileBytes: fileBytes, opsets: [:], irVersion: 0,
         producer: model.producer),
-      plan: Plan(graph), inputShapes: [input.shape])
+      plan: Plan(graph), inputShapes: [input.shape], columnNames: columnNames(model))
+  }
+
+  /// The one input: rows of features.
+  static func inputSpec(_ model: NativeModel) -> TensorSpec {
+    TensorSpec(
+      name: inputName, elementType: model.isSinglePrecision ? .float32 : .float64,
+      shape: [nil, model.featureCount])
+  }
+
+  /// The features' names; `nil` when the file has none for every column or one comes twice.
+  static func columnNames(_ model: NativeModel) -> [String]? {
+    let names = model.featureNames
+    let isUsable =
+      !names.isEmpty && names.count == model.featureCount && Set(names).count == names.count
+      && names.allSatisfy { !$0.isEmpty }
+    return isUsable ? names : nil
   }
 
   /// The one input, named as the converters of these libraries' own examples do.

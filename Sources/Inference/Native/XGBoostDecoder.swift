@@ -7,19 +7,22 @@ import Core
 struct XGBoostDecoder<Reader: DocumentReader> {
   private var reader: Reader
   private let limits: ModelLimits
+  private let readsCovers: Bool
   private var file = XGBoostFile()
   private var tree = XGBoostTree()
   private var hasLearner = false
 
+  /// - Parameter readsCovers: whether to read what explanations need.
   static func decode(
-    _ reader: Reader, limits: ModelLimits
+    _ reader: Reader, limits: ModelLimits, readsCovers: Bool = false
   ) throws(InferenceError) -> (XGBoostFile, AllocationBudget) {
-    var decoder = XGBoostDecoder(reader: reader, limits: limits)
+    var decoder = XGBoostDecoder(reader: reader, limits: limits, readsCovers: readsCovers)
     try decoder.readDocument()
     return (decoder.file, decoder.reader.budget)
   }
 
-  private init(reader: Reader, limits: ModelLimits) {
+  private init(reader: Reader, limits: ModelLimits, readsCovers: Bool) {
+    self.readsCovers = readsCovers
     self.reader = reader
     self.limits = limits
   }
@@ -198,6 +201,7 @@ struct XGBoostDecoder<Reader: DocumentReader> {
       case "split_conditions": try me.reader.floats(&me.tree.conditions)
       case "default_left": try me.reader.integers(&me.tree.defaultLeft)
       case "base_weights": try me.reader.floats(&me.tree.baseWeights)
+      case "sum_hessian" where me.readsCovers: try me.reader.floats(&me.tree.covers)
       case "leaf_weights":
         me.tree.hasLeafWeights = true
         try me.reader.floats(&me.tree.leafWeights)

@@ -9,6 +9,8 @@ struct XGBoostTree {
   var defaultLeft: [Int32] = []
   var baseWeights: [Float] = []
   var leafWeights: [Float] = []
+  /// Sums of Hessians; empty unless they are read.
+  var covers: [Float] = []
   var hasLeafWeights = false
   var splitTypes: [Int32] = []
   var categories: [Int32] = []
@@ -28,6 +30,7 @@ struct XGBoostTree {
     defaultLeft.removeAll(keepingCapacity: true)
     baseWeights.removeAll(keepingCapacity: true)
     leafWeights.removeAll(keepingCapacity: true)
+    covers.removeAll(keepingCapacity: true)
     splitTypes.removeAll(keepingCapacity: true)
     categories.removeAll(keepingCapacity: true)
     categoryNodes.removeAll(keepingCapacity: true)
@@ -75,6 +78,10 @@ struct XGBoostTree {
     }
     try addSets(to: &trees, start, &reader)
     if hasVectors { try addLeafVectors(to: &trees, start, &reader) }
+    // Trees of which one has no covers have none together.
+    if covers.count == count, trees.covers.count == start {
+      for cover in covers { try reader.append(cover, to: &trees.covers) }
+    }
   }
 
   private func checkCounts(_ count: Int, _ reader: some DocumentReader) throws(InferenceError) {
@@ -89,6 +96,9 @@ struct XGBoostTree {
     ]
     for (name, length) in lists where length != count {
       throw reader.fault(name, "\(length) elements for \(count) nodes")
+    }
+    guard covers.isEmpty || covers.count == count else {
+      throw reader.fault("sum_hessian", "\(covers.count) elements for \(count) nodes")
     }
     guard splitTypes.isEmpty || splitTypes.count == count else {
       throw reader.fault("split_type", "\(splitTypes.count) elements for \(count) nodes")

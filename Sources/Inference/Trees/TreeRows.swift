@@ -70,16 +70,23 @@ struct TreeRoom {
   let missing: UnsafeMutablePointer<UInt8>
   let words: UnsafeMutablePointer<UInt8>
   let leaves: UnsafeMutablePointer<UInt32>
+  /// Memory for the caller, 64-byte aligned.
+  let extra: UnsafeMutableRawPointer
 
   /// Rows at a time of ``ChainedTrees``: a tree stays in the first cache while they pass.
   private static let chainedRowsMax = 256
 
-  init(_ io: NodeIO, _ scorer: TreeScorer, rows: Int) throws(KernelFault) {
+  /// - Parameters:
+  ///   - targets: how many sums.
+  ///   - extraBytes: more memory, at ``extra``.
+  init(
+    _ io: NodeIO, _ walker: TreeWalker, rows: Int, targets: Int, extraBytes: Int = 0
+  ) throws(KernelFault) {
     var codeBytes = 0
     var wordBytes = 0
     var columnFloats = 0
     let slots: Int
-    switch scorer.layout {
+    switch walker.layout {
     case .flat(let trees):
       stepMax = max(1, min(rows, FlatTrees.rowsMax))
       codeBytes = trees.ranks.bytes * stepMax
@@ -95,23 +102,23 @@ struct TreeRoom {
       slots = trees.leafSlots
     case .plain:
       stepMax = 1
-      slots = scorer.treeCount
+      slots = walker.treeCount
     }
-    if let lanes = scorer.lanes, rows >= LaneTrees.rowsMin {
+    if let lanes = walker.lanes, rows >= LaneTrees.rowsMin {
       rowsMax = LaneTrees.rows
       codeBytes = max(codeBytes, (lanes.ranks.count + 1) * LaneTrees.rows)
       wordBytes = max(wordBytes, LaneTrees.roomBytes)
     } else {
       rowsMax = stepMax
     }
-    let targets = scorer.weights.targets
     let sumBytes = TreeRoom.padded(targets * 8)
     let hasBytes = TreeRoom.padded(targets)
-    let rowBytes = TreeRoom.padded(scorer.featureCount * 4)
+    let rowBytes = TreeRoom.padded(walker.featureCount * 4)
     let columnBytes = TreeRoom.padded(columnFloats * 4)
+    let leafBytes = TreeRoom.padded(slots * rowsMax * 4)
     let total =
       sumBytes + hasBytes + rowBytes + columnBytes + 2 * codeBytes + wordBytes
-      + TreeRoom.padded(slots * rowsMax * 4)
+      + leafBytes + extraBytes
     let base = UnsafeMutableRawPointer(try io.scratch(total, of: UInt8.self))
     sums = base.assumingMemoryBound(to: Double.self)
     has = (base + sumBytes).assumingMemoryBound(to: Bool.self)
@@ -123,7 +130,9 @@ struct TreeRoom {
     codes = at.assumingMemoryBound(to: UInt8.self)
     missing = (at + codeBytes).assumingMemoryBound(to: UInt8.self)
     words = (at + 2 * codeBytes).assumingMemoryBound(to: UInt8.self)
-    leaves = (at + (2 * codeBytes + wordBytes)).assumingMemoryBound(to: UInt32.self)
+    at += 2 * codeBytes + wordBytes
+    leaves = at.assumingMemoryBound(to: UInt32.self)
+    extra = at + leafBytes
   }
 
   private static func padded(_ bytes: Int) -> Int { (bytes + 63) & ~63 }

@@ -13,9 +13,13 @@ struct BatchOutput {
 protocol BatchModel: Sendable {
   /// Its inputs and outputs.
   var signature: Signature { get }
+  /// The names of the columns of the one input, where the model's file has some.
+  var columnNames: [String]? { get }
   /// What the elements of each output mean (class labels, as a ZipMap gives them), in the
   /// signature's order; nil for outputs whose elements are only numbered.
   var elementNames: [[String]?] { get }
+  /// What runs it.
+  var backend: Backend { get }
   /// A digest of the model, with which an interrupted run is continued.
   var digest: String { get }
   /// One worker's own use of it, for up to `maxRows` rows at once.
@@ -25,6 +29,10 @@ protocol BatchModel: Sendable {
 }
 
 extension BatchModel {
+  /// This program's own engine.
+  var backend: Backend { .native }
+  /// Columns are numbered.
+  var columnNames: [String]? { nil }
   /// Outputs are numbered.
   var elementNames: [[String]?] { signature.outputs.map { _ in nil } }
   /// Not explained.

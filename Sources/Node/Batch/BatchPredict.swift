@@ -28,7 +28,7 @@ public final class BatchPredict {
     tell: @escaping (BatchEvent) throws -> Void
   ) throws {
     self.tell = tell
-    let layout = try RowLayout(model.signature)
+    let layout = try RowLayout(model.signature, columnNames: model.columnNames)
     if let fixed = layout.fixedRows, fixed > 1 {
       throw NodeError(
         .badInput,
@@ -51,8 +51,9 @@ public final class BatchPredict {
     switch target {
     case .stream(let sink): self.target = StreamTarget(sink)
     case .file(let path, let resume):
-      let identity = RunIdentity(
-        input: head, model: model.digest, options, rowsPerBatch: rowsPerBatch)
+      let identity = try RunIdentity(
+        input: head, model: model.digest, backend: model.backend, options,
+        rowsPerBatch: rowsPerBatch)
       self.target = try AnswerFile.open(path, identity, resume: resume, tell: tell)
     }
     try goToBegin()

@@ -12,6 +12,7 @@ struct Explanation {
 final class CompiledBatchModel: BatchModel {
   let signature: Signature
   let digest: String
+  var columnNames: [String]? { model.columnNames }
   /// What runs it.
   var backend: Backend { model.backend }
   /// What the operator should know of the model; empty for a native one.
@@ -74,7 +75,8 @@ final class CompiledBatchModel: BatchModel {
   /// this model.
   func makeExplainer(maxRows: Int) throws -> (any RowExplainer)? {
     guard let explained else { return nil }
-    return try EngineExplainer(explained, background: background, maxRows: maxRows)
+    return try EngineExplainer(
+      explained, columnNames: columnNames, background: background, maxRows: maxRows)
   }
 }
 

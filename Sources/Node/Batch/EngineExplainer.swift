@@ -11,12 +11,15 @@ final class EngineExplainer: RowExplainer {
   private let widths: [Int]
 
   /// - Parameters:
+  ///   - columnNames: of the columns of the model's one input, for the background's.
   ///   - background: a file of rows to explain against; without one, trees are explained by how
   ///     their training data was spread, which not every file tells.
   /// - Throws: a ``Failure``: the model cannot be explained, or not without background rows, or
   ///   these cannot be read.
-  init(_ model: ExplainedModel, background: String?, maxRows: Int) throws {
-    let layout = try RowLayout(model.signature)
+  init(
+    _ model: ExplainedModel, columnNames: [String]?, background: String?, maxRows: Int
+  ) throws {
+    let layout = try RowLayout(model.signature, columnNames: columnNames)
     widths = layout.inputs.map(\.width)
     features = model.features.map(\.name)
     guard !features.isEmpty else {

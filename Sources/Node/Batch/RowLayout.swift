@@ -1,4 +1,5 @@
 import Core
+import Inference
 
 /// Where each value of a row belongs: which input of the model, and which of its elements.
 struct RowLayout: Sendable {
@@ -11,6 +12,8 @@ struct RowLayout: Sendable {
     /// Whether it is no input of the model but a column beside them, kept as the text that the file
     /// has, a number or truth value as well.
     var isBeside = false
+    /// The names of the elements where the model has some of its own; as many as elements.
+    var columnNames: [String]?
   }
 
   /// A place that a named value goes to.
@@ -22,16 +25,28 @@ struct RowLayout: Sendable {
 
   let inputs: [Input]
   /// By the names that columns and keys may have: `X`; for elements of wide inputs `X[0]` or
-  /// `X_0`, and `f0` when the model has one input only.
+  /// `X_0`, and `f0` when the model has one input only; before these the names that the model's
+  /// file has for the columns of its one input.
   let targets: [String: Target]
   /// How many rows the model takes at once when it takes a fixed number of them.
   let fixedRows: Int?
   /// The most elements a row may have.
   static let widthMax = 100_000
 
-  /// - Parameter beside: columns that are read with the inputs, after them.
+  /// The layout of a compiled model's rows, with the names its file has for their columns.
   /// - Throws: ``NodeError`` when rows cannot be given to such a model.
-  init(_ signature: Signature, beside: [String] = []) throws(NodeError) {
+  init(_ model: CompiledModel) throws(NodeError) {
+    try self.init(model.signature, columnNames: model.columnNames)
+  }
+
+  /// - Parameters:
+  ///   - columnNames: of the columns of the one input; passed over when their number is another than
+  ///     that of its elements.
+  ///   - beside: columns that are read with the inputs, after them.
+  /// - Throws: ``NodeError`` when rows cannot be given to such a model.
+  init(
+    _ signature: Signature, columnNames: [String]? = nil, beside: [String] = []
+  ) throws(NodeError) {
     var inputs: [Input] = []
     var targets: [String: Target] = [:]
     var fixedRows: Int?
@@ -52,6 +67,9 @@ struct RowLayout: Sendable {
       inputs.append(Input(name: spec.name, type: spec.elementType, width: width))
       targets[spec.name] = Target(input: index, element: width == 1 ? 0 : nil)
     }
+    if let columnNames, inputs.count == 1, columnNames.count == inputs[0].width {
+      inputs[0].columnNames = columnNames
+    }
     RowLayout.addElementNames(inputs, to: &targets)
     for name in beside {
       targets[name] = Target(input: inputs.count, element: 0)
@@ -65,6 +83,11 @@ struct RowLayout: Sendable {
 
   /// Adds the names of single elements; an input of the same name goes before.
   private static func addElementNames(_ inputs: [Input], to targets: inout [String: Target]) {
+    for (index, input) in inputs.enumerated() {
+      for (element, name) in (input.columnNames ?? []).enumerated() where targets[name] == nil {
+        targets[name] = Target(input: index, element: element)
+      }
+    }
     for (index, input) in inputs.enumerated() where input.width > 1 || inputs.count == 1 {
       for element in 0..<input.width {
         var names = inputs.count == 1 ? ["f\(element)"] : []
@@ -106,7 +129,8 @@ struct RowLayout: Sendable {
   /// The names that a table must have, in the order of the model.
   var columnNames: [String] {
     inputs.flatMap { input in
-      input.width == 1 ? [input.name] : (0..<input.width).map { "\(input.name)[\($0)]" }
+      input.columnNames
+        ?? (input.width == 1 ? [input.name] : (0..<input.width).map { "\(input.name)[\($0)]" })
     }
   }
 }

@@ -44,10 +44,16 @@ struct RunIdentity: Sendable, Equatable, Codable {
   let badRows: String
   let rowsPerBatch: Int
   let explain: Int?
+  /// What runs the model; nil in records of versions that did not write it.
+  let backend: String?
+  /// The rows that answers are explained against; nil without explanations or without such rows.
+  let background: InputIdentity?
 
+  /// - Throws: ``NodeError`` when the background rows cannot be read.
   init(
-    input: InputIdentity, model: String, _ options: BatchOptions, rowsPerBatch: Int
-  ) {
+    input: InputIdentity, model: String, backend: Backend, _ options: BatchOptions,
+    rowsPerBatch: Int
+  ) throws(NodeError) {
     program = Product.version
     self.input = input
     self.model = model
@@ -55,6 +61,12 @@ struct RunIdentity: Sendable, Equatable, Codable {
     badRows = options.onBadRow.rawValue
     self.rowsPerBatch = rowsPerBatch
     explain = options.explain
+    self.backend = backend.rawValue
+    if options.explain != nil, let path = options.background {
+      background = try InputIdentity(ByteSource(path: path))
+    } else {
+      background = nil
+    }
   }
 
   /// What is not the same as in `other`, the run that is to be continued; nil when all is.
@@ -80,11 +92,19 @@ struct RunIdentity: Sendable, Equatable, Codable {
       return other.explain.map { "it was begun with --explain \($0)" }
         ?? "it was begun without --explain"
     }
+    if backend != other.backend {
+      return "it was begun on the back end \(printable(other.backend ?? "unknown"))"
+    }
+    if background != other.background {
+      return other.background == nil
+        ? "it was begun without --background"
+        : "it was begun with other rows as --background, or none are given now"
+    }
     return nil
   }
 
   enum CodingKeys: String, CodingKey {
-    case program, input, model, format, explain
+    case program, input, model, format, explain, backend, background
     case badRows = "bad_rows"
     case rowsPerBatch = "rows_per_batch"
   }

@@ -55,7 +55,7 @@ public enum KernelBench {
     let bytes = try TextFile.read(path, limitBytes: ModelLimits.standard.fileBytesMax)
     let model = try CompiledModel.load(bytes, backend: backend)
     let compiled = Double(SystemClock.processNanoseconds() - start) / 1e6
-    let layout = try RowLayout(model.signature)
+    let layout = try RowLayout(model)
     let rows = try RowTable.read(rowsPath, layout, rowsMax: rowsMax)
     guard rows.rows > 0 else {
       throw NodeError(.badInput, "\(printable(rowsPath)) has no rows to time with")

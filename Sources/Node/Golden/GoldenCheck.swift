@@ -40,7 +40,7 @@ struct GoldenCheck {
 
   private init(_ golden: GoldenRows, _ model: CompiledModel) throws {
     self.golden = golden
-    layout = try RowLayout(model.signature)
+    layout = try RowLayout(model)
     signature = model.signature
     rowsAtOnce = layout.fixedRows ?? min(golden.rows.count, 256)
     guard golden.rows.count % (layout.fixedRows ?? 1) == 0 else {

@@ -6,7 +6,7 @@ enum BenchCommands {
   static let group = CommandGroup(name: "bench", summary: "Measures what the documents claim")
   static let all = [kernels, load]
 
-  private static let model = Option<String>("model", .file, help: "the ONNX file")
+  private static let model = Option<String>("model", .file, help: "the model file")
   private static let rows = Option<String>(
     "rows", .file, help: "rows to time with: CSV, JSON lines or npy")
   private static let batches = DefaultedOption<[Int]>(

@@ -7,7 +7,8 @@ enum ModelCommands {
     name: "model", summary: "The registry: models and their immutable versions")
   static let all: [CommandDeclaration] = [importModel, list, show, verify, optimize]
 
-  private static let file = Positional("file", .file, help: "an ONNX file")
+  private static let file = Positional(
+    "file", .file, help: "a model file: ONNX, XGBoost (JSON, UBJSON) or LightGBM (text)")
   private static let model = Option<Name>(
     "name", .name, help: "the model (default: the file's name without its number)")
   private static let card = Option<String>("card", .file, help: "the model card (Markdown)")
@@ -24,7 +25,7 @@ enum ModelCommands {
     help: "what runs the version (default: native, or onnxruntime for what that cannot run)")
 
   static let importModel = CommandDeclaration(
-    "model import", summary: "Checks an ONNX file and registers it as the model's next version",
+    "model import", summary: "Checks a model file and registers it as the model's next version",
     discussion: [
       "The file is decoded and compiled before anything is written; a file that cannot serve is "
         + "refused with the reason. The version keeps the file's bytes under their SHA-256 digest.",

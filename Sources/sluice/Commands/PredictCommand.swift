@@ -36,8 +36,8 @@ enum PredictCommand {
     "predict", summary: "Answers the rows of a file or stream with a model, off line",
     discussion: [
       "Columns are found by the names of the model's inputs; a wide input X takes the columns "
-        + "X[0], X[1] and so on (X_0 is good too, and f0 when it is the only input), other "
-        + "columns are ignored. An empty cell is a missing number or the empty text. There is one "
+        + "X[0], X[1] and so on (X_0 is good too, and f0 when it is the only input; the features' "
+        + "names where an XGBoost or LightGBM file has them), other columns are ignored. An empty cell is a missing number or the empty text. There is one "
         + "line out for each row in, in the same order, with every output of the model under its "
         + "own name; a vector gives probabilities_0, probabilities_1 and so on, or the names of "
         + "its classes. Memory does not grow with the number of rows, and no request is recorded.",
@@ -57,7 +57,7 @@ enum PredictCommand {
       ),
       (
         "zcat rows.csv.gz | sluice predict model.onnx --bad-rows null | gzip > answers.csv.gz",
-        "a stream, with any ONNX file"
+        "a stream, with any model file"
       ),
     ]
   ) { call in
@@ -103,7 +103,7 @@ enum PredictCommand {
       guard word.contains("/") || word.contains(".") else {
         throw InvalidValue(
           "\"\(printable(word, limit: 80))\" is neither a version like flight-delay@2 nor the path "
-            + "of a model file, like ./model.onnx")
+            + "of a model file, like ./model.onnx or ./model.ubj")
       }
       return (.file(path: word), nil)
     }

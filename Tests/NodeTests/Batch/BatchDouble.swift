@@ -14,13 +14,14 @@ final class BatchDouble: BatchModel {
   let digest: String
   let elementNames: [[String]?]
   let explains: Bool
+  let backend: Backend
   private let sizes = Mutex<[Int]>([])
   /// How many rows each call had.
   var batchSizes: [Int] { sizes.withLock { $0 } }
 
   init(
     _ inputs: [TensorSpec], digest: String = "double", pairNames: [String]? = nil,
-    explains: Bool = false
+    explains: Bool = false, backend: Backend = .native
   ) {
     signature = Signature(
       inputs: inputs,
@@ -31,6 +32,7 @@ final class BatchDouble: BatchModel {
       ])
     self.digest = digest
     self.explains = explains
+    self.backend = backend
     elementNames = [nil, pairNames, nil]
   }
 

@@ -228,6 +228,22 @@ import Testing
     #expect(read("-9223372036854775809", NumberText.integer) == nil)
   }
 
+  /// Names of a file's own go before those made from numbers, but not before the input's.
+  @Test func columnsHaveTheNamesOfTheFile() throws {
+    let input = TensorSpec(name: "input", elementType: .float32, shape: [nil, 3])
+    let signature = Signature(inputs: [input], outputs: [])
+    let layout = try RowLayout(signature, columnNames: ["age", "f0", "input"])
+    #expect(layout.columnNames == ["age", "f0", "input"])
+    #expect(layout.targets["age"] == .init(input: 0, element: 0))
+    #expect(layout.targets["f0"] == .init(input: 0, element: 1))
+    #expect(layout.targets["input"] == .init(input: 0, element: nil))
+    #expect(layout.targets["input[2]"] == .init(input: 0, element: 2))
+    // Of another number they belong to no column.
+    let plain = try RowLayout(signature, columnNames: ["age"])
+    #expect(plain.columnNames == ["input[0]", "input[1]", "input[2]"])
+    #expect(plain.targets["age"] == nil)
+  }
+
   @Test func modelsThatRowsCannotBeGivenToAreRefused() {
     func complaint(_ spec: TensorSpec) -> String {
       do throws(NodeError) {

@@ -90,6 +90,30 @@ private final class Flag: Sendable {
     #expect(folder.names.contains("out.partial"))
   }
 
+  @Test func runsOnOtherEnginesOrExplainedOtherwiseAreNotContinued() throws {
+    var first = options()
+    first.explain = 1
+    first.background = try folder.write("background.csv", "t,a\nx,1\n")
+    let model = BatchDouble(inputs, explains: true)
+    try run("out", resume: false, model: model, options: first, stopAfter: 2)
+    func complaint(_ model: BatchDouble, _ options: BatchOptions) -> String {
+      do {
+        try run("out", resume: true, model: model, options: options, stopAfter: 1)
+        return ""
+      } catch {
+        return (error as? any Failure)?.message ?? ""
+      }
+    }
+    let other = BatchDouble(inputs, explains: true, backend: .onnxruntime)
+    #expect(complaint(other, first).contains("on the back end native"))
+    var options = first
+    options.background = try folder.write("other.csv", "t,a\nx,2\n")
+    #expect(complaint(model, options).contains("with other rows as --background"))
+    options.background = nil
+    #expect(complaint(model, options).contains("with other rows as --background"))
+    #expect(complaint(model, first) == "")
+  }
+
   @Test func aPartThatWasCutIsRefused() throws {
     try run("out", resume: false, stopAfter: 3)
     #expect(truncate("\(folder.path)/out.partial", 100) == 0)
