@@ -10,5 +10,7 @@ extension CommandSet {
       PredictCommand.declaration
     ]
       + EndpointCommands.all + ControlCommands.all + JournalCommands.all + RunbookCommands.all
-      + OnnxCommands.all + ThemeCommands.all + JudgeCommands.all + BenchCommands.all + SystemCommands.all)
+      + OnnxCommands.all + ThemeCommands.all + JudgeCommands.all + BenchCommands.all
+      + BackupCommands.all
+      + SystemCommands.all)
 }

@@ -1,0 +1,50 @@
+import Core
+import Node
+
+/// `sluice backup` and `sluice restore`.
+enum BackupCommands {
+  static let all: [CommandDeclaration] = [backup, restore]
+
+  private static let file = Positional("file", .file, help: "the backup, a tar archive")
+  private static let withKey = Flag(
+    "with-key", help: "also the secret that signs checkpoints: who has the file can sign")
+
+  static let backup = CommandDeclaration(
+    "backup", summary: "Copies the whole state into one file, while the node may be running",
+    discussion: [
+      "In it are the journal as of one moment, the artifacts, fences, checkpoints, plans and "
+        + "runbooks. The file appears whole or not at all; a state that is damaged is not backed "
+        + "up. tar tf lists it."
+    ],
+    parameters: [file, withKey],
+    examples: [("sluice backup /mnt/backup/sluice.tar", "every night, from cron")]
+  ) { call in
+    try call.requireStateDirectory()
+    let report = try Backup.write(
+      stateDirectory: call.stateDirectory, to: call[required: file], withKey: call[withKey])
+    try call.tell(report, text: "backed up: \(words(for: report))\n")
+    return .done
+  }
+
+  static let restore = CommandDeclaration(
+    "restore", summary: "Makes a state directory from a backup: all of it, or nothing",
+    discussion: [
+      "The folder that --state names must be new or empty. Every file is checked against the "
+        + "backup's manifest, and the journal's chain, before the folder appears."
+    ],
+    parameters: [file],
+    examples: [
+      ("sluice restore /mnt/backup/sluice.tar --state /var/lib/sluice", "after a lost disk")
+    ]
+  ) { call in
+    let report = try Backup.restore(call[required: file], to: call.stateDirectory)
+    try call.tell(
+      report, text: "restored to \(printable(call.stateDirectory)): \(words(for: report))\n")
+    return .done
+  }
+
+  private static func words(for report: BackupReport) -> String {
+    "events up to \(grouped(report.sequence)), \(grouped(report.files)) files, "
+      + "\(grouped(report.sizeBytes)) bytes, made \(report.created)"
+  }
+}
