@@ -89,11 +89,11 @@ extension FaultTests {
         var acknowledged = 1
         var refusals = 0
         for batch in 0..<1_000 where refusals < 3 {
-          do {
+          do throws(StorageError) {
             acknowledged =
               try journal.append([sampleEntry(batch, bodyBytes: 2_000)]).last ?? acknowledged
           } catch {
-            #expect((error as? StorageError)?.code == .full, "\(error)")
+            #expect(error.code == .full, "\(error)")
             refusals += 1
           }
           if batch % 40 == 39 { try? journal.checkpoint() }
