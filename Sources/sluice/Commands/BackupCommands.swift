@@ -1,9 +1,9 @@
 import Core
 import Node
 
-/// `sluice backup` and `sluice restore`.
+/// `sluice backup`, `sluice restore`, and how long a state takes to come back.
 enum BackupCommands {
-  static let all: [CommandDeclaration] = [backup, restore]
+  static let all: [CommandDeclaration] = [backup, restore, recovery]
 
   private static let file = Positional("file", .file, help: "the backup, a tar archive")
   private static let withKey = Flag(
@@ -40,6 +40,29 @@ enum BackupCommands {
     let report = try Backup.restore(call[required: file], to: call.stateDirectory)
     try call.tell(
       report, text: "restored to \(printable(call.stateDirectory)): \(words(for: report))\n")
+    return .done
+  }
+
+  private static let events = DefaultedOption<Int>(
+    "events", .integer(100...10_000_000), default: 100_000, help: "how long the journal is")
+
+  static let recovery = CommandDeclaration(
+    "bench recovery", summary: "Times how a state comes back from a long journal",
+    discussion: [
+      "The journal is made up, of ramps, steps, holds and rollbacks on eight endpoints, in a folder "
+        + "of /tmp that is removed again. A figure is the median of five."
+    ],
+    parameters: [events],
+    examples: [("sluice bench recovery --events 100000", "milliseconds, and who served then")]
+  ) { call in
+    let report = try RecoveryBench.run(events: call[events])
+    try call.tell(
+      report,
+      text: "\(grouped(report.events)) events, \(grouped(report.sizeBytes)) bytes\n"
+        + "chain checked in \(grouped(Int(report.verifyMilliseconds.rounded()))) ms\n"
+        + "recovered in \(grouped(Int(report.recoveryMilliseconds.rounded()))) ms (processor "
+        + "\(grouped(Int(report.recoveryProcessorMilliseconds.rounded()))) ms)\n"
+        + "as-of answered in \(grouped(Int(report.asOfMilliseconds.rounded()))) ms\n")
     return .done
   }
 
