@@ -64,8 +64,8 @@ extension FaultTests {
       #expect(withWork > Losses.losses / 2)
     }
 
-    /// The negative control: with `synchronous=NORMAL` the same losses do take acknowledged entries,
-    /// or the test above proves nothing.
+    /// The negative control: with `synchronous=NORMAL` the same losses do take acknowledged
+    /// entries, or the test above proves nothing.
     @Test func aPowerLossTakesEntriesThatAreNotFlushed() throws {
       var random = SplitMix64(seed: 77)
       var lost = 0

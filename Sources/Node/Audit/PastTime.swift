@@ -24,7 +24,9 @@ extension Timestamp {
     self = moment
   }
 
-  /// RFC 3339 section 5.6; nil for anything else. A leap second counts as the second before.
+  /// RFC 3339 section 5.6; nil for anything else.
+  ///
+  /// A leap second counts as the second before.
   init?(rfc3339 text: String) {
     let pattern =
       /(\d{4})-(\d\d)-(\d\d)[Tt ](\d\d):(\d\d):(\d\d)(?:\.(\d{1,9}))?(?:([Zz])|([+-])(\d\d):(\d\d))/

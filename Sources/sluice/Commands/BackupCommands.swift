@@ -49,8 +49,8 @@ enum BackupCommands {
   static let recovery = CommandDeclaration(
     "bench recovery", summary: "Times how a state comes back from a long journal",
     discussion: [
-      "The journal is made up, of ramps, steps, holds and rollbacks on eight endpoints, in a folder "
-        + "of /tmp that is removed again. A figure is the median of five."
+      "The journal is made up, of ramps, steps, holds and rollbacks on eight endpoints, in a "
+        + "folder of /tmp that is removed again. A figure is the median of five."
     ],
     parameters: [events],
     examples: [("sluice bench recovery --events 100000", "milliseconds, and who served then")]

@@ -17,8 +17,9 @@ extension JournalCommands {
     "journal verify", summary: "Checks the journal's chain, and it against signed checkpoints",
     discussion: [
       "The chain alone finds rows that were edited, inserted, removed or reordered. Signed "
-        + "checkpoints also find a journal that was cut, rewritten as a whole, or replaced. Those of "
-        + "the state directory are always looked at; keep others elsewhere, and the public key too.",
+        + "checkpoints also find a journal that was cut, rewritten as a whole, or replaced. Those "
+        + "of the state directory are always looked at; keep others elsewhere, and the public key "
+        + "too.",
       "The exit code is 1 when anything does not fit.",
     ],
     parameters: [checkpoints, pinned],
