@@ -1,6 +1,7 @@
 import Control
 import Core
 import Gateway
+import Glibc
 import Serving
 import Storage
 import Synchronization
@@ -35,6 +36,7 @@ public final class Node: NodeClient, Sendable {
   /// What is stopped when the node stops.
   private struct Running {
     var guardThread: ServiceThread?
+    var checkpoints: CheckpointKeeper?
     var server: ControlSocketServer?
     var replay: ReplaySource?
     var isStopped = false
@@ -81,7 +83,7 @@ public final class Node: NodeClient, Sendable {
     lock = try directory.acquireLock()
     lastWritten = Mutex(directory.lastWritten)
     artifacts = ArtifactStore(directory)
-    let journal = try Journal(lock)
+    let journal = try Journal(lock, program: Product.version)
     tombstones = try Tombstones(lock)
     core = ControlCore(
       try Recovery.replay(journal), journal: log(journal), reader: journal.reader,
@@ -174,6 +176,22 @@ public final class Node: NodeClient, Sendable {
       }
     }
     running.withLock { $0.guardThread = thread }
+    try keepCheckpoints()
+  }
+
+  /// Signs the journal's head from time to time, here and where the environment says.
+  private func keepCheckpoints() throws {
+    let outside = getenv(CheckpointKeeper.variable).map { String(cString: $0) }
+    // A connection of its own, and none of the core's locks: nothing waits for it.
+    let book = CheckpointBook(
+      directory, reader: try JournalReader(directory),
+      outside: outside.flatMap { $0.isEmpty ? nil : $0 })
+    let keeper = try CheckpointKeeper(book) { [weak self] fault in
+      self?.analyst.withDesk {
+        $0.symptoms.updateCheckpoints(fault: fault, now: SystemClock.now())
+      }
+    }
+    running.withLock { $0.checkpoints = keeper }
   }
 
   private func restoreEvidence(_ endpoint: EndpointState) throws {
@@ -203,6 +221,7 @@ public final class Node: NodeClient, Sendable {
       running.isStopped = true
       defer {
         running.guardThread = nil
+        running.checkpoints = nil
         running.server = nil
         running.replay = nil
       }
@@ -215,6 +234,7 @@ public final class Node: NodeClient, Sendable {
     try? saveEvidence()
     // Requests that are still under way must not write when the next node has the directory.
     core.close()
+    running.checkpoints?.stop()
     lock.release()
   }
 

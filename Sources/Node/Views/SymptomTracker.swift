@@ -60,6 +60,13 @@ struct SymptomTracker {
     set("journal", nil, .bad, now, sentence)
   }
 
+  /// Says whether signed checkpoints of the journal can be written.
+  mutating func updateCheckpoints(fault: String?, now: Timestamp) {
+    set(
+      "checkpoints", nil, .warn, now,
+      fault.map { "no signed checkpoint of the journal can be written: \($0)" })
+  }
+
   /// All present symptoms, worst first, then oldest first.
   var symptoms: [Symptom] {
     present.values.sorted {

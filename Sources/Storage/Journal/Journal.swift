@@ -20,22 +20,33 @@ public final class Journal: Sendable {
   private let lock: DirectoryLock
 
   /// Opens the journal of a locked state directory, creating or migrating its database.
-  /// - Throws: ``StorageError``; an older program refuses a newer schema by its number.
-  public convenience init(_ lock: DirectoryLock) throws(StorageError) {
-    try self.init(lock, vfs: nil)
+  /// - Parameter program: the version of this program, which an older one names when it refuses a
+  ///   schema that it does not know.
+  /// - Throws: ``StorageError``; code `newerSchema` names the program that wrote the state.
+  public convenience init(
+    _ lock: DirectoryLock, program: String = "of an unnamed version"
+  ) throws(StorageError) {
+    try self.init(lock, program: program, vfs: nil)
   }
 
   /// Opens the journal through a virtual file system, which tests use to inject faults.
-  init(_ lock: DirectoryLock, vfs: String?) throws(StorageError) {
+  ///
+  /// - Parameter durability: when an appended entry is durable; tests ask for less, to show that a
+  ///   power loss then takes entries.
+  init(
+    _ lock: DirectoryLock, program: String = "of an unnamed version", vfs: String?,
+    durability: SQLiteConnection.Durability = .onCommit
+  ) throws(StorageError) {
     let path = lock.directory.databasePath
     // SQLite gives its log and index files the mode of the database, so this decides for all three.
     _ = try OpenFile(path, O_RDWR | O_CREAT | O_NOFOLLOW, mode: 0o600, doing: "open the database")
     let connection = try SQLiteConnection(path, role: .writer, vfs: vfs)
-    try JournalSchema.migrate(connection)
+    try JournalSchema.migrate(connection, program: program)
     self.lock = lock
     let reader = try JournalReader(path: path, vfs: vfs)
     self.reader = reader
-    writer = Mutex(try JournalWriter(connection, head: try reader.head()))
+    writer = Mutex(
+      try JournalWriter(connection, head: try reader.head(), durability: durability))
   }
 
   /// Appends entries in one transaction, in order, directly after the head.
@@ -94,12 +105,16 @@ public final class Journal: Sendable {
 private final class JournalWriter {
   private(set) var head: JournalHead
   private let connection: SQLiteConnection
+  private let durability: SQLiteConnection.Durability
   private let insert: SQLiteStatement
   private let upsertEvidence: SQLiteStatement
   private let removeEvidence: SQLiteStatement
 
-  init(_ connection: SQLiteConnection, head: JournalHead) throws(StorageError) {
+  init(
+    _ connection: SQLiteConnection, head: JournalHead, durability: SQLiteConnection.Durability
+  ) throws(StorageError) {
     self.connection = connection
+    self.durability = durability
     self.head = head
     insert = try connection.prepare(
       "INSERT INTO journal(\(JournalRow.columns)) VALUES(?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8)")
@@ -108,7 +123,7 @@ private final class JournalWriter {
   }
 
   func append(_ entries: [JournalEntry]) throws(StorageError) -> [Int] {
-    try connection.setDurability(.onCommit)
+    try connection.setDurability(durability)
     let (rows, end) = chained(entries)
     try connection.transaction { () throws(StorageError) in
       for row in rows { try write(row) }

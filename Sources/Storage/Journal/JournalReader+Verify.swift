@@ -17,13 +17,22 @@ extension JournalReader {
   /// rewritten from some row on, or cut at its end, is consistent in itself: it is found by a head
   /// that was noted outside of the database before (`checkpoints`).
   ///
-  /// - Parameter checkpoints: heads of this journal that were noted earlier, in any order.
+  /// - Parameters:
+  ///   - start: a head that was checked before; the walk begins after it. Nil checks everything.
+  ///   - checkpoints: heads of this journal that were noted earlier, in any order; those before
+  ///     `start` are not looked at.
   /// - Returns: the result; a fault is a result, not an error.
   /// - Throws: ``StorageError`` when the database cannot be read.
-  public func verify(checkpoints: [JournalHead] = []) throws(StorageError) -> ChainCheck {
-    let expectedHashes = Dictionary(
-      checkpoints.map { ($0.sequence, $0) }, uniquingKeysWith: { first, _ in first })
-    var head = JournalHead(sequence: 0, hash: beginning)
+  public func verify(
+    after start: JournalHead? = nil, checkpoints: [JournalHead] = []
+  ) throws(StorageError) -> ChainCheck {
+    // Two that contradict each other cannot both fit.
+    let expectedHashes = Dictionary(grouping: checkpoints, by: \.sequence)
+    var head = start ?? JournalHead(sequence: 0, hash: beginning)
+    if start == nil, let noted = expectedHashes[0], noted.contains(where: { $0.hash != beginning })
+    {
+      return check(head, "the journal's beginning differs from the checkpoint: it was replaced")
+    }
     while true {
       let rows = try rows(after: Int64(head.sequence), limit: 512)
       for row in rows {
@@ -32,7 +41,7 @@ extension JournalReader {
           return check(head, "row \(row.sequence) has no legal hash")
         }
         head = JournalHead(sequence: Int(row.sequence), hash: hash)
-        if let noted = expectedHashes[head.sequence], noted.hash != hash {
+        if let noted = expectedHashes[head.sequence], noted.contains(where: { $0.hash != hash }) {
           return check(
             head, "row \(head.sequence) differs from the checkpoint: the chain was rewritten")
         }
@@ -45,9 +54,6 @@ extension JournalReader {
         head,
         "row \(head.sequence + 1) is missing: the journal was cut, a checkpoint knows "
           + "\(last.sequence) rows")
-    }
-    if let noted = expectedHashes[0], noted.hash != beginning {
-      return check(head, "the journal's beginning differs from the checkpoint: it was replaced")
     }
     return check(head, nil)
   }

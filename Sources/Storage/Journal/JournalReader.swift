@@ -11,8 +11,8 @@ public final class JournalReader: Sendable {
   public static let pageLimit = 10_000
 
   private let queries: Mutex<Queries>
-  /// What row 1 follows.
-  let beginning: Digest
+  /// What row 1 follows: it tells this journal from all others.
+  public let beginning: Digest
 
   /// Opens the database read-only.
   /// - Throws: ``StorageError`` with code `notFound` when no node has written here yet.

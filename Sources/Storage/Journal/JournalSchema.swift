@@ -12,7 +12,7 @@ enum JournalSchema {
   /// `migrations[n]` turns version n into n + 1.
   ///
   /// What has been released is never edited.
-  private static let migrations = [
+  static let migrations = [
     """
     CREATE TABLE meta(key TEXT PRIMARY KEY, value TEXT NOT NULL) STRICT, WITHOUT ROWID;
     CREATE TABLE journal(
@@ -37,24 +37,35 @@ enum JournalSchema {
 
   /// Brings the database to ``current``, each step in one transaction: whole or not at all.
   /// - Throws: ``StorageError`` when it is another program's, or a newer program's.
-  static func migrate(_ connection: SQLiteConnection) throws(StorageError) {
-    var version = try version(connection)
-    while version < current {
+  /// - Parameters:
+  ///   - program: the version of this program, kept for the sentence of an older one's refusal.
+  ///   - steps: the migrations; tests give others.
+  static func migrate(
+    _ connection: SQLiteConnection, program: String, steps: [String] = migrations
+  ) throws(StorageError) {
+    var version = try version(connection, known: steps.count)
+    while version < steps.count {
       try connection.transaction { () throws(StorageError) in
-        try connection.execute(migrations[version])
+        try connection.execute(steps[version])
         if version == 0 {
           try connection.execute("PRAGMA application_id=\(applicationID)")
           try set("journal_id", randomIdentity(), connection)
         }
         try set("schema_version", String(version + 1), connection)
+        try set("program", program, connection)
       }
       version += 1
     }
+    // Also without a migration, so that it names the last program that wrote here; a full disk
+    // must not keep a node from opening its state for that.
+    if try value("program", connection) != program { try? set("program", program, connection) }
   }
 
   /// The version of the database, 0 for an empty one.
   /// - Throws: ``StorageError`` when this program cannot read it.
-  static func version(_ connection: SQLiteConnection) throws(StorageError) -> Int {
+  static func version(
+    _ connection: SQLiteConnection, known: Int = current
+  ) throws(StorageError) -> Int {
     if try connection.integer("SELECT count(*) FROM sqlite_schema") == 0 { return 0 }
     let isOurs = try connection.integer("PRAGMA application_id") == applicationID
     guard isOurs, let text = try value("schema_version", connection), let version = Int(text),
@@ -65,11 +76,13 @@ enum JournalSchema {
         "\(printable(connection.path)) is not a database of this program: choose another directory "
           + "with --state")
     }
-    guard version <= current else {
+    guard version <= known else {
+      let writer = try value("program", connection).map { "sluice \(printable($0, limit: 40))" }
       throw StorageError(
         .newerSchema,
-        "\(printable(connection.path)) has schema \(version) and this program knows \(current): "
-          + "use the newer sluice that wrote it")
+        "\(printable(connection.path)) has schema \(version), written by "
+          + "\(writer ?? "a newer sluice"), and this program knows \(known): use that version, or "
+          + "a later one")
     }
     return version
   }

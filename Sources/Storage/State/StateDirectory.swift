@@ -7,7 +7,8 @@ import Glibc
 /// lock         who writes here                    sluice.db    journal, evidence (SQLite)
 /// tombstones   fences of rollbacks that could     artifacts/   models, cards: named by SHA-256
 ///              not be committed                   control.sock where the node listens
-/// crash.log    what a crash left to read
+/// crash.log    what a crash left to read          signing.key  signs checkpoints; signing.pub
+/// checkpoints.jsonl  signed heads of the journal
 /// ```
 /// Opening it changes nothing but a missing directory; writing needs ``acquireLock()``.
 public final class StateDirectory: Sendable {
@@ -22,6 +23,12 @@ public final class StateDirectory: Sendable {
   public var artifactsPath: String { path + "/artifacts" }
   /// The preallocated file of fences.
   public var tombstonesPath: String { path + "/tombstones" }
+  /// The secret that signs checkpoints.
+  public var signingKeyPath: String { path + "/signing.key" }
+  /// The public keys that checkpoints were ever signed with here, one a line.
+  public var publicKeysPath: String { path + "/signing.pub" }
+  /// The signed heads of the journal, one a line.
+  public var checkpointsPath: String { path + "/checkpoints.jsonl" }
   /// Where a crashing process leaves its last words.
   public var crashLogPath: String { path + "/crash.log" }
 

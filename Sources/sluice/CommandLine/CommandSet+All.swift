@@ -8,7 +8,9 @@ extension CommandSet {
       BenchCommands.group,
     ],
     commands: ConsoleCommands.all + StatusCommands.all + ModelCommands.all + EvaluateCommands.all
-      + [PredictCommand.declaration, VerdictCommand.declaration] + EndpointCommands.all + ControlCommands.all
+      + [PredictCommand.declaration, VerdictCommand.declaration] + EndpointCommands.all
+      + ControlCommands.all
       + FreezeCommands.all + JournalCommands.all + RunbookCommands.all + OnnxCommands.all
-      + ThemeCommands.all + JudgeCommands.all + BenchCommands.all + SystemCommands.all)
+      + ThemeCommands.all + JudgeCommands.all + BackupCommands.all
+      + BenchCommands.all + SystemCommands.all)
 }

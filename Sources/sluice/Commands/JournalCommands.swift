@@ -6,7 +6,9 @@ import Node
 enum JournalCommands {
   static let group = CommandGroup(
     name: "journal", summary: "The append-only, hash-chained record of every change")
-  static let all: [CommandDeclaration] = [tail, verify, export, note]
+  static let all: [CommandDeclaration] = [
+    tail, verify, checkpoint, key, asOf, export, note,
+  ]
   /// Rows asked of the node at once.
   private static let chunk = 1_000
 
@@ -49,23 +51,6 @@ enum JournalCommands {
     text += printable(row.summary, limit: 400)
     if let reason = row.reason, !reason.isEmpty { text += " (\(printable(reason)))" }
     return text + "\n"
-  }
-
-  static let verify = CommandDeclaration(
-    "journal verify", summary: "Checks the chain of the journal from its beginning",
-    discussion: ["The exit code is 1 when a row was edited, inserted, removed or reordered."],
-    examples: [("sluice journal verify", "counts the rows and names the first broken one")]
-  ) { call in
-    let check = try call.withNode { client in
-      guard case .journalCheck(let check) = try client.send(.verifyJournal) else {
-        throw client.mismatch
-      }
-      return check
-    }
-    let head = check.head.map { ", head \($0)" } ?? ""
-    let verdict = check.fault.map { "BROKEN: \(printable($0))" } ?? "the chain holds"
-    try call.tell(check, text: "\(grouped(check.events)) events, \(verdict)\(head)\n")
-    return check.fault == nil ? .done : .notSo
   }
 
   private static let after = DefaultedOption<Int>(

@@ -56,7 +56,7 @@ final class RunningNode {
   private var hasEnded = false
 
   /// Starts it and waits until it answers.
-  init(state: String) throws {
+  init(state: String, environment: [String: String] = [:]) throws {
     var actions = posix_spawn_file_actions_t()
     posix_spawn_file_actions_init(&actions)
     defer { posix_spawn_file_actions_destroy(&actions) }
@@ -65,7 +65,7 @@ final class RunningNode {
       posix_spawn_file_actions_addopen(&actions, descriptor, "/dev/null", O_WRONLY, 0)
     }
     process = try Executable.spawn(
-      Executable.built, ["serve", "--state", state], [:], &actions)
+      Executable.built, ["serve", "--state", state], environment, &actions)
     let process = process
     let answers = try Terminal.isSo(within: 10) {
       let words = ["status", "--state", state, "--json"]
@@ -86,6 +86,12 @@ final class RunningNode {
   var isRunning: Bool {
     if !hasEnded { hasEnded = waitpid(process, nil, WNOHANG) == process }
     return !hasEnded
+  }
+
+  /// Asks it to stop, and waits until it has.
+  func stop() {
+    kill(process, SIGTERM)
+    for _ in 0..<1_000 where isRunning { usleep(10_000) }
   }
 
   /// Kills it from a thread of its own after a while.

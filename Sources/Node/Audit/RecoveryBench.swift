@@ -1,0 +1,149 @@
+import Control
+import Core
+import Glibc
+import Storage
+
+/// How long a state takes to come back, measured on a made-up journal.
+public struct RecoveryBench: Sendable, Codable {
+  /// Events in the journal.
+  public let events: Int
+  /// The database's length.
+  public let sizeBytes: Int
+  /// The chain's check alone.
+  public let verifyMilliseconds: Double
+  /// The chain's check and the fold of all events, as at a start: wall clock.
+  public let recoveryMilliseconds: Double
+  /// The same in processor time of all threads.
+  public let recoveryProcessorMilliseconds: Double
+  /// Who served in the middle of the journal.
+  public let asOfMilliseconds: Double
+
+  /// Writes a journal of rollouts on eight endpoints into a folder that is removed again, and
+  /// recovers it `rounds` times.
+  /// - Returns: the median of each time.
+  /// - Throws: a ``Failure`` when the journal cannot be written or does not come back.
+  public static func run(events count: Int, rounds: Int = 5) throws -> RecoveryBench {
+    let path = "/tmp/sluice-recovery-\(getpid())"
+    defer { remove(path) }
+    let directory = try StateDirectory(path, create: true)
+    let expected = try write(count, directory)
+    var times: [[Double]] = [[], [], [], []]
+    for _ in 0..<max(1, rounds) {
+      let journal = try Journal(directory.acquireLock(), program: Product.version)
+      times[0].append(try milliseconds { _ = try journal.reader.verify() })
+      let used = SystemClock.processNanoseconds()
+      times[1].append(
+        try milliseconds {
+          let recovered = try Recovery.replay(journal)
+          guard recovered.fault == nil, recovered.state == expected else {
+            throw NodeError(.system, "the journal came back as another state")
+          }
+        })
+      times[2].append(Double(SystemClock.processNanoseconds() - used) / 1e6)
+      let middle = try journal.reader.records(after: count / 2, limit: 1)
+      let time = middle.first?.entry.time ?? SystemClock.now()
+      times[3].append(
+        try milliseconds { _ = try AsOf.read(stateDirectory: path, time: time) })
+    }
+    let medians = times.map { $0.sorted()[$0.count / 2] }
+    var status = stat()
+    stat(directory.databasePath, &status)
+    return RecoveryBench(
+      events: count, sizeBytes: Int(status.st_size), verifyMilliseconds: medians[0],
+      recoveryMilliseconds: medians[1], recoveryProcessorMilliseconds: medians[2],
+      asOfMilliseconds: medians[3])
+  }
+
+  private static func milliseconds(_ body: () throws -> Void) rethrows -> Double {
+    let start = SystemClock.monotonicNanoseconds()
+    try body()
+    return Double(SystemClock.monotonicNanoseconds() - start) / 1e6
+  }
+
+  /// Journals what real commands decide; gives the state at its end.
+  private static func write(_ count: Int, _ directory: StateDirectory) throws -> ControlState {
+    let journal = try Journal(directory.acquireLock(), program: Product.version)
+    var script = RecoveryScript()
+    var written = 0
+    while written < count {
+      let size = min(Journal.batchLimit, count - written)
+      var entries: [JournalEntry] = []
+      while entries.count < size { entries.append(try ControlCore.entry(try script.next())) }
+      try journal.append(entries)
+      written += size
+    }
+    try journal.checkpoint()
+    return script.state
+  }
+
+  private static func remove(_ path: String) {
+    for name in ["sluice.db", "sluice.db-wal", "sluice.db-shm", "lock"] {
+      unlink("\(path)/\(name)")
+    }
+    rmdir(path)
+  }
+}
+
+/// An endless series of commands: versions, ramps by the built-in plan, steps, holds, rollbacks.
+private struct RecoveryScript {
+  private(set) var state = ControlState()
+  private var time = Timestamp(microseconds: 1_700_000_000_000_000)
+  private var setUp: [Command] = []
+  private var count = 0
+  private var endpoints: [Name] = []
+
+  init() {
+    guard let model = try? Name("model") else { return }
+    let spec = TensorSpec(name: "x", elementType: .float32, shape: [nil, 4])
+    for number in 1...3 {
+      setUp.append(
+        .registerVersion(
+          VersionDraft(
+            model: model, artifact: Digest(ofBytes: [UInt8(number)]), artifactBytes: 1,
+            signature: Signature(inputs: [spec], outputs: [spec]))))
+    }
+    endpoints = (1...8).compactMap { try? Name("endpoint-\($0)") }
+    for name in endpoints {
+      setUp.append(.createEndpoint(name))
+      setUp.append(.deploy(endpoint: name, version: VersionID(model: model, number: 1)))
+    }
+    setUp.reverse()
+  }
+
+  /// The next event, folded into the state.
+  mutating func next() throws -> Event {
+    time = time + .seconds(7)
+    let context = DecisionContext(
+      now: time, actor: ActorID(kind: .person, name: "ana"),
+      prepared: Set(state.versions.map(\.version)))
+    let command = setUp.popLast() ?? later()
+    let events: [Event]
+    do {
+      events = try decide(state, command, context)
+    } catch {
+      // What is refused at this moment is remarked instead, so that the series goes on.
+      let note = Command.annotate(endpoint: command.endpoint, text: error.message)
+      events = try decide(state, note, context)
+    }
+    guard let event = events.first else { throw NodeError(.system, "a command gave no event") }
+    state.fold(event)
+    return event
+  }
+
+  private mutating func later() -> Command {
+    defer { count += 1 }
+    let endpoint = endpoints[count % endpoints.count]
+    let version = VersionID(model: state.versions[0].version.model, number: 2)
+    switch count / endpoints.count % 6 {
+    case 0:
+      guard let plan = PlanFile.builtIn(name: "standard-launch") else { break }
+      return .startRamp(endpoint: endpoint, version: version, plan: plan)
+    case 1: return .step(endpoint: endpoint, direction: .next, reason: "looked at by hand")
+    case 2: return .pause(endpoint: endpoint)
+    case 3: return .resume(endpoint: endpoint, reason: "looked at by hand")
+    case 4: return .rollBack(endpoint: endpoint, to: nil, symptom: "answers look wrong")
+    default: break
+    }
+    return .annotate(endpoint: endpoint, text: "a remark of some length about what was seen")
+  }
+}
