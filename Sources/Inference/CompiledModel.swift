@@ -43,8 +43,9 @@ public final class CompiledModel: Sendable {
   /// is then several of ``signature``'s outputs, `y.0`, `y.1` and on.
   public let outputLengths: [Int?]
 
-  /// The names of the columns of the one input, where the file tells: XGBoost's and LightGBM's
-  /// features. Each is different and none is empty.
+  /// The names of the columns of the one input, where the file tells.
+  ///
+  /// They are the features of XGBoost and LightGBM; each is different and none is empty.
   public let columnNames: [String]?
 
   let plan: Plan

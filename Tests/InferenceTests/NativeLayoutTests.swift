@@ -50,6 +50,46 @@ struct NativeLayoutTests {
     }
   }
 
+  /// Trees that are one leaf each read nothing of the rows and answer all the same.
+  @Test func constantsAreAnswered() throws {
+    let light = """
+      tree
+      version=v4
+      num_class=1
+      num_tree_per_iteration=1
+      max_feature_idx=1
+      objective=regression
+      feature_names=a b
+
+      Tree=0
+      num_leaves=1
+      leaf_value=2.5
+
+      end of trees
+      """
+    let boosted = """
+      {"learner":{"gradient_booster":{"name":"gbtree","model":{"gbtree_model_param":\
+      {"num_trees":"1"},"tree_info":[0],"trees":[{"left_children":[-1],"right_children":[-1],\
+      "split_indices":[0],"split_conditions":[2],"default_left":[0],\
+      "tree_param":{"num_nodes":"1","num_deleted":"0","size_leaf_vector":"1"}}]}},\
+      "learner_model_param":{"base_score":"0.5","num_class":"0","num_feature":"2"},\
+      "objective":{"name":"reg:squarederror"}},"version":[3,0,0]}
+      """
+    let count = 70
+    for (text, rows) in [
+      (light, try Tensor(doubles: .init(repeating: 1, count: 2 * count), shape: [count, 2])),
+      (boosted, try Tensor(floats: .init(repeating: 1, count: 2 * count), shape: [count, 2])),
+    ] {
+      let example = Bundle.Case(
+        name: "constant", model: Array(text.utf8), inputs: [], outputs: [], inputFiles: [],
+        outputFiles: [])
+      for set in InstructionSet.allCases where set <= .native {
+        let result = try answers(example, set, rows: rows)
+        #expect((0..<count).allSatisfy { result[0].number($0) == 2.5 }, "\(set)")
+      }
+    }
+  }
+
   /// XGBoost 3 writes -infinity for a split that parts missing values from all others.
   @Test func splitsOfMissingValuesAlone() throws {
     let text = """

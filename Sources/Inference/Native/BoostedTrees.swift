@@ -61,8 +61,9 @@ struct BoostedTrees {
   /// For trees with linear leaves: by node.
   var linearLeaves: [Int32: LinearLeaf] = [:]
   var linearTerms: [(feature: Int32, coefficient: Double)] = []
-  /// For each node how much of the training data came by: the library's own number, from which its
-  /// contributions are computed. Read for explanations only; empty where the file has none.
+  /// For each node how much of the training data came by; empty where the file does not tell.
+  ///
+  /// The number from which the library computes contributions, read for explanations only.
   var covers: [Float] = []
 
   /// Calls `body` with each category of a set; in rising order when they are bits.

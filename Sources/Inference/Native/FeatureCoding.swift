@@ -40,7 +40,7 @@ final class FeatureCoding: @unchecked Sendable {
   private let filter: UnsafeMutableBufferPointer<UInt64>
   private let presence: UnsafeMutableBufferPointer<Int32>
   private let categorical: [CategoryColumns]
-  /// How many columns a coded row has.
+  /// How many columns a coded row has; at least one.
   let columnCount: Int
 
   /// - Parameters:
@@ -72,7 +72,8 @@ final class FeatureCoding: @unchecked Sendable {
     }
     self.presence = FeatureCoding.copy(presence)
     self.categorical = categorical
-    self.columnCount = columnCount
+    // Trees of one leaf each read nothing, but rows are counted by their columns.
+    self.columnCount = max(columnCount, 1)
   }
 
   deinit {

@@ -81,10 +81,11 @@ struct RowLayout: Sendable {
     self.fixedRows = fixedRows
   }
 
-  /// Adds the names of single elements; an input of the same name goes before.
+  /// Adds the names of single elements; an input of the same name goes before, unless the
+  /// model's file itself names a column so.
   private static func addElementNames(_ inputs: [Input], to targets: inout [String: Target]) {
     for (index, input) in inputs.enumerated() {
-      for (element, name) in (input.columnNames ?? []).enumerated() where targets[name] == nil {
+      for (element, name) in (input.columnNames ?? []).enumerated() {
         targets[name] = Target(input: index, element: element)
       }
     }

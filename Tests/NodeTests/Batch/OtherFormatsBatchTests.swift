@@ -228,7 +228,7 @@ import Testing
     #expect(read("-9223372036854775809", NumberText.integer) == nil)
   }
 
-  /// Names of a file's own go before those made from numbers, but not before the input's.
+  /// Names of a file's own go before the input's and those made from numbers.
   @Test func columnsHaveTheNamesOfTheFile() throws {
     let input = TensorSpec(name: "input", elementType: .float32, shape: [nil, 3])
     let signature = Signature(inputs: [input], outputs: [])
@@ -236,7 +236,7 @@ import Testing
     #expect(layout.columnNames == ["age", "f0", "input"])
     #expect(layout.targets["age"] == .init(input: 0, element: 0))
     #expect(layout.targets["f0"] == .init(input: 0, element: 1))
-    #expect(layout.targets["input"] == .init(input: 0, element: nil))
+    #expect(layout.targets["input"] == .init(input: 0, element: 2))
     #expect(layout.targets["input[2]"] == .init(input: 0, element: 2))
     // Of another number they belong to no column.
     let plain = try RowLayout(signature, columnNames: ["age"])
