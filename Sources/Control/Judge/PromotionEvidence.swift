@@ -108,7 +108,7 @@ extension Judge {
   /// every request.
   public static let sampleRatioRisk = 0.001
 
-  /// The check of the shares: each drawn request is an event of the test, and both directions count.
+  /// The check of the shares: each drawn request is an event of the test, in both directions.
   public static func sampleRatio(_ evidence: RolloutEvidence) -> SampleRatioEvidence {
     let epochs = evidence.epochs.map {
       EProcess.Epoch(

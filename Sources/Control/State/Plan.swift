@@ -69,8 +69,8 @@ public struct PlanStep: Sendable, Hashable, Codable {
   }
 }
 
-/// What must be certain before a candidate gets all traffic: that it is not worse than the stable by
-/// more than a margin.
+/// What must be certain before a candidate gets all traffic: that it is not worse than the stable
+/// by more than a margin.
 public struct PromotionRule: Sendable, Hashable, Codable {
   /// The ratio of bad-event rates, candidate to stable, that must be excluded; over 1.
   public let margin: Double
