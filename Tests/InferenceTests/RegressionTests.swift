@@ -21,7 +21,8 @@ struct RegressionTests {
   @Test(arguments: files)
   func fileEndsWithoutACrash(name: String) throws {
     let file = try Files.read("\(Files.root)/Fuzz/\(name)")
-    guard let model = try? CompiledModel.load(file, limits: RegressionTests.limits) else { return }
+    let limits = RegressionTests.limits
+    guard let model = try? CompiledModel.load(file, backend: .native, limits: limits) else { return }
     var tensors: [Tensor] = []
     for spec in model.signature.inputs {
       let shape = spec.shape.map { $0 ?? 3 }

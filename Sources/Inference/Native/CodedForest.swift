@@ -15,13 +15,14 @@ struct CodedForest {
   private var numerics: [FeatureCoding.Numeric] = []
   private var thresholds: [Double] = []
 
+  /// - Parameter budget: for this alone, beside that of decoding.
   init(
     _ trees: BoostedTrees, isSinglePrecision: Bool, _ budget: inout AllocationBudget
   ) throws(InferenceError) {
     self.trees = trees
     self.isSinglePrecision = isSinglePrecision
     if !isSinglePrecision || !trees.sets.isEmpty { try makeCoding(&budget) }
-    makeSource()
+    try makeSource(&budget)
   }
 
   /// A feature together with what counts as missing in it.
@@ -31,6 +32,8 @@ struct CodedForest {
   }
 
   private mutating func makeCoding(_ budget: inout AllocationBudget) throws(InferenceError) {
+    // Lists that grow by doubling: columns and their keys, and thresholds twice.
+    try budget.charge(trees.nodes.count / 2, stride: isSinglePrecision ? 64 : 128)
     var values: [[Double]] = []
     var keys: [Int] = []
     var setsOf: [Int: [Int]] = [:]
@@ -81,7 +84,9 @@ struct CodedForest {
       numerics: numerics, thresholds: thresholds, categorical: categorical, columnCount: columns)
   }
 
-  private mutating func makeSource() {
+  private mutating func makeSource(_ budget: inout AllocationBudget) throws(InferenceError) {
+    try budget.charge(trees.nodes.count, stride: MemoryLayout<TreeSource.Node>.stride)
+    try budget.charge(trees.roots.count, stride: MemoryLayout<Int>.stride)
     source.roots = trees.roots.map(Int.init)
     source.nodes.reserveCapacity(trees.nodes.count)
     for node in trees.nodes { source.nodes.append(node.isLeaf ? .init() : split(node)) }

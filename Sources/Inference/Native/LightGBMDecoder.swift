@@ -126,10 +126,37 @@ struct LightGBMDecoder {
       file.featureCount = try number(value, 0...(NativeLimits.featuresMax - 1), key) + 1
     case "objective": file.objective = text(value)
     case "feature_names":
-      try budget.charge(value.count + 16 * file.featureCount, stride: 1)
-      file.featureNames = text(value, limit: value.count).split(separator: " ").map(String.init)
+      try readFeatureNames(value)
     default: break
     }
+  }
+
+  /// Names separated by spaces; with more or fewer than there are features they name nothing.
+  private mutating func readFeatureNames(_ value: Range<Int>) throws(InferenceError) {
+    var lengths = 0
+    var count = 0
+    var place = value.lowerBound
+    while let word = nextWord(&place, value.upperBound) {
+      count += 1
+      // Up to 15 bytes lie in the string itself.
+      if word.count > 15 { lengths += word.count + AllocationBudget.headerBytes }
+    }
+    guard count == file.featureCount else { return }
+    try budget.charge(lengths, stride: 1)
+    try budget.chargeArray(count, stride: MemoryLayout<String>.stride)
+    file.featureNames.reserveCapacity(count)
+    place = value.lowerBound
+    while let word = nextWord(&place, value.upperBound) {
+      file.featureNames.append(String(decoding: bytes[word], as: UTF8.self))
+    }
+  }
+
+  /// The next run of bytes without spaces; `place` moves behind it.
+  private func nextWord(_ place: inout Int, _ end: Int) -> Range<Int>? {
+    while place < end, bytes[place] == 0x20 { place += 1 }
+    let start = place
+    while place < end, bytes[place] != 0x20 { place += 1 }
+    return start < place ? start..<place : nil
   }
 
   private mutating func readTrees() throws(InferenceError) {

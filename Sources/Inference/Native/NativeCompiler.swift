@@ -44,32 +44,31 @@ enum NativeCompiler {
     }
     // Typed errors do not pass through the closure.
     let result = file.withUnsafeBytes {
-      bytes -> Result<(NativeModel, AllocationBudget), InferenceError> in
+      bytes -> Result<NativeModel, InferenceError> in
       do throws(InferenceError) {
         return .success(try read(bytes, format, limits))
       } catch {
         return .failure(error)
       }
     }
-    var (model, budget) = try result.get()
+    let model = try result.get()
+    // Laying trees out may take as much again as decoding them.
+    var budget = AllocationBudget(fileBytes: file.count)
     return try plan(model, &budget, limits, fileBytes: file.count)
   }
 
   private static func read(
     _ bytes: UnsafeRawBufferPointer, _ format: NativeFormat, _ limits: ModelLimits
-  ) throws(InferenceError) -> (NativeModel, AllocationBudget) {
+  ) throws(InferenceError) -> NativeModel {
     switch format {
     case .xgboostJSON:
-      let (file, budget) = try XGBoostDecoder.decode(
-        JSONReader(bytes, limits: limits), limits: limits)
-      return (try XGBoostModel.build(file), budget)
+      let reader = JSONReader(bytes, limits: limits)
+      return try XGBoostModel.build(try XGBoostDecoder.decode(reader, limits: limits).0)
     case .xgboostUBJSON:
-      let (file, budget) = try XGBoostDecoder.decode(
-        UBJSONReader(bytes, limits: limits), limits: limits)
-      return (try XGBoostModel.build(file), budget)
+      let reader = UBJSONReader(bytes, limits: limits)
+      return try XGBoostModel.build(try XGBoostDecoder.decode(reader, limits: limits).0)
     case .lightGBMText:
-      let (file, budget) = try LightGBMDecoder.decode(bytes, limits: limits)
-      return (try LightGBMModel.build(file), budget)
+      return try LightGBMModel.build(try LightGBMDecoder.decode(bytes, limits: limits).0)
     }
   }
 

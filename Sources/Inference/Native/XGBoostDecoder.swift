@@ -89,8 +89,12 @@ struct XGBoostDecoder<Reader: DocumentReader> {
   private mutating func readFeatureNames() throws(InferenceError) {
     try reader.beginArray()
     while try reader.nextElement() {
-      try reader.budget.charge(1, stride: 16)
-      file.featureNames.append(try reader.text())
+      let name = try reader.text()
+      // Up to 15 bytes lie in the string itself.
+      if name.utf8.count > 15 {
+        try reader.budget.charge(1, stride: AllocationBudget.headerBytes)
+      }
+      try reader.append(name, to: &file.featureNames)
     }
   }
 
