@@ -153,7 +153,8 @@ struct ModelLimitTests {
   /// Elements without bytes of their own would let a small file ask for much work.
   @Test func elementsTakeBytes() {
     for type in "TFNZ" {
-      let file = Array("{L".utf8) + [0, 0, 0, 0, 0, 0, 0, 1] + Array("a[$\(type)#i".utf8) + [1, 0x7D]
+      let length: [UInt8] = [0, 0, 0, 0, 0, 0, 0, 1]
+      let file = Array("{L".utf8) + length + Array("a[$\(type)#i".utf8) + [1, 0x7D]
       let error = refusal(file, .standard)
       #expect(error?.message.contains("elements take no bytes") == true, "\(type)")
     }

@@ -1,4 +1,5 @@
 import Core
+import Glibc
 
 /// Reads LightGBM's text format (`Booster.save_model`), versions 2 to 4.
 ///
@@ -38,8 +39,10 @@ struct LightGBMDecoder {
   private mutating func nextLine() -> Range<Int>? {
     guard offset < bytes.count else { return nil }
     let start = offset
-    let rest = UnsafeRawBufferPointer(rebasing: bytes[start...])
-    let length = rest.firstIndex(of: 0x0A) ?? rest.count
+    var length = bytes.count - start
+    if let base = bytes.baseAddress, let found = memchr(base + start, 0x0A, length) {
+      length = UnsafeRawPointer(found) - (base + start)
+    }
     offset = min(start + length + 1, bytes.count)
     line += 1
     let hasReturn = length > 0 && bytes[start + length - 1] == 0x0D
@@ -47,7 +50,7 @@ struct LightGBMDecoder {
   }
 
   private func text(_ range: Range<Int>, limit: Int = 200) -> String {
-    String(decoding: bytes[range.prefix(limit)], as: UTF8.self)
+    String(decoding: UnsafeRawBufferPointer(rebasing: bytes[range.prefix(limit)]), as: UTF8.self)
   }
 
   private func isLine(_ range: Range<Int>, _ word: StaticString) -> Bool {
@@ -147,7 +150,7 @@ struct LightGBMDecoder {
     file.featureNames.reserveCapacity(count)
     place = value.lowerBound
     while let word = nextWord(&place, value.upperBound) {
-      file.featureNames.append(String(decoding: bytes[word], as: UTF8.self))
+      file.featureNames.append(text(word, limit: word.count))
     }
   }
 

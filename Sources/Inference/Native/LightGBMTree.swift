@@ -7,13 +7,14 @@ struct LightGBMTree {
     case numLeaves, numCat, splitFeature, threshold, decisionType, leftChild, rightChild, leafValue,
       catBoundaries, catThreshold, isLinear, leafConst, numFeatures, leafFeatures, leafCoeff
 
+    private static let names = [
+      "num_leaves", "num_cat", "split_feature", "threshold", "decision_type", "left_child",
+      "right_child", "leaf_value", "cat_boundaries", "cat_threshold", "is_linear", "leaf_const",
+      "num_features", "leaf_features", "leaf_coeff",
+    ]
+
     init?(_ name: String) {
-      let names = [
-        "num_leaves", "num_cat", "split_feature", "threshold", "decision_type", "left_child",
-        "right_child", "leaf_value", "cat_boundaries", "cat_threshold", "is_linear", "leaf_const",
-        "num_features", "leaf_features", "leaf_coeff",
-      ]
-      guard let index = names.firstIndex(of: name) else { return nil }
+      guard let index = Key.names.firstIndex(of: name) else { return nil }
       self.init(rawValue: index)
     }
   }
@@ -174,7 +175,7 @@ struct LightGBMTree {
   private mutating func checkShape(_ start: Int, _ trees: inout BoostedTrees) throws(Fault) {
     let unreached: (unreached: Int, first: Int)
     do throws(TreeShapeCheck.Fault) {
-      unreached = try check.run(trees.nodes[start...])
+      unreached = try check.run(trees.nodes, from: start)
     } catch {
       throw Fault(
         line: places[(error.isLeft ? Key.leftChild : Key.rightChild).rawValue]?.line,

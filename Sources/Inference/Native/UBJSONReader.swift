@@ -170,7 +170,8 @@ struct UBJSONReader: DocumentReader {
     try need(length)
     try budget.charge(length, stride: 1)
     defer { offset += length }
-    return String(decoding: bytes[offset..<(offset + length)], as: UTF8.self)
+    let text = UnsafeRawBufferPointer(rebasing: bytes[offset..<(offset + length)])
+    return String(decoding: text, as: UTF8.self)
   }
 
   mutating func text() throws(InferenceError) -> String {

@@ -10,6 +10,8 @@ struct XGBoostDecoder<Reader: DocumentReader> {
   private var file = XGBoostFile()
   private var tree = XGBoostTree()
   private var hasLearner = false
+  /// The keys of the objects that are being read, the innermost last.
+  private var seen: [String] = []
 
   static func decode(
     _ reader: Reader, limits: ModelLimits
@@ -28,16 +30,19 @@ struct XGBoostDecoder<Reader: DocumentReader> {
   private mutating func forEachKey(
     _ body: (inout Self, String) throws(InferenceError) -> Void
   ) throws(InferenceError) {
-    var seen: [String] = []
+    let first = seen.count
     try reader.beginObject()
     while let key = try reader.nextKey() {
       // Objects with many keys hold a user's own attributes, where the last may win.
-      if seen.count < 64 {
-        if seen.contains(key) { throw reader.fault("the key comes twice") }
+      if seen.count - first < 64 {
+        for index in first..<seen.count where seen[index] == key {
+          throw reader.fault("the key comes twice")
+        }
         seen.append(key)
       }
       try body(&self, key)
     }
+    seen.removeLast(seen.count - first)
   }
 
   private mutating func readDocument() throws(InferenceError) {

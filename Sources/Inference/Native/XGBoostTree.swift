@@ -60,7 +60,7 @@ struct XGBoostTree {
     }
     let deleted: (unreached: Int, first: Int)
     do throws(TreeShapeCheck.Fault) {
-      deleted = try check.run(trees.nodes[start...])
+      deleted = try check.run(trees.nodes, from: start)
     } catch {
       let field = error.isLeft ? "left_children" : "right_children"
       throw reader.fault("\(field)[\(error.node)]", error.message)

@@ -58,8 +58,8 @@ case("numbers, imputed", "Imputer", odd, imputed_value_floats=[7.0], replaced_va
 case("numbers, binarized", "Binarizer", odd, threshold=2.0)
 case("numbers, softmax", "Softmax", np.array([[NAN, 1], [INF, 1], [-INF, 1]], np.float32), width=2,
      domain="", axis=1)
-case("numbers, divided", "Div", odd, domain="", also={"d": np.zeros((7, 1), np.float32)})
-case("numbers, maximum", "Max", odd, domain="", also={"d": np.zeros((7, 1), np.float32)})
+case("numbers, divided", "Div", odd, domain="", also={"d": np.zeros((1, 1), np.float32)})
+case("numbers, maximum", "Max", odd, domain="", also={"d": np.zeros((1, 1), np.float32)})
 case("numbers, sign", "Sign", odd, domain="")
 # Categories.
 words = np.array([["a"], ["c"], [""]], dtype=object)
