@@ -22,7 +22,9 @@ struct RegressionTests {
   func fileEndsWithoutACrash(name: String) throws {
     let file = try Files.read("\(Files.root)/Fuzz/\(name)")
     let limits = RegressionTests.limits
-    guard let model = try? CompiledModel.load(file, backend: .native, limits: limits) else { return }
+    guard let model = try? CompiledModel.load(file, backend: .native, limits: limits) else {
+      return
+    }
     var tensors: [Tensor] = []
     for spec in model.signature.inputs {
       let shape = spec.shape.map { $0 ?? 3 }

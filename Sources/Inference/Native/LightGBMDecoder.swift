@@ -54,19 +54,21 @@ struct LightGBMDecoder {
   }
 
   private func isLine(_ range: Range<Int>, _ word: StaticString) -> Bool {
-    range.count == word.utf8CodeUnitCount
-      && word.withUTF8Buffer { $0.elementsEqual(bytes[range]) }
+    range.count == word.utf8CodeUnitCount && hasPrefix(range, word)
   }
 
   private func hasPrefix(_ range: Range<Int>, _ word: StaticString) -> Bool {
     let count = word.utf8CodeUnitCount
-    return range.count >= count
-      && word.withUTF8Buffer { $0.elementsEqual(bytes[range.prefix(count)]) }
+    guard range.count >= count, let base = bytes.baseAddress else { return false }
+    return memcmp(base + range.lowerBound, word.utf8Start, count) == 0
   }
 
   /// The key and the range of the value.
   private func split(_ range: Range<Int>) -> (key: String, value: Range<Int>)? {
-    guard let equals = bytes[range.prefix(64)].firstIndex(of: UInt8(ascii: "=")) else { return nil }
+    guard let base = bytes.baseAddress,
+      let found = memchr(base + range.lowerBound, 0x3D, min(64, range.count))
+    else { return nil }
+    let equals = UnsafeRawPointer(found) - base
     return (text(range.lowerBound..<equals), (equals + 1)..<range.upperBound)
   }
 

@@ -32,7 +32,8 @@ struct LightGBMTree {
   private var check = TreeShapeCheck()
 
   mutating func reset() {
-    for i in places.indices { places[i] = nil }
+    places.removeAll(keepingCapacity: true)
+    places.append(contentsOf: repeatElement(nil, count: Key.allCases.count))
   }
 
   /// Remembers a line; `false` when there was one with the key.
