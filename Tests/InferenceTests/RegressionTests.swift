@@ -18,6 +18,21 @@ struct RegressionTests {
 
   @Test func thereAreFiles() { #expect(!RegressionTests.files.isEmpty) }
 
+  /// Values of leaves were read beyond their end.
+  @Test(arguments: [
+    ("leaf-vector-size.ubj", "leaves with 2 values for 4 outputs"),
+    ("dart-leaf-vectors.json", "leaves with several values in a DART model"),
+  ])
+  func leavesFitTheOutputs(name: String, says: String) throws {
+    let file = try Files.read("\(Files.root)/Fuzz/regressions/xgboost/\(name)")
+    do throws(InferenceError) {
+      _ = try CompiledModel.load(file)
+      Issue.record("accepted")
+    } catch {
+      #expect(error.message.contains(says), "\(error.message)")
+    }
+  }
+
   @Test(arguments: files)
   func fileEndsWithoutACrash(name: String) throws {
     let file = try Files.read("\(Files.root)/Fuzz/\(name)")

@@ -56,8 +56,10 @@ struct BoostedTrees {
   var setsAreBits = false
   /// The values of leaves that have one for each output.
   var leafVectors: [Float] = []
+  /// How many values a leaf has when it has several.
+  var leafVectorSize = 1
   /// Whether leaves have one value for each output.
-  var hasLeafVectors = false
+  var hasLeafVectors: Bool { leafVectorSize > 1 }
   /// For trees with linear leaves: by node.
   var linearLeaves: [Int32: LinearLeaf] = [:]
   var linearTerms: [(feature: Int32, coefficient: Double)] = []

@@ -50,10 +50,11 @@ struct XGBoostTree {
     }
     try checkCounts(count, reader)
     let hasVectors = leafVectorSize > 1
-    guard trees.roots.isEmpty || trees.hasLeafVectors == hasVectors else {
+    let vectorSize = max(1, leafVectorSize)
+    guard trees.roots.isEmpty || trees.leafVectorSize == vectorSize else {
       throw reader.fault("tree_param.size_leaf_vector", "it differs from that of the trees before")
     }
-    trees.hasLeafVectors = hasVectors
+    trees.leafVectorSize = vectorSize
     try reader.append(Int32(start), to: &trees.roots)
     for i in 0..<count {
       try reader.append(try node(i, count, reader), to: &trees.nodes)
