@@ -16,7 +16,10 @@ enum ModelProbe {
   /// - Returns: whether the file was a model.
   @discardableResult
   static func run(_ bytes: [UInt8], optimizes: Bool = false) -> Bool {
-    guard let model = try? CompiledModel.load(bytes, limits: limits) else { return false }
+    // Never ONNX Runtime, whose reader is not ours.
+    guard let model = try? CompiledModel.load(bytes, backend: .native, limits: limits) else {
+      return false
+    }
     var tensors: [Tensor] = []
     for (index, spec) in model.signature.inputs.enumerated() {
       let shape = spec.shape.map { $0 ?? rows }
@@ -48,7 +51,7 @@ enum ModelProbe {
       // Numbers with a tag each may become lists, and constants may be computed.
       wide.fileBytesMax *= 2
       wide.constantElementsMax *= 2
-      guard let model = try? CompiledModel.load(result.file, limits: wide) else {
+      guard let model = try? CompiledModel.load(result.file, backend: .native, limits: wide) else {
         preconditionFailure("a rewritten model cannot be read")
       }
       guard let made = try? model.makeSession(maxRows: rows).run(tensors: tensors) else {

@@ -18,10 +18,28 @@ struct RegressionTests {
 
   @Test func thereAreFiles() { #expect(!RegressionTests.files.isEmpty) }
 
+  /// Values of leaves were read beyond their end.
+  @Test(arguments: [
+    ("leaf-vector-size.ubj", "leaves with 2 values for 4 outputs"),
+    ("dart-leaf-vectors.json", "leaves with several values in a DART model"),
+  ])
+  func leavesFitTheOutputs(name: String, says: String) throws {
+    let file = try Files.read("\(Files.root)/Fuzz/regressions/xgboost/\(name)")
+    do throws(InferenceError) {
+      _ = try CompiledModel.load(file)
+      Issue.record("accepted")
+    } catch {
+      #expect(error.message.contains(says), "\(error.message)")
+    }
+  }
+
   @Test(arguments: files)
   func fileEndsWithoutACrash(name: String) throws {
     let file = try Files.read("\(Files.root)/Fuzz/\(name)")
-    guard let model = try? CompiledModel.load(file, limits: RegressionTests.limits) else { return }
+    let limits = RegressionTests.limits
+    guard let model = try? CompiledModel.load(file, backend: .native, limits: limits) else {
+      return
+    }
     var tensors: [Tensor] = []
     for spec in model.signature.inputs {
       let shape = spec.shape.map { $0 ?? 3 }

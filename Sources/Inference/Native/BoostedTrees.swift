@@ -56,8 +56,10 @@ struct BoostedTrees {
   var setsAreBits = false
   /// The values of leaves that have one for each output.
   var leafVectors: [Float] = []
+  /// How many values a leaf has when it has several.
+  var leafVectorSize = 1
   /// Whether leaves have one value for each output.
-  var hasLeafVectors = false
+  var hasLeafVectors: Bool { leafVectorSize > 1 }
   /// For trees with linear leaves: by node.
   var linearLeaves: [Int32: LinearLeaf] = [:]
   var linearTerms: [(feature: Int32, coefficient: Double)] = []
@@ -105,14 +107,14 @@ struct TreeShapeCheck {
     let message: String
   }
 
-  /// - Parameter nodes: children count from the first node of the slice and are below its size.
+  /// - Parameter base: where the tree begins; its children count from there and are below its size.
   /// - Returns: how many nodes are not reached, and the first of them.
   mutating func run(
-    _ nodes: ArraySlice<BoostedTrees.Node>
+    _ nodes: [BoostedTrees.Node], from base: Int
   ) throws(Fault) -> (unreached: Int, first: Int) {
-    let base = nodes.startIndex
+    let count = nodes.count - base
     isReached.removeAll(keepingCapacity: true)
-    isReached.append(contentsOf: repeatElement(false, count: nodes.count))
+    isReached.append(contentsOf: repeatElement(false, count: count))
     pending.removeAll(keepingCapacity: true)
     pending.append(0)
     isReached[0] = true
@@ -120,19 +122,22 @@ struct TreeShapeCheck {
     while let at = pending.popLast() {
       let node = nodes[base + Int(at)]
       guard !node.isLeaf else { continue }
-      for (child, isLeft) in [(node.left, true), (node.right, false)] {
-        guard !isReached[Int(child)] else {
-          throw Fault(
-            node: Int(at), isLeft: isLeft,
-            message: child == 0
-              ? "the root is nobody's child" : "node \(child) is reached on two ways")
-        }
-        isReached[Int(child)] = true
-        reached += 1
-        pending.append(child)
-      }
+      try reach(node.left, from: at, isLeft: true)
+      try reach(node.right, from: at, isLeft: false)
+      reached += 2
     }
-    let first = reached == nodes.count ? -1 : isReached.firstIndex(of: false) ?? -1
-    return (nodes.count - reached, first)
+    let first = reached == count ? -1 : isReached.firstIndex(of: false) ?? -1
+    return (count - reached, first)
+  }
+
+  private mutating func reach(_ child: Int32, from node: Int32, isLeft: Bool) throws(Fault) {
+    guard !isReached[Int(child)] else {
+      throw Fault(
+        node: Int(node), isLeft: isLeft,
+        message: child == 0
+          ? "the root is nobody's child" : "node \(child) is reached on two ways")
+    }
+    isReached[Int(child)] = true
+    pending.append(child)
   }
 }

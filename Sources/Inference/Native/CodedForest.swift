@@ -17,6 +17,7 @@ struct CodedForest {
   private var columnOfPresence: [Int32: Int] = [:]
   private var thresholds: [Double] = []
 
+  /// - Parameter budget: for this alone, beside that of decoding.
   init(
     _ trees: BoostedTrees, isSinglePrecision: Bool, _ budget: inout AllocationBudget
   ) throws(InferenceError) {
@@ -25,7 +26,7 @@ struct CodedForest {
     if !isSinglePrecision || !trees.sets.isEmpty || trees.nodes.contains(where: asksForPresence) {
       try makeCoding(&budget)
     }
-    makeSource()
+    try makeSource(&budget)
   }
 
   /// A feature together with what counts as missing in it.
@@ -41,6 +42,8 @@ struct CodedForest {
   }
 
   private mutating func makeCoding(_ budget: inout AllocationBudget) throws(InferenceError) {
+    // Lists that grow by doubling: columns and their keys, and thresholds twice.
+    try budget.charge(trees.nodes.count / 2, stride: isSinglePrecision ? 64 : 128)
     var values: [[Double]] = []
     var keys: [Int] = []
     var setsOf: [Int: [Int]] = [:]
@@ -102,7 +105,9 @@ struct CodedForest {
       columnCount: columns)
   }
 
-  private mutating func makeSource() {
+  private mutating func makeSource(_ budget: inout AllocationBudget) throws(InferenceError) {
+    try budget.charge(trees.nodes.count, stride: MemoryLayout<TreeSource.Node>.stride)
+    try budget.charge(trees.roots.count, stride: MemoryLayout<Int>.stride)
     source.roots = trees.roots.map(Int.init)
     source.nodes.reserveCapacity(trees.nodes.count)
     for node in trees.nodes { source.nodes.append(node.isLeaf ? .init() : split(node)) }

@@ -118,7 +118,7 @@ struct JSONReader: DocumentReader {
     offset += 1
     try budget.charge(range.count, stride: 1)
     if hasEscapes { return try unescaped(range) }
-    return String(decoding: bytes[range], as: UTF8.self)
+    return String(decoding: UnsafeRawBufferPointer(rebasing: bytes[range]), as: UTF8.self)
   }
 
   private func unescaped(_ range: Range<Int>) throws(InferenceError) -> String {

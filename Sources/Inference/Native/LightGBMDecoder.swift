@@ -1,4 +1,5 @@
 import Core
+import Glibc
 
 /// Reads LightGBM's text format (`Booster.save_model`), versions 2 to 4.
 ///
@@ -40,8 +41,10 @@ struct LightGBMDecoder {
   private mutating func nextLine() -> Range<Int>? {
     guard offset < bytes.count else { return nil }
     let start = offset
-    let rest = UnsafeRawBufferPointer(rebasing: bytes[start...])
-    let length = rest.firstIndex(of: 0x0A) ?? rest.count
+    var length = bytes.count - start
+    if let base = bytes.baseAddress, let found = memchr(base + start, 0x0A, length) {
+      length = UnsafeRawPointer(found) - (base + start)
+    }
     offset = min(start + length + 1, bytes.count)
     line += 1
     let hasReturn = length > 0 && bytes[start + length - 1] == 0x0D
@@ -49,23 +52,25 @@ struct LightGBMDecoder {
   }
 
   private func text(_ range: Range<Int>, limit: Int = 200) -> String {
-    String(decoding: bytes[range.prefix(limit)], as: UTF8.self)
+    String(decoding: UnsafeRawBufferPointer(rebasing: bytes[range.prefix(limit)]), as: UTF8.self)
   }
 
   private func isLine(_ range: Range<Int>, _ word: StaticString) -> Bool {
-    range.count == word.utf8CodeUnitCount
-      && word.withUTF8Buffer { $0.elementsEqual(bytes[range]) }
+    range.count == word.utf8CodeUnitCount && hasPrefix(range, word)
   }
 
   private func hasPrefix(_ range: Range<Int>, _ word: StaticString) -> Bool {
     let count = word.utf8CodeUnitCount
-    return range.count >= count
-      && word.withUTF8Buffer { $0.elementsEqual(bytes[range.prefix(count)]) }
+    guard range.count >= count, let base = bytes.baseAddress else { return false }
+    return memcmp(base + range.lowerBound, word.utf8Start, count) == 0
   }
 
   /// The key and the range of the value.
   private func split(_ range: Range<Int>) -> (key: String, value: Range<Int>)? {
-    guard let equals = bytes[range.prefix(64)].firstIndex(of: UInt8(ascii: "=")) else { return nil }
+    guard let base = bytes.baseAddress,
+      let found = memchr(base + range.lowerBound, 0x3D, min(64, range.count))
+    else { return nil }
+    let equals = UnsafeRawPointer(found) - base
     return (text(range.lowerBound..<equals), (equals + 1)..<range.upperBound)
   }
 
@@ -128,10 +133,37 @@ struct LightGBMDecoder {
       file.featureCount = try number(value, 0...(NativeLimits.featuresMax - 1), key) + 1
     case "objective": file.objective = text(value)
     case "feature_names":
-      try budget.charge(value.count + 16 * file.featureCount, stride: 1)
-      file.featureNames = text(value, limit: value.count).split(separator: " ").map(String.init)
+      try readFeatureNames(value)
     default: break
     }
+  }
+
+  /// Names separated by spaces; with more or fewer than there are features they name nothing.
+  private mutating func readFeatureNames(_ value: Range<Int>) throws(InferenceError) {
+    var lengths = 0
+    var count = 0
+    var place = value.lowerBound
+    while let word = nextWord(&place, value.upperBound) {
+      count += 1
+      // Up to 15 bytes lie in the string itself.
+      if word.count > 15 { lengths += word.count + AllocationBudget.headerBytes }
+    }
+    guard count == file.featureCount else { return }
+    try budget.charge(lengths, stride: 1)
+    try budget.chargeArray(count, stride: MemoryLayout<String>.stride)
+    file.featureNames.reserveCapacity(count)
+    place = value.lowerBound
+    while let word = nextWord(&place, value.upperBound) {
+      file.featureNames.append(text(word, limit: word.count))
+    }
+  }
+
+  /// The next run of bytes without spaces; `place` moves behind it.
+  private func nextWord(_ place: inout Int, _ end: Int) -> Range<Int>? {
+    while place < end, bytes[place] == 0x20 { place += 1 }
+    let start = place
+    while place < end, bytes[place] != 0x20 { place += 1 }
+    return start < place ? start..<place : nil
   }
 
   private mutating func readTrees() throws(InferenceError) {

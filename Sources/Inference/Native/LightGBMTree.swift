@@ -8,14 +8,14 @@ struct LightGBMTree {
       catBoundaries, catThreshold, isLinear, leafConst, numFeatures, leafFeatures, leafCoeff,
       internalCount, leafCount
 
+    private static let names = [
+      "num_leaves", "num_cat", "split_feature", "threshold", "decision_type", "left_child",
+      "right_child", "leaf_value", "cat_boundaries", "cat_threshold", "is_linear", "leaf_const",
+      "num_features", "leaf_features", "leaf_coeff", "internal_count", "leaf_count",
+    ]
+
     init?(_ name: String) {
-      let names = [
-        "num_leaves", "num_cat", "split_feature", "threshold", "decision_type", "left_child",
-        "right_child", "leaf_value", "cat_boundaries", "cat_threshold", "is_linear", "leaf_const",
-        "num_features", "leaf_features", "leaf_coeff",
-        "internal_count", "leaf_count",
-      ]
-      guard let index = names.firstIndex(of: name) else { return nil }
+      guard let index = Key.names.firstIndex(of: name) else { return nil }
       self.init(rawValue: index)
     }
   }
@@ -33,7 +33,8 @@ struct LightGBMTree {
   private var check = TreeShapeCheck()
 
   mutating func reset() {
-    for i in places.indices { places[i] = nil }
+    places.removeAll(keepingCapacity: true)
+    places.append(contentsOf: repeatElement(nil, count: Key.allCases.count))
   }
 
   /// Remembers a line; `false` when there was one with the key.
@@ -200,7 +201,7 @@ struct LightGBMTree {
   private mutating func checkShape(_ start: Int, _ trees: inout BoostedTrees) throws(Fault) {
     let unreached: (unreached: Int, first: Int)
     do throws(TreeShapeCheck.Fault) {
-      unreached = try check.run(trees.nodes[start...])
+      unreached = try check.run(trees.nodes, from: start)
     } catch {
       throw Fault(
         line: places[(error.isLeft ? Key.leftChild : Key.rightChild).rawValue]?.line,

@@ -52,33 +52,34 @@ enum NativeCompiler {
     }
     // Typed errors do not pass through the closure.
     let result = file.withUnsafeBytes {
-      bytes -> Result<(NativeModel, AllocationBudget), InferenceError> in
+      bytes -> Result<NativeModel, InferenceError> in
       do throws(InferenceError) {
         return .success(try read(bytes, format, limits, readsCovers))
       } catch {
         return .failure(error)
       }
     }
-    return try result.get()
+    let model = try result.get()
+    // Laying trees out may take as much again as decoding them.
+    return (model, AllocationBudget(fileBytes: file.count))
   }
 
   private static func read(
     _ bytes: UnsafeRawBufferPointer, _ format: NativeFormat, _ limits: ModelLimits,
     _ readsCovers: Bool
-  ) throws(InferenceError) -> (NativeModel, AllocationBudget) {
+  ) throws(InferenceError) -> NativeModel {
     switch format {
     case .xgboostJSON:
-      let (file, budget) = try XGBoostDecoder.decode(
-        JSONReader(bytes, limits: limits), limits: limits, readsCovers: readsCovers)
-      return (try XGBoostModel.build(file), budget)
+      let reader = JSONReader(bytes, limits: limits)
+      return try XGBoostModel.build(
+        try XGBoostDecoder.decode(reader, limits: limits, readsCovers: readsCovers).0)
     case .xgboostUBJSON:
-      let (file, budget) = try XGBoostDecoder.decode(
-        UBJSONReader(bytes, limits: limits), limits: limits, readsCovers: readsCovers)
-      return (try XGBoostModel.build(file), budget)
+      let reader = UBJSONReader(bytes, limits: limits)
+      return try XGBoostModel.build(
+        try XGBoostDecoder.decode(reader, limits: limits, readsCovers: readsCovers).0)
     case .lightGBMText:
-      let (file, budget) = try LightGBMDecoder.decode(
-        bytes, limits: limits, readsCovers: readsCovers)
-      return (try LightGBMModel.build(file), budget)
+      return try LightGBMModel.build(
+        try LightGBMDecoder.decode(bytes, limits: limits, readsCovers: readsCovers).0)
     }
   }
 

@@ -107,8 +107,9 @@ struct UBJSONReader: DocumentReader {
       guard !isObject else { throw fault("an object with one type for all values") }
       offset += 1
       level.type = try byte()
-      guard level.type != UInt8(ascii: "N"), level.type != UInt8(ascii: "Z") else {
-        throw fault("an array of nothing")
+      // Elements without a byte of their own would make much work of a small file.
+      guard !["N", "Z", "T", "F"].contains(UnicodeScalar(level.type)) else {
+        throw fault("an array whose elements take no bytes")
       }
       guard offset < bytes.count, bytes[offset] == UInt8(ascii: "#") else {
         throw fault("an array with a type but without a count")
@@ -116,7 +117,7 @@ struct UBJSONReader: DocumentReader {
     }
     if offset < bytes.count, bytes[offset] == UInt8(ascii: "#") {
       offset += 1
-      // Every element takes at least a byte, but for truth values given as the type.
+      // Every element takes at least a byte.
       level.left = try count()
       try need(level.left)
     }
@@ -169,7 +170,8 @@ struct UBJSONReader: DocumentReader {
     try need(length)
     try budget.charge(length, stride: 1)
     defer { offset += length }
-    return String(decoding: bytes[offset..<(offset + length)], as: UTF8.self)
+    let text = UnsafeRawBufferPointer(rebasing: bytes[offset..<(offset + length)])
+    return String(decoding: text, as: UTF8.self)
   }
 
   mutating func text() throws(InferenceError) -> String {

@@ -11,6 +11,8 @@ struct XGBoostDecoder<Reader: DocumentReader> {
   private var file = XGBoostFile()
   private var tree = XGBoostTree()
   private var hasLearner = false
+  /// The keys of the objects that are being read, the innermost last.
+  private var seen: [String] = []
 
   /// - Parameter readsCovers: whether to read what explanations need.
   static func decode(
@@ -31,16 +33,19 @@ struct XGBoostDecoder<Reader: DocumentReader> {
   private mutating func forEachKey(
     _ body: (inout Self, String) throws(InferenceError) -> Void
   ) throws(InferenceError) {
-    var seen: [String] = []
+    let first = seen.count
     try reader.beginObject()
     while let key = try reader.nextKey() {
       // Objects with many keys hold a user's own attributes, where the last may win.
-      if seen.count < 64 {
-        if seen.contains(key) { throw reader.fault("the key comes twice") }
+      if seen.count - first < 64 {
+        for index in first..<seen.count where seen[index] == key {
+          throw reader.fault("the key comes twice")
+        }
         seen.append(key)
       }
       try body(&self, key)
     }
+    seen.removeLast(seen.count - first)
   }
 
   private mutating func readDocument() throws(InferenceError) {
@@ -92,8 +97,12 @@ struct XGBoostDecoder<Reader: DocumentReader> {
   private mutating func readFeatureNames() throws(InferenceError) {
     try reader.beginArray()
     while try reader.nextElement() {
-      try reader.budget.charge(1, stride: 16)
-      file.featureNames.append(try reader.text())
+      let name = try reader.text()
+      // Up to 15 bytes lie in the string itself.
+      if name.utf8.count > 15 {
+        try reader.budget.charge(1, stride: AllocationBudget.headerBytes)
+      }
+      try reader.append(name, to: &file.featureNames)
     }
   }
 

@@ -147,8 +147,9 @@ struct XGBoostModel {
         throw fault("\(path).tree_info[\(i)]", "output \(group) of \(model.groups)")
       }
     }
-    if trees.hasLeafVectors, trees.leafVectors.count % model.groups != 0 {
-      throw fault("\(path).trees", "leaves with another number of values than outputs")
+    guard !trees.hasLeafVectors || trees.leafVectorSize == model.groups else {
+      throw fault(
+        "\(path).trees", "leaves with \(trees.leafVectorSize) values for \(model.groups) outputs")
     }
     for node in trees.nodes where !node.isLeaf && node.feature >= Int32(file.featureCount) {
       throw fault(
@@ -156,6 +157,10 @@ struct XGBoostModel {
     }
     trees.groups = info
     if file.booster == "dart" {
+      // XGBoost itself does not train such models.
+      guard !trees.hasLeafVectors else {
+        throw fault("\(path).trees", "leaves with several values in a DART model")
+      }
       guard file.weightDrop.count == count else {
         throw fault(
           "gradient_booster.weight_drop", "\(file.weightDrop.count) weights for \(count) trees")

@@ -53,17 +53,18 @@ struct XGBoostTree {
     }
     try checkCounts(count, reader)
     let hasVectors = leafVectorSize > 1
-    guard trees.roots.isEmpty || trees.hasLeafVectors == hasVectors else {
+    let vectorSize = max(1, leafVectorSize)
+    guard trees.roots.isEmpty || trees.leafVectorSize == vectorSize else {
       throw reader.fault("tree_param.size_leaf_vector", "it differs from that of the trees before")
     }
-    trees.hasLeafVectors = hasVectors
+    trees.leafVectorSize = vectorSize
     try reader.append(Int32(start), to: &trees.roots)
     for i in 0..<count {
       try reader.append(try node(i, count, reader), to: &trees.nodes)
     }
     let deleted: (unreached: Int, first: Int)
     do throws(TreeShapeCheck.Fault) {
-      deleted = try check.run(trees.nodes[start...])
+      deleted = try check.run(trees.nodes, from: start)
     } catch {
       let field = error.isLeft ? "left_children" : "right_children"
       throw reader.fault("\(field)[\(error.node)]", error.message)

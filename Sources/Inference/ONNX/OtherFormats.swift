@@ -110,13 +110,24 @@ private func textFormat(_ file: [UInt8]) -> (what: String, remedy: String)? {
   if text.hasPrefix("<!DOCTYPE") || text.hasPrefix("<html") {
     return ("a web page", "download the model file itself")
   }
-  // A pickle of protocol 0 or 1 begins with an opcode letter and ends with a full stop.
-  if first == UInt8(ascii: "(") || text.hasPrefix("c__builtin__") || text.hasPrefix("ccopy_reg")
-    || text.hasPrefix("cos\n") || text.hasPrefix("cposix\n")
-  {
+  // A pickle of protocol 0 or 1 begins with an opcode: a mark, or a class as a module's name and
+  // its own, a line each.
+  if first == UInt8(ascii: "(") || isPickledClass(start) {
     return ("a Python pickle (text protocol)", pickleRemedy)
   }
   return nil
+}
+
+private func isPickledClass(_ start: ArraySlice<UInt8>) -> Bool {
+  let lines = start.dropFirst().split(
+    separator: 0x0A, maxSplits: 2, omittingEmptySubsequences: false)
+  return start.first == UInt8(ascii: "c") && lines.count == 3
+    && lines[..<2].allSatisfy { name in
+      !name.isEmpty
+        && name.allSatisfy { byte in
+          (byte | 0x20) &- 0x61 < 26 || byte &- 0x30 < 10 || byte == 0x5F || byte == 0x2E
+        }
+    }
 }
 
 /// Files of XGBoost before 3.1 without a format in their name: parameters, then the names of the

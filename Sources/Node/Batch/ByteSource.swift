@@ -23,7 +23,7 @@ final class ByteSource {
   private let descriptor: Int32
   private let closes: Bool
   private let memory: UnsafeMutablePointer<UInt8>
-  private let capacity = ByteSource.pendingMax + ByteSource.pieceBytes
+  private let capacity: Int
   private var first = 0
   private var end = 0
 
@@ -49,6 +49,7 @@ final class ByteSource {
     self.descriptor = descriptor
     self.name = name
     self.closes = closes
+    capacity = ByteSource.pendingMax + ByteSource.pieceBytes
     memory = .allocate(capacity: capacity)
     var status = stat()
     let isFile = fstat(descriptor, &status) == 0 && status.st_mode & S_IFMT == S_IFREG
@@ -59,15 +60,17 @@ final class ByteSource {
       isWhole ? status.st_mtim.tv_sec * 1_000_000_000 + status.st_mtim.tv_nsec : nil
   }
 
-  /// Reads bytes in memory, at most ``pendingMax`` of them.
+  /// Reads bytes in memory, at most ``pendingMax`` of them, as if they were a file.
   init(bytes: [UInt8]) {
     precondition(bytes.count <= ByteSource.pendingMax, "more bytes than can be pending")
     descriptor = -1
     name = "the input"
     closes = false
-    sizeBytes = nil
+    sizeBytes = bytes.count
     changedNanoseconds = nil
-    memory = .allocate(capacity: capacity)
+    // Nothing ever comes behind them.
+    capacity = bytes.count
+    memory = .allocate(capacity: max(1, capacity))
     bytes.withUnsafeBufferPointer { all in
       if let base = all.baseAddress { memory.initialize(from: base, count: all.count) }
     }
@@ -145,6 +148,10 @@ final class ByteSource {
   /// Goes to a place of a file; nothing is pending then.
   /// - Throws: ``NodeError`` (`system`) when the system refuses.
   func seek(to place: Int) throws(NodeError) {
+    if let sizeBytes, descriptor < 0 {
+      (first, end, offset) = (min(place, sizeBytes), sizeBytes, place)
+      return
+    }
     guard lseek(descriptor, place, SEEK_SET) == place else { throw failure() }
     (first, end, offset, isAtEnd) = (0, 0, place, false)
   }
@@ -155,6 +162,11 @@ final class ByteSource {
   func read(at place: Int, into target: UnsafeMutablePointer<UInt8>, count: Int) throws(NodeError)
     -> Int
   {
+    if let sizeBytes, descriptor < 0 {
+      let some = max(0, min(count, sizeBytes - place))
+      if some > 0 { target.update(from: memory + place, count: some) }
+      return some
+    }
     var taken = 0
     while taken < count {
       let found = pread(descriptor, target + taken, count - taken, place + taken)

@@ -27,6 +27,7 @@ struct CSVTable: Sendable {
     var names: [String] = []
     var targets: [RowLayout.Target?] = []
     var ignored: [String] = []
+    var seen: Set<RowLayout.Target> = []
     for (column, field) in record.fields.enumerated() {
       let name = String(decoding: record.text(of: field, bytes), as: UTF8.self)
       guard record.withCell(field, bytes, { CellReader.isUTF8($0) }) else {
@@ -36,7 +37,7 @@ struct CSVTable: Sendable {
       let target = layout.targets[name].flatMap { $0.element == nil ? nil : $0 }
       let shown = printable(name, limit: 60)
       if let target {
-        guard !targets.contains(target) else {
+        guard seen.insert(target).inserted else {
           throw NodeError(.badInput, "\(place): the column \"\(shown)\" is there twice")
         }
       } else {

@@ -13,9 +13,10 @@ final class Chunk {
   /// The most bytes of a piece.
   static let capacity = ByteSource.pendingMax + (1 << 18)
 
-  init() {
+  /// - Parameter bytesMax: the most bytes that the input has, when it has fewer than a piece.
+  init(bytesMax: Int = Chunk.capacity) {
     // One more for a line feed that the last line may lack.
-    let total = Chunk.capacity + 1 + ChunkBytes.padding
+    let total = min(Chunk.capacity, bytesMax) + 1 + ChunkBytes.padding
     // Zeros that take no memory until they are used.
     guard let zeros = calloc(total, 1) else { preconditionFailure("the system gives no memory") }
     memory = zeros.assumingMemoryBound(to: UInt8.self)
@@ -37,6 +38,8 @@ final class ChunkReader {
   private let targetBytes: Int
   private let shouldStop: () -> Bool
   private var cutter: RecordCutter
+  /// Pieces of small files have at least so many bytes.
+  static let targetBytesMin = 1 << 15
   /// How often it is looked whether to stop while nothing comes.
   private static let lookMilliseconds: Int32 = 100
 
@@ -47,7 +50,8 @@ final class ChunkReader {
     self.shouldStop = shouldStop
     cutter = RecordCutter(input.rule)
     // Small files are cut smaller, so that every worker has something to do.
-    targetBytes = source.sizeBytes.map { min(1 << 20, max(1 << 15, $0 / 32)) } ?? 1 << 20
+    let share = source.sizeBytes.map { $0 / 32 } ?? 1 << 20
+    targetBytes = min(1 << 20, max(ChunkReader.targetBytesMin, share))
   }
 
   /// What ``next(_:)`` found.

@@ -15,6 +15,7 @@ public enum RowDecoding {
 
   /// The most bytes that are taken.
   public static let bytesMax = ByteSource.pendingMax
+  private static let rowsPerBatch = 16
 
   /// Reads all rows that `bytes` hold for a model with this signature.
   ///
@@ -24,16 +25,22 @@ public enum RowDecoding {
   public static func decode(
     _ bytes: [UInt8], for signature: Signature
   ) throws(NodeError) -> Outcome {
+    try read(bytes, RowLayout(signature)) { _ in }
+  }
+
+  /// The same, showing every batch of good rows to `look` before it is emptied.
+  static func read(
+    _ bytes: [UInt8], _ layout: RowLayout, _ look: (RowBatch) -> Void
+  ) throws(NodeError) -> Outcome {
     guard bytes.count <= bytesMax else {
       throw NodeError(.badInput, "there are more than \(bytesMax) bytes")
     }
-    let layout = try RowLayout(signature)
     let source = ByteSource(bytes: bytes)
     let input = try RowInput.open(source, layout)
-    let batch = RowBatch(layout, capacity: 64)
+    let batch = RowBatch(layout, capacity: rowsPerBatch)
     let decoder = input.makeDecoder(for: batch)
     let reader = ChunkReader(source, input) { false }
-    let chunk = Chunk()
+    let chunk = Chunk(bytesMax: max(bytes.count, ChunkReader.targetBytesMin))
     var outcome = Outcome()
     while try reader.next(chunk) == .records {
       decoder.begin(chunk.bytes)
@@ -46,6 +53,7 @@ public enum RowDecoding {
           outcome.bad += 1
           outcome.firstMessage = outcome.firstMessage ?? row.message
         }
+        look(batch)
         outcome.rows += batch.rows
         batch.removeAll()
       }
