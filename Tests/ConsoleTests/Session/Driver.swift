@@ -111,6 +111,7 @@ struct Driver {
     case .verifyJournal: "verify"
     case .version(let version): "version \(version)"
     case .why(_, let key): "why \(key)"
+    case .verdict(let endpoint): "verdict \(endpoint)"
     case .shutdown: "shutdown"
     }
   }
