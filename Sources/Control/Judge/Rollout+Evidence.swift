@@ -16,8 +16,8 @@ extension Rollout {
 
   /// The first judged metric that was not seen on both versions.
   ///
-  /// Latency counts only once its thresholds are known, and what answers say once the stable's usual
-  /// answers are: before, they are not judged. A metric that a person overrode is no gap.
+  /// Latency counts only once its thresholds are known, and what answers say once the stable's
+  /// usual answers are: before, they are not judged. A metric that a person overrode is no gap.
   public func metricGap(_ evidence: RolloutEvidence) -> HoldCause? {
     let unseen = Judge.evaluate(evidence, plan: plan).first { metric in
       !metric.isSeen && !overridden.contains(metric.metric)

@@ -10,8 +10,8 @@ public enum Metric: String, Sendable, Codable, CaseIterable {
   case latency
   /// Each class is answered about as often, up or down.
   case predictions
-  /// The model is about as sure of its answers: neither more often below the stable's 5th percentile
-  /// of confidence nor above its 95th.
+  /// The model is about as sure of its answers: neither more often below the stable's 5th
+  /// percentile of confidence nor above its 95th.
   case confidence
   /// The same of the score itself.
   case scores

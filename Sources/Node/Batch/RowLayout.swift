@@ -40,8 +40,8 @@ struct RowLayout: Sendable {
   }
 
   /// - Parameters:
-  ///   - columnNames: of the columns of the one input; passed over when their number is another than
-  ///     that of its elements.
+  ///   - columnNames: of the columns of the one input; passed over when their number is another
+  ///     than that of its elements.
   ///   - beside: columns that are read with the inputs, after them.
   /// - Throws: ``NodeError`` when rows cannot be given to such a model.
   init(

@@ -32,9 +32,10 @@ enum JudgeCommands {
     discussion: [
       "A line is {\"arm\":\"candidate|stable\",\"weight_bp\":500,\"metric\":\"errors\","
         + "\"bad\":true,\"key\":\"k1\"}; the key may be left out. Each weight is an epoch, in the "
-        + "order in which the weights first come; of a key only the first event of a metric counts.",
-      "For each metric it tells the counts by epoch, the evidence at the end, and the line at which "
-        + "each threshold was first reached.",
+        + "order in which the weights first come; of a key only the first event of a metric "
+        + "counts.",
+      "For each metric it tells the counts by epoch, the evidence at the end, and the line at "
+        + "which each threshold was first reached.",
       "--compare sets Flagger's, Argo Rollouts' and Kayenta's rules and a repeated z test beside "
         + "it, with the settings their documentation shows, each looking every --look events.",
     ],

@@ -11,8 +11,8 @@ enum VerdictCommand {
     "verdict", summary: "Explains what the guard knows of a candidate, in one screen",
     discussion: [
       "For each judged metric: both versions' rates with exact 95 % intervals, their ratio with an "
-        + "interval that is valid at every look, the evidence against its lines, and about how many "
-        + "more requests a verdict takes. Of a rollout that ended it tells the last state.",
+        + "interval that is valid at every look, the evidence against its lines, and about how "
+        + "many more requests a verdict takes. Of a rollout that ended it tells the last state.",
       "E is evidence: a version as good as tolerated reaches it with probability 1/E at most, over "
         + "the whole rollout.",
     ],
@@ -69,8 +69,8 @@ enum VerdictCommand {
     let metric = verdict.evidence
     let stream = metric.stream.map { " (\(printable($0, limit: 16)))" } ?? ""
     return [
-      "\(metric.metric.words)\(stream): \(verdict.word), E \(evidenceText(metric.eValue)); holds at "
-        + "\(evidenceText(metric.holdAt)), rolls back at \(evidenceText(metric.rollbackAt))",
+      "\(metric.metric.words)\(stream): \(verdict.word), E \(evidenceText(metric.eValue)); holds "
+        + "at \(evidenceText(metric.holdAt)), rolls back at \(evidenceText(metric.rollbackAt))",
       "  candidate \(rate(verdict.candidate, metric.candidateBad, metric.candidateTotal)), stable "
         + rate(verdict.stable, metric.stableBad, metric.stableTotal),
       "  " + ratio(verdict) + outlook(metric),
