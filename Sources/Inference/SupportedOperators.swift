@@ -105,9 +105,10 @@ public enum SupportedOperators {
     - `scripts/ml-operator-cases` draws 200 random models for each operator of ai.onnx.ml, for the
       text operators and for If, Loop and Scan, with onnxruntime's answers: all 5,200 pass.
       `onnx.reference` answers 3,181 of them too, 990 otherwise: it keeps the type of the input
-      where the specification says float (FeatureVectorizer, Scaler, Normalizer, scores of classifiers), gives DictVectorizer's row as
-      a vector, leaves out TreeEnsemble's post_transform and takes TfIdfVectorizer's weights by
-      column; the rest are transforms of single scores and of two classes.
+      where the specification says float (FeatureVectorizer, Scaler, Normalizer, scores of
+      classifiers), gives DictVectorizer's row as a vector, leaves out TreeEnsemble's
+      post_transform and takes TfIdfVectorizer's weights by column; the rest are transforms of
+      single scores and of two classes.
     - `scripts/corpus` trains 144 models with scikit-learn, LightGBM, XGBoost and CatBoost;
       `sluice onnx check --tolerance 1e-5` compares with onnxruntime's answers. 136 agree, none is
       refused. In 3 forests the votes of two classes are equal and onnxruntime's sums in 32 bits

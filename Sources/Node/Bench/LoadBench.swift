@@ -24,8 +24,18 @@ public enum LoadBench {
   }
 
   /// Loads a model file; meant for a fresh process, whose memory holds nothing else.
-  /// - Throws: a ``Failure``: the model is not acceptable.
-  public static func run(model path: String) throws -> Report {
+  /// - Parameter earlier: another model that is loaded first and kept, so that what a first load
+  ///   brings into memory of the program itself is not counted.
+  /// - Throws: a ``Failure``: a model is not acceptable.
+  public static func run(model path: String, after earlier: String? = nil) throws -> Report {
+    let before = try earlier.map { path in
+      let bytes = try TextFile.read(path, limitBytes: ModelLimits.standard.fileBytesMax)
+      return try CompiledModel.load(bytes).makeSession(maxRows: 1)
+    }
+    return try withExtendedLifetime(before) { try measure(path) }
+  }
+
+  private static func measure(_ path: String) throws -> Report {
     let memoryBefore = Int(sluice_resident_memory_bytes())
     let start = SystemClock.processNanoseconds()
     let bytes = try TextFile.read(path, limitBytes: ModelLimits.standard.fileBytesMax)

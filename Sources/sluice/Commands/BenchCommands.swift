@@ -42,17 +42,20 @@ enum BenchCommands {
     return .done
   }
 
+  private static let earlier = Option<String>(
+    "after", .file, help: "a model that is loaded first, and not counted")
+
   static let load = CommandDeclaration(
     "bench load", summary: "Times the way from a model file to a session that answers",
     discussion: [
       "Measured once, in a fresh process: repeat the command for a median. "
         + "Benchmarks/loading.py sets onnxruntime beside it."
     ],
-    parameters: [model],
+    parameters: [model, earlier],
     examples: [("sluice bench load --model m.onnx", "milliseconds and memory")]
   ) { call in
     guard let model = call[model] else { throw InvalidValue("bench load needs --model FILE") }
-    let report = try LoadBench.run(model: model)
+    let report = try LoadBench.run(model: model, after: call[earlier])
     try call.tell(
       report,
       text: "compiled in \(hundredths(report.compileMilliseconds)) ms, session in "

@@ -39,7 +39,8 @@ enum PredictCommand {
         + "X[0], X[1] and so on (X_0 is good too, and f0 when it is the only input; the features' "
         + "names where an XGBoost or LightGBM file has them), other columns are ignored. An empty "
         + "cell is a missing number or the empty text. There is one line out for each row in, in "
-        + "the same order, with every output of the model under its own name; a vector gives probabilities_0, probabilities_1 and so on, or the names of "
+        + "the same order, with every output of the model under its own "
+        + "name; a vector gives probabilities_0, probabilities_1 and so on, or the names of "
         + "its classes. Memory does not grow with the number of rows, and no request is recorded.",
       "With --output, answers gather in FILE.partial until all are there. When the run is killed, "
         + "stopped with Ctrl-C or the disk is full, the same command with --resume goes on, and "
