@@ -135,3 +135,11 @@ private final class CompiledAnswerer: RowAnswerer {
     }
   }
 }
+
+extension RowLayout {
+  /// The layout of a compiled model's rows, with the names its file has for their columns.
+  /// - Throws: ``NodeError`` when rows cannot be given to such a model.
+  init(_ model: CompiledModel) throws(NodeError) {
+    try self.init(model.signature, columnNames: model.columnNames)
+  }
+}

@@ -33,12 +33,6 @@ struct RowLayout: Sendable {
   /// The most elements a row may have.
   static let widthMax = 100_000
 
-  /// The layout of a compiled model's rows, with the names its file has for their columns.
-  /// - Throws: ``NodeError`` when rows cannot be given to such a model.
-  init(_ model: CompiledModel) throws(NodeError) {
-    try self.init(model.signature, columnNames: model.columnNames)
-  }
-
   /// - Parameters:
   ///   - columnNames: of the columns of the one input; passed over when their number is another
   ///     than that of its elements.
