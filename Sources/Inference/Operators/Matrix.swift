@@ -65,6 +65,8 @@ final class PackedWeights: @unchecked Sendable {
     let padded = sluice_padded_columns(columns)
     panels = UnsafeMutableRawPointer.allocate(byteCount: depth * padded * 4, alignment: 64)
       .bindMemory(to: Float.self, capacity: depth * padded)
+    // Read before the first layer runs, so that a limit on instruction sets holds for it.
+    _ = InstructionSet.current
     sluice_pack_panels(weights, depth, columns, isTransposed ? 1 : 0, panels)
     if scale != 1 { for i in 0..<(depth * padded) { panels[i] *= scale } }
   }
