@@ -38,6 +38,12 @@ public enum NodeRequest: Sendable, Codable {
   case why(endpoint: Name, key: String)
   /// Stops the node: drains, closes the journal, exits.
   case shutdown(actor: ActorID)
+  /// What every endpoint did at a past time, or (with `endpoint`) that one.
+  case asOf(time: Timestamp, endpoint: Name?)
+  /// Registered versions from place `offset` on, at most `limit` and ``RegistryPage/limitMax``.
+  case registry(offset: Int, limit: Int)
+  /// What starting a ramp in place of the running one would do, without doing it.
+  case previewSupersede(endpoint: Name, version: VersionID, plan: Plan)
 }
 
 /// A command with who gives it and what they saw when they gave it.
@@ -76,6 +82,8 @@ public enum NodeReply: Sendable, Codable {
   case verdict(VerdictView)
   case version(VersionDetail)
   case why(RouteExplanation)
+  case asOf(AsOf)
+  case registry(RegistryPage)
 }
 
 /// What a command changed.

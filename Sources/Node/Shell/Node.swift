@@ -44,6 +44,11 @@ public final class Node: NodeClient, Sendable {
     var processor = ProcessorMeter()
   }
 
+  /// When a console in this process looked first and last.
+  let looks = Mutex<(first: Timestamp, last: Timestamp)?>(nil)
+  /// The control socket's peers.
+  var peers: [ControlSocketServer.Peer] { running.withLock { $0.server?.peers ?? [] } }
+
   /// Opens the state, recovers it, and (when `options.serves`) begins to serve.
   /// - Throws: a ``Failure`` that names what is wrong with the directory, the lock or the journal.
   public static func open(_ options: NodeOptions) throws -> Node {
@@ -206,7 +211,7 @@ public final class Node: NodeClient, Sendable {
     let server = try ControlSocketServer(path: directory.socketPath) { [weak self] peer, bytes in
       NodeWire.answer(bytes) { request in
         guard let self else { throw NodeError(.unreachable, "the node is stopping") }
-        return try self.send(request.signed(by: ProcessOwner.loginName(of: peer.userID)))
+        return try self.answer(request.signed(by: ProcessOwner.loginName(of: peer.userID)))
       }
     }
     running.withLock { $0.server = server }

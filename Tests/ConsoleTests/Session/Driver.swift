@@ -113,6 +113,9 @@ struct Driver {
     case .why(_, let key): "why \(key)"
     case .verdict(let endpoint): "verdict \(endpoint)"
     case .shutdown: "shutdown"
+    case .asOf(_, let endpoint): "as-of \(endpoint?.text ?? "all")"
+    case .registry(let offset, let limit): "registry \(offset)+\(limit)"
+    case .previewSupersede(_, let version, let plan): "supersede \(version) \(plan.name)"
     }
   }
 

@@ -22,6 +22,8 @@ public struct EndpointDetail: Sendable, Codable {
   public var rollback: RollbackPreview?
   /// The last change that `u` can take back: when, and the split it would give.
   public var undo: UndoView?
+  /// The generations whose split can be given back, newest first; nil from an older node.
+  public var history: [GenerationView]?
 
   /// Puts them together.
   public init(
