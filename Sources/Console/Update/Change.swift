@@ -69,7 +69,9 @@ extension ConsoleModel {
     }
   }
 
-  /// Shows a change first. One that moves forward while a freeze holds says so and takes a reason.
+  /// Shows a change first.
+  ///
+  /// One that moves forward while a freeze holds says so and takes a reason.
   func ask(
     _ change: Change, _ title: String, _ sentences: [String], _ command: Command,
     _ detail: EndpointDetail, demands: [ConfirmCard.Demand] = [], rises: Bool = false
