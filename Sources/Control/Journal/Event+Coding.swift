@@ -27,6 +27,7 @@ extension EventBody {
     case .freezeAdded: "freeze-added"
     case .freezeRemoved: "freeze-removed"
     case .approved: "approved"
+    case .actorForgotten: "actor-forgotten"
     }
   }
 }
@@ -64,6 +65,7 @@ extension Event: Codable {
     case .freezeAdded(let data), .freezeRemoved(let data):
       try container.encode(data, forKey: .data)
     case .approved(let data): try container.encode(data, forKey: .data)
+    case .actorForgotten(let data): try container.encode(data, forKey: .data)
     }
   }
 
@@ -114,6 +116,7 @@ extension Event: Codable {
     case "freeze-added": return .freezeAdded(try data(Freeze.self))
     case "freeze-removed": return .freezeRemoved(try data(Freeze.self))
     case "approved": return .approved(try data(Approval.self))
+    case "actor-forgotten": return .actorForgotten(try data(ForgottenActor.self))
     default:
       throw InvalidValue(
         "the journal holds an event of the kind \"\(printable(kind))\", which this program does "

@@ -19,7 +19,7 @@ extension Event {
     switch body {
     case .rolledBack(let rollback):
       [.operator, .superseded].contains(rollback.cause) ? .warn : .bad
-    case .freezeAdded: .warn
+    case .freezeAdded, .actorForgotten: .warn
     case .aborted, .endpointDrained: .warn
     case .held(let change): change.hold == .operator || change.hold == .approval ? .ok : .warn
     case .promoted(let change), .stepped(let change), .completed(let change):
@@ -77,6 +77,7 @@ extension Event {
       let place = approval.step.map { "step \($0 + 1)" } ?? "the start"
       return "\(place) of the ramp of \(approval.candidate) approved by \(actor), "
         + "\(approval.given) of \(approval.wanted), plan \(approval.plan.short)"
+    case .actorForgotten: return "the name of a person was erased"
     case .noted(let text): return "note: \(printable(text, limit: 200))"
     case .runbookRun(let run):
       return "runbook \(printable(run.runbook, limit: 60)): \(printable(run.outcome))"
