@@ -89,11 +89,18 @@ extension Node {
   // MARK: Journal and registry
 
   private func journal(after: Int, limit: Int) throws -> [JournalRow] {
-    let records = try core.reader.records(
-      after: max(0, after), limit: min(max(limit, 1), 10_000))
-    return try records.map {
-      JournalRow(event: try Recovery.event(of: $0), sequence: $0.sequence)
+    var rows: [JournalRow] = []
+    var cursor = core.reader.cursor(after: max(0, after))
+    let count = min(max(limit, 1), 10_000)
+    while rows.count < count, let (sequence, record) = try cursor.nextResult() {
+      do {
+        let event = try Recovery.event(of: try record.get(), people)
+        rows.append(JournalRow(event: event, sequence: sequence))
+      } catch {
+        rows.append(JournalRow(unreadable: try? record.get(), at: sequence, error))
+      }
     }
+    return rows
   }
 
   private func verdict(on name: Name) throws(NodeError) -> VerdictView {

@@ -6,11 +6,13 @@ extension CommandSet {
       ModelCommands.group, EndpointCommands.group, FreezeCommands.group, JournalCommands.group,
       RunbookCommands.group, OnnxCommands.group, ThemeCommands.group, JudgeCommands.group,
       BenchCommands.group,
+      ActorCommands.group,
     ],
     commands: ConsoleCommands.all + StatusCommands.all + ModelCommands.all + EvaluateCommands.all
       + [PredictCommand.declaration, VerdictCommand.declaration] + EndpointCommands.all
       + ControlCommands.all
       + FreezeCommands.all + JournalCommands.all + RunbookCommands.all + OnnxCommands.all
       + ThemeCommands.all + JudgeCommands.all + BackupCommands.all
-      + BenchCommands.all + SystemCommands.all)
+      + BenchCommands.all + SystemCommands.all
+      + ActorCommands.all)
 }
