@@ -53,6 +53,8 @@ public enum Command: Sendable, Hashable, Codable {
   case annotate(endpoint: Name?, text: String)
   /// Records that a runbook was run: what was checked and done.
   case recordRunbook(endpoint: Name?, runbook: String, outcome: String, steps: [String])
+  /// Records requests by a policy, or (nil) ends that; what is on disk stays until it is old.
+  case setRecording(endpoint: Name, policy: RecordingPolicy?)
 }
 
 /// Which way ``Command/step(endpoint:direction:reason:)`` goes.
@@ -121,6 +123,7 @@ extension Command {
     case .addFreeze(let name, _, _): name
     case .removeFreeze: nil
     case .annotate(let name, _), .recordRunbook(let name, _, _, _): name
+    case .setRecording(let name, _): name
     }
   }
 }

@@ -27,6 +27,7 @@ extension EventBody {
     case .freezeAdded: "freeze-added"
     case .freezeRemoved: "freeze-removed"
     case .approved: "approved"
+    case .recordingSet: "recording-set"
     }
   }
 }
@@ -64,6 +65,7 @@ extension Event: Codable {
     case .freezeAdded(let data), .freezeRemoved(let data):
       try container.encode(data, forKey: .data)
     case .approved(let data): try container.encode(data, forKey: .data)
+    case .recordingSet(let data): try container.encode(data, forKey: .data)
     }
   }
 
@@ -114,6 +116,7 @@ extension Event: Codable {
     case "freeze-added": return .freezeAdded(try data(Freeze.self))
     case "freeze-removed": return .freezeRemoved(try data(Freeze.self))
     case "approved": return .approved(try data(Approval.self))
+    case "recording-set": return .recordingSet(try data(RecordingChange.self))
     default:
       throw InvalidValue(
         "the journal holds an event of the kind \"\(printable(kind))\", which this program does "

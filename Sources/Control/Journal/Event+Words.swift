@@ -77,6 +77,8 @@ extension Event {
       let place = approval.step.map { "step \($0 + 1)" } ?? "the start"
       return "\(place) of the ramp of \(approval.candidate) approved by \(actor), "
         + "\(approval.given) of \(approval.wanted), plan \(approval.plan.short)"
+    case .recordingSet(let change):
+      return change.policy.map { "recorded: \($0.words)" } ?? "not recorded any more"
     case .noted(let text): return "note: \(printable(text, limit: 200))"
     case .runbookRun(let run):
       return "runbook \(printable(run.runbook, limit: 60)): \(printable(run.outcome))"

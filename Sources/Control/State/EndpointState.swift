@@ -107,6 +107,8 @@ public struct EndpointState: Sendable, Hashable, Codable {
   public internal(set) var lastChange: UndoEntry?
   /// The last changes, newest first.
   public internal(set) var recent: [RecentChange]
+  /// What is recorded of its requests; nil is nothing.
+  public internal(set) var recording: RecordingPolicy?
 
   init(name: Name, created: Timestamp) {
     self.name = name

@@ -19,6 +19,7 @@ public final class Node: NodeClient, Sendable {
   let core: ControlCore
   let shelf: ModelShelf
   let analyst: Analyst
+  let recorder: Recorder
   let plane: DataPlane
   let library: Library
   let started = SystemClock.now()
@@ -89,7 +90,8 @@ public final class Node: NodeClient, Sendable {
       try Recovery.replay(journal), journal: log(journal), reader: journal.reader,
       tombstones: tombstones)
     shelf = ModelShelf(artifacts: artifacts)
-    analyst = Analyst(shelf: shelf, serves: options.serves)
+    recorder = Recorder(directory)
+    analyst = Analyst(shelf: shelf, serves: options.serves, recorder: recorder)
     plane = DataPlane(shelf: shelf, analyst: analyst)
     library = try Library(
       directories: [directory.path] + options.libraryDirectories)
@@ -176,6 +178,7 @@ public final class Node: NodeClient, Sendable {
       }
     }
     running.withLock { $0.guardThread = thread }
+    try recorder.start()
     try keepCheckpoints()
   }
 
@@ -231,6 +234,7 @@ public final class Node: NodeClient, Sendable {
     running.replay?.stop()
     running.server?.stop()
     running.guardThread?.stop()
+    recorder.stop()
     try? saveEvidence()
     // Requests that are still under way must not write when the next node has the directory.
     core.close()
