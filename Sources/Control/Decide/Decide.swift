@@ -38,6 +38,7 @@ extension Decision {
       return try recordRunbook(name, RunbookRun(runbook: runbook, outcome: outcome, steps: steps))
     case .forgetActor(let name, let pseudonym, let reason):
       return try forgetActor(name, pseudonym, reason)
+    case .setRecording(let name, let policy): return try setRecording(name, policy)
     default: return try rolloutEvent(command)
     }
   }

@@ -42,6 +42,7 @@ extension EndpointState {
     switch event.body {
     case .versionRegistered, .endpointCreated, .noted, .runbookRun: break
     case .freezeAdded, .freezeRemoved, .actorForgotten: break
+    case .recordingSet(let change): recording = change.policy
     case .approved(let approval): fold(approval, event)
     case .endpointDrained: isDrained = true
     case .endpointEnabled: isDrained = false

@@ -36,6 +36,7 @@ extension EventBody {
     case .ruleAdded: "rule-added"
     case .ruleRemoved: "rule-removed"
     case .actorForgotten: "actor-forgotten"
+    case .recordingSet: "recording-set"
     }
   }
 }
@@ -80,6 +81,7 @@ extension Event: Codable {
     case .segmentClosed(let data): try container.encode(data, forKey: .data)
     case .ruleAdded(let data), .ruleRemoved(let data): try container.encode(data, forKey: .data)
     case .actorForgotten(let data): try container.encode(data, forKey: .data)
+    case .recordingSet(let data): try container.encode(data, forKey: .data)
     }
   }
 
@@ -139,6 +141,7 @@ extension Event: Codable {
     case "rule-added": return .ruleAdded(try data(RouteRule.self))
     case "rule-removed": return .ruleRemoved(try data(RouteRule.self))
     case "actor-forgotten": return .actorForgotten(try data(ForgottenActor.self))
+    case "recording-set": return .recordingSet(try data(RecordingChange.self))
     default:
       throw InvalidValue(
         "the journal holds an event of the kind \"\(printable(kind))\", which this program does "

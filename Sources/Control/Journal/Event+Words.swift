@@ -87,6 +87,8 @@ extension Event {
     case .ruleAdded(let rule): return "rule \(rule.name) added: \(ruleText(rule))"
     case .ruleRemoved(let rule): return "rule \(rule.name) removed: \(ruleText(rule))"
     case .actorForgotten: return "the name of a person was erased"
+    case .recordingSet(let change):
+      return change.policy.map { "recorded: \($0.words)" } ?? "not recorded any more"
     case .noted(let text): return "note: \(printable(text, limit: 200))"
     case .runbookRun(let run):
       return "runbook \(printable(run.runbook, limit: 60)): \(printable(run.outcome))"

@@ -22,6 +22,7 @@ extension Node {
     case .verifyJournal: return .journalCheck(try verifyJournal())
     case .version(let version): return .version(try detail(of: version))
     case .why(let endpoint, let key): return .why(try explainRoute(endpoint, key: key))
+    case .recording(let endpoint): return .recording(try recording(of: endpoint))
     case .shutdown:
       requestStop()
       return .ready(info())

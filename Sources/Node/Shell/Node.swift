@@ -23,6 +23,7 @@ public final class Node: NodeClient, Sendable {
   let core: ControlCore
   let shelf: ModelShelf
   let analyst: Analyst
+  let recorder: Recorder
   let plane: DataPlane
   let library: Library
   let started = SystemClock.now()
@@ -106,7 +107,8 @@ public final class Node: NodeClient, Sendable {
       recovered, journal: log(journal), reader: journal.reader, tombstones: tombstones,
       people: people)
     shelf = ModelShelf(artifacts: artifacts)
-    analyst = Analyst(shelf: shelf, serves: options.serves)
+    recorder = Recorder(directory)
+    analyst = Analyst(shelf: shelf, serves: options.serves, recorder: recorder)
     plane = DataPlane(shelf: shelf, analyst: analyst)
     library = try Library(
       directories: [directory.path] + options.libraryDirectories)
@@ -193,6 +195,7 @@ public final class Node: NodeClient, Sendable {
       }
     }
     running.withLock { $0.guardThread = thread }
+    try recorder.start()
     try keepCheckpoints()
   }
 
@@ -279,6 +282,7 @@ public final class Node: NodeClient, Sendable {
     running.server?.stop()
     running.sharedServer?.stop()
     running.guardThread?.stop()
+    recorder.stop()
     try? saveEvidence()
     // Requests that are still under way must not write when the next node has the directory.
     core.close()

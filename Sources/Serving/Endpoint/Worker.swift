@@ -186,7 +186,9 @@ public final class Worker {
       ticket: UInt64(truncatingIfNeeded: pass.ticket), requestID: request.id,
       timeNanoseconds: end, latencyNanoseconds: UInt64(max(0, end - start)),
       lateNanoseconds: UInt64(late), generation: UInt64(truncatingIfNeeded: generation),
-      keyHash: flags.contains(.keyed) ? hash : 0, label: prediction.label.key,
+      keyHash: flags.contains(.keyed) ? hash : 0,
+      keyIdentity: request.key.map { KeyHash.identity($0, count: request.keyCount) } ?? 0,
+      label: prediction.label.key,
       score: prediction.score, version: version,
       answeredBy: answeredBy, weight: weight, stableWeight: arms.first?.weight ?? 0,
       outcome: outcome, flags: flags)
