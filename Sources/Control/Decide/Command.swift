@@ -53,6 +53,8 @@ public enum Command: Sendable, Hashable, Codable {
   case annotate(endpoint: Name?, text: String)
   /// Records that a runbook was run: what was checked and done.
   case recordRunbook(endpoint: Name?, runbook: String, outcome: String, steps: [String])
+  /// Says or does something of registered versions.
+  case registry(RegistryCommand)
 }
 
 /// Which way ``Command/step(endpoint:direction:reason:)`` goes.
@@ -85,12 +87,15 @@ public struct VersionDraft: Sendable, Hashable, Codable {
   public let summary: String
   /// What the card says of the evaluation: `accuracy`, `roc_auc`, ...
   public let metrics: [String: Double]
+  /// The training or the bundle that it came from, when that is known.
+  public let origin: VersionOrigin?
 
   /// Puts them together.
   public init(
     model: Name, artifact: Digest, artifactBytes: Int, signature: Signature, card: Digest? = nil,
     reference: Digest? = nil, golden: Digest? = nil, backend: Backend? = nil,
-    parent: VersionID? = nil, summary: String = "", metrics: [String: Double] = [:]
+    parent: VersionID? = nil, summary: String = "", metrics: [String: Double] = [:],
+    origin: VersionOrigin? = nil
   ) {
     self.model = model
     self.artifact = artifact
@@ -103,6 +108,7 @@ public struct VersionDraft: Sendable, Hashable, Codable {
     self.parent = parent
     self.summary = summary
     self.metrics = metrics
+    self.origin = origin
   }
 }
 
@@ -121,6 +127,8 @@ extension Command {
     case .addFreeze(let name, _, _): name
     case .removeFreeze: nil
     case .annotate(let name, _), .recordRunbook(let name, _, _, _): name
+    case .registry(.setPolicy(let name, _, _)): name
+    case .registry: nil
     }
   }
 }

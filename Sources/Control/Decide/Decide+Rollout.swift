@@ -30,6 +30,7 @@ extension Decision {
           + "\(name) \(stable)=100%\"")
     }
     try checkFits(version, found.draft.signature, endpoint)
+    try checkRequirements(plan, version, endpoint)
     try checkPrepared(version)
     try checkPrepared(stable)
     let start = RampStart(

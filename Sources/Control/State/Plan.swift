@@ -114,6 +114,8 @@ public struct Plan: Sendable, Hashable, Codable {
   public let blast: BlastCap?
   /// What must be certain before all traffic; nil asks for nothing.
   public let promotion: PromotionRule?
+  /// What the candidate must show before the first step; nil asks for nothing.
+  public let requirements: [Requirement]?
   /// ``warmUp`` when the plan says it; plans of older journals do not.
   let warmUpAnswers: Int?
 
@@ -123,7 +125,7 @@ public struct Plan: Sendable, Hashable, Codable {
     holdRisk: Double = 0.05, rollbackRisk: Double = 0.01, soak: TimeSpan = .zero,
     holdDeadline: TimeSpan? = nil, latencySlack: TimeSpan = .milliseconds(5),
     approvals: ApprovalRule? = nil, blast: BlastCap? = nil,
-    promotion: PromotionRule? = nil, warmUp: Int? = nil
+    promotion: PromotionRule? = nil, warmUp: Int? = nil, requirements: [Requirement]? = nil
   ) {
     self.name = name
     self.summary = summary
@@ -138,6 +140,7 @@ public struct Plan: Sendable, Hashable, Codable {
     self.blast = blast
     self.promotion = promotion
     warmUpAnswers = warmUp
+    self.requirements = requirements
   }
 
   /// Until the candidate has given so many answers nothing of either arm is judged.
