@@ -6,6 +6,11 @@ extension ControlState {
   /// Times are the earliest possible: with traffic all the time, requests and approvals at once.
   func conditions(of plan: Plan, on endpoint: Name, at now: Timestamp) -> [String] {
     var lines: [String] = []
+    let required = registry.requirements(of: endpoint) + (plan.requirements ?? [])
+    if !required.isEmpty {
+      let all = Requirement.allCases.filter(required.contains)
+      lines.append("before the start the version must show: \(all.words)")
+    }
     if let rule = plan.approvals {
       lines.append("before the start: \(rule.words(rule.count))")
     }

@@ -69,6 +69,7 @@ extension Decision {
       throw ControlError(.refused, "\(version) is on \(name) already")
     }
     try checkFits(version, found.draft.signature, endpoint)
+    if endpoint.split == nil { try checkRequirements(nil, version, endpoint) }
     try checkPrepared(version)
     return change(
       endpoint,
@@ -137,7 +138,12 @@ extension Decision {
   func setSplit(_ name: Name, _ split: Split) throws(ControlError) -> Event {
     let endpoint = try current(name)
     try checkNoRollout(endpoint, "the weights belong to its plan")
-    for version in split.versions { try checkMayHaveWeight(version, endpoint) }
+    for version in split.versions {
+      try checkMayHaveWeight(version, endpoint)
+      // What serves already was let in once; taking its traffic away must stay possible.
+      guard (endpoint.split?.weight(of: version) ?? 0) == 0 else { continue }
+      try checkRequirements(nil, version, endpoint)
+    }
     guard split != endpoint.split else {
       throw ControlError(.refused, "\(name) has the split \(split) already")
     }

@@ -37,6 +37,7 @@ extension EventBody {
     case .ruleRemoved: "rule-removed"
     case .actorForgotten: "actor-forgotten"
     case .recordingSet: "recording-set"
+    case .registry(let event): event.kind
     }
   }
 }
@@ -82,6 +83,7 @@ extension Event: Codable {
     case .ruleAdded(let data), .ruleRemoved(let data): try container.encode(data, forKey: .data)
     case .actorForgotten(let data): try container.encode(data, forKey: .data)
     case .recordingSet(let data): try container.encode(data, forKey: .data)
+    case .registry(let data): try container.encode(data, forKey: .data)
     }
   }
 
@@ -143,6 +145,11 @@ extension Event: Codable {
     case "actor-forgotten": return .actorForgotten(try data(ForgottenActor.self))
     case "recording-set": return .recordingSet(try data(RecordingChange.self))
     default:
+      if let event = try RegistryEvent(
+        kind: kind, from: { try container.superDecoder(forKey: .data) })
+      {
+        return .registry(event)
+      }
       throw InvalidValue(
         "the journal holds an event of the kind \"\(printable(kind))\", which this program does "
           + "not know: it was written by a newer one")

@@ -6,6 +6,9 @@ extension Event {
   ///
   /// Everything that a person typed is quoted for the shell and made harmless for the terminal.
   public var commandLine: String? {
+    if case .registry(let event) = body {
+      return event.commandLine(endpoint, reason: reasonOption)
+    }
     guard let endpoint else {
       if case .noted(let text) = body { return "sluice note \(shellQuoted(text))" }
       return freezeCommand

@@ -22,6 +22,7 @@ extension Event {
     case .freezeAdded, .retreatStarted, .segmentClosed, .holdExtended, .actorForgotten: .warn
     case .escalated: .bad
     case .candidateDropped(let drop): drop.cause == .operator ? .ok : .bad
+    case .registry(let event): event.severity
     case .aborted, .endpointDrained: .warn
     case .held(let change): change.hold == .operator || change.hold == .approval ? .ok : .warn
     case .promoted(let change), .stepped(let change), .completed(let change):
@@ -89,6 +90,7 @@ extension Event {
     case .actorForgotten: return "the name of a person was erased"
     case .recordingSet(let change):
       return change.policy.map { "recorded: \($0.words)" } ?? "not recorded any more"
+    case .registry(let event): return event.news
     case .noted(let text): return "note: \(printable(text, limit: 200))"
     case .runbookRun(let run):
       return "runbook \(printable(run.runbook, limit: 60)): \(printable(run.outcome))"

@@ -1,4 +1,4 @@
-/// Plans and runbooks that come with the program, written here by `scripts/embed-library`.
+/// Plans, runbooks and gates that come with the program, written here by `scripts/embed-library`.
 enum BuiltInFiles {
   /// The files of `samples/plans`, by name.
   static let planFiles: [String: String] = [
@@ -159,6 +159,63 @@ enum BuiltInFiles {
           above: 0
         command: step-back
       - note: no better after a minute, roll back (R)
+
+    """,
+  ]
+
+  /// The files of `samples/gates`, by name.
+  static let gateFiles: [String: String] = [
+    "default.yaml": """
+    # What a version must show when no file of gates is given. Nothing here needs labelled rows.
+    name: default
+    summary: Fits the endpoint, gives its golden answers, written down, fits in memory, fast under load.
+
+    signature: true
+    golden:
+      min_rows: 1
+    warm_up: true
+    card: true
+
+    memory:
+      available: 50%
+    load:
+      threads: 4
+      seconds: 2
+      p99: 100ms
+      p99_ratio: 2
+      p99_slack: 2ms
+      throughput_ratio: 0.5
+
+    """,
+    "standard.yaml": """
+    # What a version must show before it gets traffic.
+    name: standard
+    summary: The same answers as in training, no worse than the stable, fast enough, written down.
+
+    signature: true
+    golden:
+      min_rows: 10
+    warm_up: true
+
+    metrics:
+      - metric: accuracy
+        min: 0.7
+        bound: interval
+
+    against:
+      - metric: accuracy
+        ratio: 0.95
+      - metric: roc_auc
+        margin: 0.01
+
+    latency:
+      p50: 5ms
+      p99: 25ms
+      cpu: 5ms
+    memory:
+      growth_mb: 512
+
+    card: [summary, owner, intended_use, training_data, metrics, limitations]
 
     """,
   ]

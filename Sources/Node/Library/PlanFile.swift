@@ -24,6 +24,7 @@ public enum PlanFile {
     let root = try node.mapping(allowed: [
       "name", "summary", "steps", "metrics", "hold_risk", "rollback_risk", "soak",
       "hold_deadline", "latency_slack", "approvals", "blast", "promote", "warm_up",
+      "requires",
     ])
     let plan = Plan(
       name: try root.required("name").name().text,
@@ -38,7 +39,10 @@ public enum PlanFile {
       approvals: try root.optional("approvals").map(approvals),
       blast: try root.optional("blast").map(blast),
       promotion: try root.optional("promote").map(promotion),
-      warmUp: try root.optional("warm_up")?.int(in: 0...Plan.warmUpMax) ?? Plan.defaultWarmUp)
+      warmUp: try root.optional("warm_up")?.int(in: 0...Plan.warmUpMax) ?? Plan.defaultWarmUp,
+      requirements: try root.optional("requires")?.items(limit: 10).map {
+        try $0.choice(Requirement.self)
+      })
     do {
       try plan.validate()
     } catch {

@@ -51,8 +51,10 @@ extension Node {
       releaseVersions()
     }
     let change = try core.transact(on: plane) { state in
-      try decide(state, order.command, context(order, state))
+      try checkFiles(of: order.command)
+      return try decide(state, order.command, context(order, state))
     }
+    if case .registry(.delete) = order.command { removeForgottenArtifacts() }
     let durable = SystemClock.monotonicNanoseconds()
     let endpoint = order.command.endpoint
     return Outcome(

@@ -26,6 +26,7 @@ extension Node {
     case .shutdown:
       requestStop()
       return .ready(info())
+    case .registry(let question): return .registry(try answer(question))
     }
   }
 
@@ -134,7 +135,8 @@ extension Node {
     }
     var damage: String?
     do {
-      _ = try artifacts.verify(registered.draft.artifact)
+      // The file of a deleted version may be gone: that is no damage.
+      if !state.isDeleted(version) { _ = try artifacts.verify(registered.draft.artifact) }
     } catch {
       damage = error.message
     }

@@ -80,6 +80,7 @@ public final class Node: NodeClient, Sendable {
   /// Loads versions, serves and listens, as the options say.
   /// - Throws: a ``Failure`` when the system gives no thread or no socket.
   public func begin() throws {
+    removeForgottenArtifacts()
     if options.serves {
       holdAfterAbsence()
       try beginServing()

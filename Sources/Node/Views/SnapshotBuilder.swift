@@ -49,7 +49,7 @@ struct SnapshotBuilder {
 
   /// The registry for screens.
   func registry() -> [RegisteredVersionView] {
-    state.versions.map { RegisteredVersionView($0, in: state) }
+    state.usableVersions.map { RegisteredVersionView($0, in: state) }
   }
 
   // MARK: Parts
@@ -67,7 +67,7 @@ struct SnapshotBuilder {
     _ endpoint: EndpointState, _ telemetry: EndpointTelemetry
   ) -> [VersionRow] {
     let models = Set(endpoint.deployed.map(\.version.model))
-    let shown = state.versions.filter {
+    let shown = state.usableVersions.filter {
       endpoint.isDeployed($0.version) || models.isEmpty || models.contains($0.version.model)
     }
     return shown.map { registered in
@@ -141,5 +141,6 @@ extension RegisteredVersionView {
       bytes: registered.draft.artifactBytes, registered: registered.registered,
       summary: registered.draft.summary, metrics: registered.draft.metrics,
       loadedOn: state.endpoints(with: registered.version))
+    standing = state.standing(of: registered.version)
   }
 }

@@ -5,7 +5,7 @@ extension CommandSet {
     groups: [
       ModelCommands.group, EndpointCommands.group, FreezeCommands.group, JournalCommands.group,
       RunbookCommands.group, OnnxCommands.group, ThemeCommands.group, JudgeCommands.group,
-      BenchCommands.group, ActorCommands.group, RecordCommands.group,
+      BenchCommands.group, ActorCommands.group, RecordCommands.group, ChecklistCommands.group,
     ],
     commands: ConsoleCommands.all + StatusCommands.all + ModelCommands.all + EvaluateCommands.all
       + [
@@ -14,5 +14,6 @@ extension CommandSet {
       + ControlCommands.all
       + FreezeCommands.all + JournalCommands.all + RunbookCommands.all + OnnxCommands.all
       + ThemeCommands.all + JudgeCommands.all + BackupCommands.all
-      + BenchCommands.all + ActorCommands.all + RecordCommands.all + SystemCommands.all)
+      + BenchCommands.all + ActorCommands.all + RecordCommands.all + RegistryCommands.all
+      + BundleCommands.all + ChecklistCommands.all + SystemCommands.all)
 }
