@@ -163,8 +163,6 @@ public struct Plan: Sendable, Hashable, Codable {
   public let judge: ComparisonRule?
   /// Endpoints whose running rollouts must have completed before the first step.
   public let after: [Name]?
-  /// What a candidate must have before the rollout may start; nil is nothing.
-  public let requires: [PlanRequirement]?
 
   /// Puts them together; see ``validate()`` for what is legal.
   public init(
@@ -173,8 +171,7 @@ public struct Plan: Sendable, Hashable, Codable {
     holdDeadline: TimeSpan? = nil, latencySlack: TimeSpan = .milliseconds(5),
     approvals: ApprovalRule? = nil, blast: BlastCap? = nil,
     promotion: PromotionRule? = nil, warmUp: Int? = nil, holdPolicy: HoldPolicy? = nil,
-    segments: PlanSegments? = nil, judge: ComparisonRule? = nil, after: [Name]? = nil,
-    requires: [PlanRequirement]? = nil
+    segments: PlanSegments? = nil, judge: ComparisonRule? = nil, after: [Name]? = nil
   ) {
     self.name = name
     self.summary = summary
@@ -193,7 +190,16 @@ public struct Plan: Sendable, Hashable, Codable {
     self.segments = segments
     self.judge = judge
     self.after = after
-    self.requires = requires
+  }
+
+  /// The same plan after the rollouts of other endpoints.
+  public func following(_ endpoints: [Name]) -> Plan {
+    Plan(
+      name: name, summary: summary, steps: steps, metrics: metrics, holdRisk: holdRisk,
+      rollbackRisk: rollbackRisk, soak: soak, holdDeadline: holdDeadline,
+      latencySlack: latencySlack, approvals: approvals, blast: blast, promotion: promotion,
+      warmUp: warmUpAnswers, holdPolicy: holdPolicy, segments: segments, judge: judge,
+      after: endpoints.isEmpty ? nil : endpoints)
   }
 
   /// Until the candidate has given so many answers nothing of either arm is judged.

@@ -3,14 +3,15 @@ extension CommandSet {
   static let all: CommandSet = CommandSet(
     root: ConsoleCommands.root,
     groups: [
-      ModelCommands.group, EndpointCommands.group, FreezeCommands.group, JournalCommands.group,
+      ModelCommands.group, EndpointCommands.group, FreezeCommands.group, RuleCommands.group,
+      JournalCommands.group,
       RunbookCommands.group, OnnxCommands.group, ThemeCommands.group, JudgeCommands.group,
       BenchCommands.group,
     ],
     commands: ConsoleCommands.all + StatusCommands.all + ModelCommands.all + EvaluateCommands.all
       + [PredictCommand.declaration, VerdictCommand.declaration] + EndpointCommands.all
       + ControlCommands.all
-      + FreezeCommands.all + JournalCommands.all + RunbookCommands.all + OnnxCommands.all
+      + RuleCommands.all + FreezeCommands.all + JournalCommands.all + RunbookCommands.all + OnnxCommands.all
       + ThemeCommands.all + JudgeCommands.all + BackupCommands.all
       + BenchCommands.all + SystemCommands.all)
 }
