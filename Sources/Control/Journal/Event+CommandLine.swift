@@ -31,9 +31,10 @@ extension Event {
       return "sluice split \(endpoint) \(after)" + overrideOption
     case .rampStarted(let start):
       let versions = ([start.candidate] + (start.rivals ?? [])).map(\.description)
-      let at = start.schedule.map { " --at \(FreezeWindow.text($0))Z" } ?? ""
+      let at = start.schedule.map { " --at \($0)" } ?? ""
       return "sluice ramp \(endpoint) \(versions.joined(separator: " ")) --plan "
         + shellQuoted(start.plan.name) + at
+        + after(start)
     case .candidateDropped(let drop):
       return drop.cause == .operator
         ? "sluice drop \(endpoint) \(drop.version)" + reasonOption : nil
@@ -87,12 +88,17 @@ extension Event {
     }
   }
 
+  private func after(_ start: RampStart) -> String {
+    let names = (start.dependencies ?? []).map(\.endpoint.text)
+    return names.isEmpty ? "" : " --after \(names.joined(separator: ","))"
+  }
+
   private func ruleCommand(_ rule: RouteRule, _ endpoint: Name) -> String {
     if let key = rule.pinnedKey, let version = rule.split.versions.first {
-      return "sluice pin \(endpoint) --key \(shellQuoted(key)) \(version)"
+      return "sluice pin \(endpoint) \(version) --key \(shellQuoted(key))"
     }
-    return "sluice rule add \(endpoint) \(rule.name) --when "
-      + "\(shellQuoted(rule.rule.description)) \(rule.split)" + reasonOption
+    return "sluice rule add \(endpoint) \(rule.name) \(rule.split) --when "
+      + shellQuoted(rule.rule.description) + reasonOption
   }
 
   private var freezeCommand: String? {

@@ -1,6 +1,20 @@
 import Core
 import Statistics
 
+/// A rule of another tool that a plan lets decide in this product's place, and how often it looks.
+public struct ComparisonRule: Sendable, Hashable, Codable {
+  /// The rule with its settings.
+  public let judge: ComparisonJudge
+  /// Time with traffic between two looks.
+  public let interval: TimeSpan
+
+  /// Puts the two together.
+  public init(judge: ComparisonJudge, interval: TimeSpan = .seconds(60)) {
+    self.judge = judge
+    self.interval = interval
+  }
+}
+
 /// What a comparison rule has seen: at each look how much each of the judged counts had grown.
 public struct ComparisonEvidence: Sendable, Hashable, Codable {
   /// The metrics that such rules can judge; each look has the counts of each, in this order.

@@ -23,7 +23,7 @@ public enum NodeRequest: Sendable, Codable {
   /// Changes something.
   case perform(Order)
   /// What a ramp would do, step by step, without doing it.
-  case previewRamp(endpoint: Name, version: VersionID, plan: Plan)
+  case previewRamp(endpoint: Name, version: VersionID, plan: Plan, options: RampOptions? = nil)
   /// Carries out a runbook, or with `dryRun` says what it would do.
   case runbook(name: String, endpoint: Name, dryRun: Bool, actor: ActorID)
   /// Journal rows with `sequence > after`, at most `limit`.

@@ -2,6 +2,44 @@
 enum BuiltInFiles {
   /// The files of `samples/plans`, by name.
   static let planFiles: [String: String] = [
+    "ab-test.yaml": """
+    # Candidates beside the stable version for a fixed time; good results never end it early, harm does.
+    name: ab-test
+    summary: A/B at 20 % each for 7 days, then the one that is left or picked with a soak of 24 h
+    steps:
+      - ab: 20%
+        hold: 7d
+        min_requests: 10000
+      - weight: 100%
+    metrics:
+      - metric: errors
+        tolerance: 1.25
+        risk_share: 40%
+      - metric: wrong_answers
+        tolerance: 1.25
+        risk_share: 40%
+      - metric: latency
+        tolerance: 1.25
+        risk_share: 20%
+    latency_slack: 5ms
+    hold_risk: 5%
+    rollback_risk: 1%
+    soak: 24h
+
+    """,
+    "blue-green.yaml": """
+    # The new version is loaded beside the old one and answers only pinned and synthetic requests; after
+    # approval everyone moves at once, and the old one stays loaded until the soak is over.
+    name: blue-green
+    summary: preview for 10 min and approval, then 100 % with a soak of 1 h
+    steps:
+      - preview: true
+        hold: 10m
+        approval: true
+      - weight: 100%
+    soak: 1h
+
+    """,
     "careful.yaml": """
     # Small steps for a version that is hard to judge; a person approves the move past half.
     name: careful
@@ -70,6 +108,45 @@ enum BuiltInFiles {
     hold_risk: 5%
     rollback_risk: 1%
     soak: 20s
+
+    """,
+    "shadow-first.yaml": """
+    # From copies that no caller sees to everyone: shadow, canary, a test of fixed length, all.
+    name: shadow-first
+    summary: shadow for 1 h, 5 % for 1 h, A/B at 50 % for 24 h, then 100 % with a soak of 24 h
+    steps:
+      - shadow: 50%
+        hold: 1h
+        min_requests: 1000
+      - weight: 5%
+        hold: 1h
+        min_requests: 1000
+      - ab: 50%
+        hold: 24h
+        min_requests: 10000
+      - weight: 100%
+    metrics:
+      - metric: errors
+        tolerance: 1.25
+        risk_share: 30%
+      - metric: wrong_answers
+        tolerance: 1.25
+        risk_share: 30%
+      - metric: latency
+        tolerance: 1.25
+        risk_share: 20%
+      - metric: disagreement
+        tolerance: 1
+        limit: 5%
+        risk_share: 20%
+    latency_slack: 5ms
+    hold_risk: 5%
+    rollback_risk: 1%
+    soak: 24h
+    hold_deadline: 24h
+    hold_policy:
+      weight: floor
+      then: escalate
 
     """,
     "standard-launch.yaml": """

@@ -47,7 +47,7 @@ extension Node {
     let received = SystemClock.monotonicNanoseconds()
     let reserved = try prepareVersions(for: order.command)
     defer {
-      if let reserved { shelf.letGo(reserved) }
+      for version in reserved { shelf.letGo(version) }
       releaseVersions()
     }
     let change = try core.transact(on: plane) { state in
@@ -78,15 +78,15 @@ extension Node {
   }
 
   /// Loads what a command needs, before anything is decided or locked.
-  /// - Returns: the version that is now reserved on the shelf, for the caller to let go.
-  private func prepareVersions(for command: Command) throws -> VersionID? {
+  /// - Returns: the versions that are now reserved on the shelf, for the caller to let go.
+  private func prepareVersions(for command: Command) throws -> [VersionID] {
     switch command {
-    case .deploy(_, let version), .startRamp(_, let version, _, _),
-      .supersede(_, let version, _, _, _):
-      return try prepare(version)
+    case .deploy(_, let version): return try prepare([version])
+    case .startRamp(_, let version, _, let options), .supersede(_, let version, _, _, let options):
+      return try prepare([version] + (options?.rivals ?? []))
     case .retry(let name):
-      guard let version = core.state.endpoint(name)?.ended.first?.candidate else { return nil }
-      return try prepare(version)
+      guard let last = core.state.endpoint(name)?.ended.first else { return [] }
+      return try prepare([last.candidate] + (last.rivals ?? []))
     case .registerVersion(let draft):
       // An artifact that does not compile never becomes a version.
       let trial = RegisteredVersion(
@@ -99,19 +99,23 @@ extension Node {
       try shelf.runGolden(trial, model)
     default: break
     }
-    return nil
+    return []
   }
 
-  private func prepare(_ version: VersionID) throws -> VersionID? {
-    guard let registered = core.state.version(version) else { return nil }
-    shelf.reserve(version)
+  private func prepare(_ versions: [VersionID]) throws -> [VersionID] {
+    var reserved: [VersionID] = []
     do {
-      try shelf.prepare(registered)
+      for version in versions {
+        guard let registered = core.state.version(version) else { continue }
+        shelf.reserve(version)
+        reserved.append(version)
+        try shelf.prepare(registered)
+      }
     } catch {
-      shelf.letGo(version)
+      for version in reserved { shelf.letGo(version) }
       throw error
     }
-    return version
+    return reserved
   }
 
   /// Forgets versions that no endpoint has any more.

@@ -13,8 +13,8 @@ extension Node {
     case .ping: return .ready(info())
     case .snapshot(let request): return .snapshot(snapshot(request))
     case .perform(let order): return .outcome(try perform(order))
-    case .previewRamp(let endpoint, let version, let plan):
-      return .rampPreview(try previewRamp(endpoint, version, plan))
+    case .previewRamp(let endpoint, let version, let plan, let options):
+      return .rampPreview(try previewRamp(endpoint, version, plan, options))
     case .runbook(let name, let endpoint, let dryRun, let actor):
       return .runbookRun(try runRunbook(name, on: endpoint, dryRun: dryRun, actor: actor))
     case .journal(let after, let limit): return .journal(try journal(after: after, limit: limit))
@@ -160,7 +160,7 @@ extension Node {
   // MARK: Ramp preview
 
   private func previewRamp(
-    _ endpoint: Name, _ version: VersionID, _ plan: Plan
+    _ endpoint: Name, _ version: VersionID, _ plan: Plan, _ options: RampOptions?
   ) throws -> RampPreview {
     let state = core.state
     guard let known = state.endpoint(endpoint) else {
@@ -175,12 +175,13 @@ extension Node {
       now: SystemClock.now(), actor: .currentPerson(),
       prepared: Set(state.versions.map(\.version)))
     let forecast = Control.rampPreview(
-      state, endpoint, version, plan, context, requestsPerSecond: rate)
+      state, endpoint, version, plan, context, options: options, requestsPerSecond: rate)
     var preview = RampPreview(
       endpoint: endpoint, candidate: version,
       fallback: known.rollout?.fallback ?? forecast.fallback ?? version, plan: plan,
       steps: forecast.steps, summary: forecast.summary, refusal: forecast.refusal)
     preview.conditions = forecast.conditions
+    preview.details = forecast.details
     return preview
   }
 }

@@ -37,7 +37,7 @@ struct SnapshotBuilder {
     let name = request.endpoint ?? state.endpoints.first?.name
     guard let name, let endpoint = state.endpoint(name) else { return nil }
     let telemetry = desk.telemetry[name] ?? EndpointTelemetry()
-    return EndpointDetail(
+    var detail = EndpointDetail(
       name: name, status: endpoint.status.rawValue, generation: endpoint.generation,
       split: endpoint.split, versions: versionRows(endpoint, telemetry),
       traffic: TrafficViews.view(
@@ -45,6 +45,8 @@ struct SnapshotBuilder {
         points: request.points, now: Int(now.microseconds / 1_000_000)),
       rollout: rollout(endpoint), drift: drift(endpoint, telemetry),
       rollback: rollback(endpoint, telemetry), undo: undo(endpoint))
+    detail.rules = endpoint.rules
+    return detail
   }
 
   /// The registry for screens.

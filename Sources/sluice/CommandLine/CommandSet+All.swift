@@ -3,7 +3,8 @@ extension CommandSet {
   static let all: CommandSet = CommandSet(
     root: ConsoleCommands.root,
     groups: [
-      ModelCommands.group, EndpointCommands.group, FreezeCommands.group, JournalCommands.group,
+      ModelCommands.group, EndpointCommands.group, FreezeCommands.group, RuleCommands.group,
+      JournalCommands.group,
       RunbookCommands.group, OnnxCommands.group, ThemeCommands.group, JudgeCommands.group,
       BenchCommands.group, ActorCommands.group, RecordCommands.group, ChecklistCommands.group,
     ],
@@ -12,7 +13,7 @@ extension CommandSet {
         PredictCommand.declaration, VerdictCommand.declaration, RehearseCommand.declaration,
       ] + EndpointCommands.all
       + ControlCommands.all
-      + FreezeCommands.all + JournalCommands.all + RunbookCommands.all + OnnxCommands.all
+      + RuleCommands.all + FreezeCommands.all + JournalCommands.all + RunbookCommands.all + OnnxCommands.all
       + ThemeCommands.all + JudgeCommands.all + BackupCommands.all
       + BenchCommands.all + ActorCommands.all + RecordCommands.all + RegistryCommands.all
       + BundleCommands.all + ChecklistCommands.all + SystemCommands.all)

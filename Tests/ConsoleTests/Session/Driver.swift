@@ -105,7 +105,7 @@ struct Driver {
     case .ping: "ping"
     case .snapshot(let asked): asked.at == nil ? "live" : "past"
     case .perform(let order): "order" + (order.expectedGeneration.map { "@\($0)" } ?? "")
-    case .previewRamp(_, let version, let plan): "preview \(version) \(plan.name)"
+    case .previewRamp(_, let version, let plan, _): "preview \(version) \(plan.name)"
     case .runbook(let name, _, let dryRun, _): "runbook \(name) dry:\(dryRun)"
     case .journal: "journal"
     case .verifyJournal: "verify"
