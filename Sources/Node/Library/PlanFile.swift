@@ -46,7 +46,9 @@ public enum PlanFile {
       judge: try root.optional("judge").flatMap(judge),
       after: try root.optional("after")?.items(limit: ControlLimits.dependenciesMax).map {
         try $0.name()
->>>>>>> ctl-strategies
+      },
+      requirements: try root.optional("requires")?.items(limit: 10).map {
+        try $0.choice(Requirement.self)
       })
     do {
       try plan.validate()
