@@ -166,7 +166,7 @@ struct TapRound {
 
   /// One request.
   func take(_ record: TapRecord, _ row: UnsafeRawPointer) {
-    guard record.outcome != .unavailable else {
+    guard !record.outcome.isRefusal else {
       figures.refused += 1
       return
     }
@@ -183,7 +183,12 @@ struct TapRound {
     }
     if !record.versionFailed {
       own.drift?.observe(row: row, score: record.score, label: record.label)
-      if record.flags.contains(.drawn) { own.answers.add(label: record.label, score: record.score) }
+      // What the version says to requests of every kind, or of the kind that is judged.
+      if record.rule == TapRecord.noRule || record.flags.contains(.drawn),
+        record.flags.isDisjoint(with: [.pinned, .redirected])
+      {
+        own.answers.add(label: record.label, score: record.score)
+      }
     }
     desk.requestsInTick[name, default: 0] += 1
     var remembered = record

@@ -18,7 +18,8 @@ public final class RowBuffer {
 
   /// The columns.
   public let schema: RowSchema
-  private let base: UnsafeMutableRawPointer
+  /// The row's bytes, ``RowSchema/bufferBytes`` of them.
+  let base: UnsafeMutableRawPointer
   private let copies: [Copy]
   /// The columns' types and places without their names, whose reference counts would cost more.
   private let places: [Place]
@@ -134,7 +135,8 @@ public final class RowBuffer {
     return value >= 0x1p63 ? .max : value < -0x1p63 ? .min : Int64(value.rounded())
   }
 
-  private static func stride(_ type: ElementType) -> Int {
+  /// Bytes of one element.
+  static func stride(_ type: ElementType) -> Int {
     switch type {
     case .bool: 1
     case .float32, .int32: 4

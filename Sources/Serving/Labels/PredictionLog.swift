@@ -29,6 +29,8 @@ public final class PredictionLog {
     public var flags: UInt8
     /// 1 when a label has come.
     var isLabelled: UInt8 = 0
+    /// The label that came, as the low 32 bits of its key's hash.
+    var truth: UInt32 = 0
     /// The next entry of the same index chain plus 1; 0 ends it.
     var next: UInt32 = 0
 
@@ -151,6 +153,28 @@ public final class PredictionLog {
     return .unknown
   }
 
+  /// What a label that has come already says of two answers to its request; nil while none has.
+  ///
+  /// For a shadow that answered later than the label came.
+  public func labelled(
+    _ shadow: ShadowRecord
+  ) -> (primaryIsWrong: Bool, shadowIsWrong: Bool)? {
+    guard !shadow.primaryFailed, !shadow.failed else { return nil }
+    var link = chains[chain(of: shadow.requestID)]
+    while link != 0 {
+      let entry = entries[Int(link - 1)]
+      if entry.requestID == shadow.requestID {
+        guard entry.isLabelled != 0 else { return nil }
+        return (
+          entry.truth != PredictionLog.code(shadow.primaryLabel),
+          entry.truth != PredictionLog.code(shadow.label)
+        )
+      }
+      link = entry.next
+    }
+    return nil
+  }
+
   private func bind(at index: Int, _ label: TextKey, _ now: Int64) -> Binding {
     if entries[index].isLabelled != 0 {
       counts.duplicates += 1
@@ -161,6 +185,7 @@ public final class PredictionLog {
       return .expired
     }
     entries[index].isLabelled = 1
+    entries[index].truth = PredictionLog.code(label)
     counts.bound += 1
     return .bound(entries[index], isWrong: entries[index].label != PredictionLog.code(label))
   }
@@ -172,7 +197,8 @@ public final class PredictionLog {
     return flags.rawValue
   }
 
-  private static func code(_ label: TextKey) -> UInt32 { UInt32(truncatingIfNeeded: label.mixed) }
+  /// What is kept of a label.
+  static func code(_ label: TextKey) -> UInt32 { UInt32(truncatingIfNeeded: label.mixed) }
 
   private func chain(of requestID: UInt64) -> Int {
     Int(truncatingIfNeeded: SplitMix64.mix(requestID)) & chainMask
