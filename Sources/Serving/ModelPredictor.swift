@@ -135,7 +135,7 @@ final class ModelPredictor: Predictor {
   /// The most values of an output that are told.
   private static let outputValuesMax = 1_024
 
-  func outputs() -> [PredictionOutput] {
+  func allOutputs() -> [PredictionOutput] {
     signature.outputs.indices.map { index in
       let values: [String]
       switch signature.outputs[index].elementType {

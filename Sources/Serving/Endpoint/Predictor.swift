@@ -71,12 +71,12 @@ public protocol Predictor: AnyObject {
   func predict() -> Prediction
 
   /// Everything that the last answer gave; for test requests, off the hot path.
-  func outputs() -> [PredictionOutput]
+  func allOutputs() -> [PredictionOutput]
 }
 
 extension Predictor {
   /// Nothing beside score and label.
-  public func outputs() -> [PredictionOutput] { [] }
+  public func allOutputs() -> [PredictionOutput] { [] }
 }
 
 /// Makes predictors of one version.

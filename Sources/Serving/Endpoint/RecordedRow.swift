@@ -35,7 +35,7 @@ public struct RecordedRow: Sendable, Hashable {
           + printable(names.joined(separator: ", "), limit: 300))
     }
     var cells: [Cell] = []
-    for (column, element, name) in RecordedRow.features(schema) {
+    for (column, _, name) in RecordedRow.features(schema) {
       guard let text = values[name] else {
         if isWhole {
           throw ServingError(
@@ -52,7 +52,6 @@ public struct RecordedRow: Sendable, Hashable {
             + "\(column.elementType == .bool ? "true or false" : column.elementType.rawValue), got "
             + "\"\(printable(text, limit: 40))\"")
       }
-      _ = element
       cells.append(cell)
     }
     self.schema = schema
@@ -230,7 +229,9 @@ public struct RequestFacts: Sendable {
     _ buffer: RequestHeaders, _ headers: [String: String], _ body: (RequestHeaders) -> Result
   ) -> Result {
     let pairs = headers.sorted { $0.key < $1.key }
-    let bytes = pairs.flatMap { Array($0.key.utf8) + Array($0.value.utf8) } + [0]
+    var bytes: [UInt8] = []
+    for pair in pairs { bytes += Array(pair.key.utf8) + Array(pair.value.utf8) }
+    bytes.append(0)
     return bytes.withUnsafeBufferPointer { all in
       var next = 0
       func take(_ text: String) -> TextValue {

@@ -107,14 +107,15 @@ public final class RowBuffer {
 
   /// Writes the row in ``RowSchema/layout``'s form, for the tap.
   func copy(to target: UnsafeMutableRawPointer) {
-    for copy in copies {
+    // By index: an iterator allocates where it is not specialised.
+    for index in 0..<copies.count {
+      let copy = copies[index]
       if copy.type == .text {
         let text = base.load(fromByteOffset: copy.from, as: TextValue.self)
-        target.storeBytes(
-          of: TextKey(bytes: text.bytes, count: text.count), toByteOffset: copy.to,
-          as: TextKey.self)
+        (target + copy.to).assumingMemoryBound(to: TextKey.self).pointee =
+          TextKey(bytes: text.bytes, count: text.count)
       } else {
-        target.storeBytes(of: number(copy), toByteOffset: copy.to, as: Float.self)
+        (target + copy.to).assumingMemoryBound(to: Float.self).pointee = number(copy)
       }
     }
   }

@@ -155,7 +155,8 @@ public final class Worker {
     var pass = endpoint.gate.enter()
     // After the pass: whoever saw a slot opened again sees the epoch that opened it.
     if endpoint.epoch.load(ordering: .acquiring) != epoch { pass = refresh() }
-    var route = Route(flags: request.isSynthetic ? [.synthetic] : [])
+    var route = Route(flags: TapRecord.Flags(rawValue: 0))
+    if request.isSynthetic { route.flags = .synthetic }
     guard takesRequests else { return refuse(request, pass, route, .unavailable, start) }
     if request.pinned != TapRecord.noVersion { return pin(request, pass, route, start) }
     choose(request, &route)
@@ -187,7 +188,7 @@ public final class Worker {
 
   /// Everything that the model gave with the last answer; nothing when nobody answered.
   public func outputs(of answer: Answer) -> [PredictionOutput] {
-    arms.first { $0.tag == answer.answeredBy }?.predictor.outputs() ?? []
+    arms.first { $0.tag == answer.answeredBy }?.predictor.allOutputs() ?? []
   }
 
   /// By the first rule that is about the request, else by the table.
@@ -341,7 +342,7 @@ extension Worker {
     // Drawn for every request, so that what is left out does not shift the others' draws.
     let draw = KeyHash.bucket(of: copyDraws.next())
     guard draw < copyShare, route.arm == 0, pass.closed & shadowBits != shadowBits,
-      route.flags.isDisjoint(with: [.synthetic, .pinned, .redirected])
+      route.flags.isDisjoint(with: .neverCopied)
     else { return false }
     return rules.mayCopy(
       RuleSubject(

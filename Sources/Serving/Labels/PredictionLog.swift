@@ -27,12 +27,22 @@ public final class PredictionLog {
     public var stableWeight: UInt16
     /// The routing's flags, ``TapRecord/Flags``.
     public var flags: UInt8
-    /// 1 when a label has come.
-    var isLabelled: UInt8 = 0
+    /// The place of the request's segment plus 1; 0 for none.
+    var segmentCode: UInt8 = 0
     /// The label that came, as the low 32 bits of its key's hash.
     var truth: UInt32 = 0
     /// The next entry of the same index chain plus 1; 0 ends it.
     var next: UInt32 = 0
+
+    /// The bit of ``flags`` that says that a label has come.
+    fileprivate static let labelled: UInt8 = 128
+    fileprivate var isLabelled: Bool {
+      get { flags & Entry.labelled != 0 }
+      set { flags = newValue ? flags | Entry.labelled : flags & ~Entry.labelled }
+    }
+
+    /// The place of the request's segment among those that are judged apart; nil for none.
+    public var segment: Int? { segmentCode == 0 ? nil : Int(segmentCode) - 1 }
 
     /// Whether the version came by the bucket alone, so that the label is evidence.
     public var isDrawn: Bool {
@@ -118,7 +128,8 @@ public final class PredictionLog {
   /// Remembers an answered request; the oldest is forgotten when the ring is full.
   ///
   /// Refused, failed and synthetic requests are not remembered.
-  public func record(_ tap: TapRecord) {
+  /// - Parameter segment: the place of the request's segment, 0 to 253; nil for none.
+  public func record(_ tap: TapRecord, segment: Int? = nil) {
     guard tap.outcome == .answered || tap.outcome == .fellBack, !tap.flags.contains(.synthetic)
     else { return }
     let index = written % capacity
@@ -128,7 +139,8 @@ public final class PredictionLog {
       requestID: tap.requestID, timeNanoseconds: tap.timeNanoseconds,
       generation: UInt32(truncatingIfNeeded: tap.generation),
       label: PredictionLog.code(tap.label), version: tap.answeredBy, weight: tap.weight,
-      stableWeight: tap.stableWeight, flags: PredictionLog.flags(tap), next: chains[chain])
+      stableWeight: tap.stableWeight, flags: PredictionLog.flags(tap),
+      segmentCode: segment.map { UInt8(clamping: $0 + 1) } ?? 0, next: chains[chain])
     chains[chain] = UInt32(index) + 1
     written += 1
     counts.requests += 1
@@ -164,7 +176,7 @@ public final class PredictionLog {
     while link != 0 {
       let entry = entries[Int(link - 1)]
       if entry.requestID == shadow.requestID {
-        guard entry.isLabelled != 0 else { return nil }
+        guard entry.isLabelled else { return nil }
         return (
           entry.truth != PredictionLog.code(shadow.primaryLabel),
           entry.truth != PredictionLog.code(shadow.label)
@@ -176,7 +188,7 @@ public final class PredictionLog {
   }
 
   private func bind(at index: Int, _ label: TextKey, _ now: Int64) -> Binding {
-    if entries[index].isLabelled != 0 {
+    if entries[index].isLabelled {
       counts.duplicates += 1
       return .duplicate
     }
@@ -184,7 +196,7 @@ public final class PredictionLog {
       counts.expired += 1
       return .expired
     }
-    entries[index].isLabelled = 1
+    entries[index].isLabelled = true
     entries[index].truth = PredictionLog.code(label)
     counts.bound += 1
     return .bound(entries[index], isWrong: entries[index].label != PredictionLog.code(label))

@@ -92,7 +92,7 @@ final class ShadowRing: @unchecked Sendable {
     }
     let slot = slots + (at & mask) * slotBytes
     guard copyRow(row, to: slot) else { return countDrop() }
-    slot.storeBytes(of: copy, as: ShadowCopy.self)
+    slot.assumingMemoryBound(to: ShadowCopy.self).pointee = copy
     head.value.store(at &+ 1, ordering: .releasing)
   }
 
@@ -100,7 +100,9 @@ final class ShadowRing: @unchecked Sendable {
     memcpy(slot + rowOffset, row.base, rowBytes)
     var next = textOffset
     let end = textOffset + textBytesMax
-    for offset in texts {
+    // By index: an iterator allocates where it is not specialised.
+    for index in 0..<texts.count {
+      let offset = texts[index]
       let text = (slot + rowOffset + offset).assumingMemoryBound(to: TextValue.self)
       guard let bytes = text.pointee.bytes, text.pointee.count > 0 else { continue }
       guard text.pointee.count <= end - next else { return false }

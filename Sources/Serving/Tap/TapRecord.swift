@@ -40,6 +40,8 @@ public struct TapRecord {
     public static let pinned = Flags(rawValue: 16)
     /// The request was copied for shadows.
     public static let copied = Flags(rawValue: 32)
+    /// Requests that have nothing to do with a comparison.
+    static let neverCopied = Flags(rawValue: 2 | 4 | 16)
   }
 
   /// The tag that stands for no version.
