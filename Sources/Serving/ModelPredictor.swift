@@ -47,6 +47,16 @@ struct ModelOutputs: Sendable {
   }
 }
 
+extension ModelOutputs {
+  /// Of two numbers the second, the positive class's; of more the greatest; else the only one.
+  static func positive<T: BinaryFloatingPoint>(_ values: UnsafeBufferPointer<T>) -> T {
+    if values.count == 2 { return values[1] }
+    var greatest = T.nan
+    for value in values where !(value <= greatest) { greatest = value }
+    return greatest
+  }
+}
+
 /// One session of a compiled model, bound once to a worker's row.
 final class ModelPredictor: Predictor {
   private let session: Session
@@ -158,16 +168,8 @@ final class ModelPredictor: Predictor {
   private func score() -> Float {
     guard let output = outputs.score else { return .nan }
     return output.isDouble
-      ? Float(positive(session.doubles(output: output.index)))
-      : positive(session.floats(output: output.index))
-  }
-
-  /// Of two numbers the second, the positive class's; of more the greatest; else the only one.
-  private func positive<T: BinaryFloatingPoint>(_ values: UnsafeBufferPointer<T>) -> T {
-    if values.count == 2 { return values[1] }
-    var greatest = T.nan
-    for value in values where !(value <= greatest) { greatest = value }
-    return greatest
+      ? Float(ModelOutputs.positive(session.doubles(output: output.index)))
+      : ModelOutputs.positive(session.floats(output: output.index))
   }
 
   private func label() -> Prediction.Label {

@@ -62,6 +62,10 @@ public enum Command: Sendable, Hashable, Codable {
   case addRule(endpoint: Name, rule: RouteRule, reason: String?)
   /// Ends a rule by its name.
   case removeRule(endpoint: Name, name: Name, reason: String?)
+  /// Erases a person's name; the node gives the pseudonym that the journal has for it.
+  case forgetActor(name: String, pseudonym: String?, reason: String?)
+  /// Records requests by a policy, or (nil) ends that; what is on disk stays until it is old.
+  case setRecording(endpoint: Name, policy: RecordingPolicy?)
 }
 
 /// Which way ``Command/step(endpoint:direction:reason:)`` goes.
@@ -131,6 +135,8 @@ extension Command {
     case .removeFreeze: nil
     case .annotate(let name, _), .recordRunbook(let name, _, _, _): name
     case .drop(let name, _, _), .addRule(let name, _, _), .removeRule(let name, _, _): name
+    case .forgetActor: nil
+    case .setRecording(let name, _): name
     }
   }
 }

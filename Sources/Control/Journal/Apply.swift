@@ -24,6 +24,7 @@ extension ControlState {
       freezes.append(freeze)
       freezeCount = max(freezeCount, freeze.id)
     case .freezeRemoved(let freeze): freezes.removeAll { $0.id == freeze.id }
+    case .actorForgotten(let actor): fold(actor)
     default: break
     }
     guard let name = event.endpoint else { return }
@@ -40,7 +41,8 @@ extension EndpointState {
   mutating func fold(_ event: Event) {
     switch event.body {
     case .versionRegistered, .endpointCreated, .noted, .runbookRun: break
-    case .freezeAdded, .freezeRemoved: break
+    case .freezeAdded, .freezeRemoved, .actorForgotten: break
+    case .recordingSet(let change): recording = change.policy
     case .approved(let approval): fold(approval, event)
     case .endpointDrained: isDrained = true
     case .endpointEnabled: isDrained = false
@@ -168,8 +170,7 @@ extension EndpointState {
     begun.rivals = start.rivals.map { $0.map { Rival(version: $0) } }
     begun.schedule = start.schedule
     begun.dependencies = start.dependencies
-    begun.evidence = .begin(
-      rollout: start.rollout, weight: begun.comparedShare, thresholds: start.thresholds)
+    begun.evidence.beginRivals(start.rivals ?? [])
     rollout = begun
   }
 

@@ -35,6 +35,8 @@ extension EventBody {
     case .segmentClosed: "segment-closed"
     case .ruleAdded: "rule-added"
     case .ruleRemoved: "rule-removed"
+    case .actorForgotten: "actor-forgotten"
+    case .recordingSet: "recording-set"
     }
   }
 }
@@ -78,6 +80,8 @@ extension Event: Codable {
       try container.encode(data, forKey: .data)
     case .segmentClosed(let data): try container.encode(data, forKey: .data)
     case .ruleAdded(let data), .ruleRemoved(let data): try container.encode(data, forKey: .data)
+    case .actorForgotten(let data): try container.encode(data, forKey: .data)
+    case .recordingSet(let data): try container.encode(data, forKey: .data)
     }
   }
 
@@ -136,6 +140,8 @@ extension Event: Codable {
     case "segment-closed": return .segmentClosed(try data(SegmentClosure.self))
     case "rule-added": return .ruleAdded(try data(RouteRule.self))
     case "rule-removed": return .ruleRemoved(try data(RouteRule.self))
+    case "actor-forgotten": return .actorForgotten(try data(ForgottenActor.self))
+    case "recording-set": return .recordingSet(try data(RecordingChange.self))
     default:
       throw InvalidValue(
         "the journal holds an event of the kind \"\(printable(kind))\", which this program does "

@@ -40,8 +40,20 @@ extension Event {
       return "sluice rule remove \(endpoint) \(rule.name)" + reasonOption
     case .noted(let text): return "sluice note \(endpoint) \(shellQuoted(text))"
     case .runbookRun(let run): return "sluice runbook run \(shellQuoted(run.runbook)) \(endpoint)"
+    case .recordingSet(let change): return recordCommand(endpoint, change.policy)
     default: return rolloutCommand(endpoint)
     }
+  }
+
+  private func recordCommand(_ endpoint: Name, _ policy: RecordingPolicy?) -> String {
+    guard let policy else { return "sluice record off \(endpoint)" }
+    let without = policy.withheld.joined(separator: ",")
+    // A span is written in its two greatest units.
+    let isExact = (try? TimeSpan("\(policy.maxAge)")) == policy.maxAge
+    let age = isExact ? "\(policy.maxAge)" : "\(policy.maxAge.microseconds)us"
+    return "sluice record on \(endpoint) --share \(percentText(policy.share)) --keep "
+      + byteText(policy.keepBytes).filter { $0 != " " } + " --max-age \(age)"
+      + (without.isEmpty ? "" : " --drop-columns \(shellQuoted(without))")
   }
 
   private func rolloutCommand(_ endpoint: Name) -> String? {

@@ -70,6 +70,8 @@ public enum EventBody: Sendable, Hashable {
   case freezeAdded(Freeze)
   case freezeRemoved(Freeze)
   case approved(Approval)
+  case recordingSet(RecordingChange)
+  case actorForgotten(ForgottenActor)
   case candidateDropped(CandidateDrop)
   case retreatStarted(RolloutChange)
   case retreated(RolloutChange)

@@ -80,6 +80,7 @@ extension RolloutEvidence {
     case .predictions: profile.map { !$0.labels.isEmpty } ?? false
     case .confidence: profile?.confidenceRange != nil
     case .scores: profile?.scoreRange != nil
+    case .disagreement: shadow != nil
     }
   }
 }

@@ -34,6 +34,8 @@ public struct ControlState: Sendable, Hashable, Codable {
   public internal(set) var freezeCount: Int
   /// How many events were applied.
   public internal(set) var sequence: Int
+  /// The pseudonyms of persons whose names were erased, oldest first; nil for none.
+  public internal(set) var forgotten: [String]?
 
   /// Nothing registered, nothing served.
   public init() {

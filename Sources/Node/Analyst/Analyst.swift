@@ -12,9 +12,11 @@ final class Analyst: Sendable {
   /// The evidence as of the last round, for those who cannot wait for the desk: a rollback.
   private let evidence = Mutex<[Name: RolloutEvidence]>([:])
   private let shelf: ModelShelf
+  private let recorder: Recorder?
 
-  init(shelf: ModelShelf, serves: Bool) {
+  init(shelf: ModelShelf, serves: Bool, recorder: Recorder? = nil) {
     self.shelf = shelf
+    self.recorder = recorder
     desk = Mutex(AnalystDesk(serves: serves))
   }
 
@@ -58,7 +60,9 @@ final class Analyst: Sendable {
     runtimes.withLock { runtimes in
       if !runtimes.contains(where: { $0 === runtime }) { runtimes.append(runtime) }
     }
+    let recorder = recorder?.follow(endpoint, runtime)
     withDesk { desk in
+      desk.recorders[endpoint.name] = recorder
       desk.routingFaults[endpoint.name] = nil
       if let ended = endpoint.ended.first, endpoint.rollout == nil,
         let evidence = desk.book.evidence(of: endpoint.name), evidence.rollout == ended.id,
@@ -160,6 +164,7 @@ struct TapRound {
   private let figures: EndpointTelemetry
   private let offset: Int64
   private let page: EvidencePage?
+  private let recorder: EndpointRecorder?
 
   init(desk: AnalystDesk, runtime: EndpointRuntime, offset: Int64) {
     self.desk = desk
@@ -168,6 +173,7 @@ struct TapRound {
     figures = desk.figures(name)
     self.offset = offset
     page = desk.book.page(of: runtime.name)
+    recorder = desk.recorders[runtime.name]
   }
 
   /// One request.
@@ -203,6 +209,9 @@ struct TapRound {
       // Its label is no evidence either.
       remembered.flags.remove(.drawn)
     }
+    if let recorder, recorder.offer(record, row, time: record.timeNanoseconds + offset) {
+      remembered.flags.insert(.recorded)
+    }
     figures.predictions?.record(remembered, segment: segment)
   }
 
@@ -236,6 +245,9 @@ struct TapRound {
     guard let binding = figures.predictions?.bind(late),
       case .bound(let answer, let isWrong) = binding, let version = version(answer.version)
     else { return }
+    if TapRecord.Flags(rawValue: answer.flags).contains(.recorded) {
+      recorder?.offer(late, time: now)
+    }
     let second = Int(now.microseconds / 1_000_000)
     figures.total.recordLabel(second: second, wrong: isWrong)
     figures.version(version).series.recordLabel(second: second, wrong: isWrong)

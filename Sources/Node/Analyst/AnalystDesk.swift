@@ -23,6 +23,8 @@ final class AnalystDesk {
   var requestsInTick: [Name: Int] = [:]
   /// Endpoints whose evidence grew since the guard looked.
   var grown: Set<Name> = []
+  /// Where the requests of recorded endpoints are offered.
+  var recorders: [Name: EndpointRecorder] = [:]
 
   init(serves: Bool) { self.serves = serves }
 

@@ -38,6 +38,8 @@ public enum NodeRequest: Sendable, Codable {
   case why(endpoint: Name, key: String)
   /// Stops the node: drains, closes the journal, exits.
   case shutdown(actor: ActorID)
+  /// What is recorded of an endpoint's requests.
+  case recording(endpoint: Name)
 }
 
 /// A command with who gives it and what they saw when they gave it.
@@ -76,6 +78,7 @@ public enum NodeReply: Sendable, Codable {
   case verdict(VerdictView)
   case version(VersionDetail)
   case why(RouteExplanation)
+  case recording(RecordingView)
 }
 
 /// What a command changed.

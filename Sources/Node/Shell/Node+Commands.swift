@@ -6,6 +6,44 @@ extension Node {
   /// Carries out one order: prepare, decide, commit, apply, route, tell.
   /// - Throws: a ``Failure``; nothing was changed then.
   func perform(_ order: Order) throws -> Outcome {
+    if case .forgetActor(let name, _, let reason) = order.command {
+      return try forget(name, reason, order)
+    }
+    return try carryOut(order)
+  }
+
+  /// Journals that a name is erased, and then erases it.
+  private func forget(_ name: String, _ reason: String?, _ order: Order) throws -> Outcome {
+    let person = people.person(named: name)
+    // A name is shown as it was, or what stands in its place once it is erased.
+    let pseudonym = person?.pseudonym
+    let outcome = try carryOut(
+      Order(
+        command: .forgetActor(name: name, pseudonym: pseudonym, reason: reason),
+        actor: order.actor, expectedGeneration: order.expectedGeneration,
+        freezeOverride: order.freezeOverride))
+    guard let pseudonym else { return outcome }
+    // Journaled, so that what fails now is done at the next start.
+    var failure: NodeError?
+    do {
+      try people.forget([pseudonym], at: SystemClock.now())
+    } catch {
+      failure = NodeError(describing: error)
+    }
+    try core.reload {
+      try Recovery.replay(
+        core.reader, saved: savedStates, people: people, checksAll: false)
+    }
+    if let failure {
+      throw NodeError(
+        .system,
+        "the name is erased in what is shown, but not yet on the disk: \(failure.message); it is "
+          + "tried again at the next start")
+    }
+    return outcome
+  }
+
+  private func carryOut(_ order: Order) throws -> Outcome {
     let received = SystemClock.monotonicNanoseconds()
     let reserved = try prepareVersions(for: order.command)
     defer {

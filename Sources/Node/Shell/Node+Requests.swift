@@ -22,6 +22,7 @@ extension Node {
     case .verifyJournal: return .journalCheck(try verifyJournal())
     case .version(let version): return .version(try detail(of: version))
     case .why(let endpoint, let key): return .why(try explainRoute(endpoint, key: key))
+    case .recording(let endpoint): return .recording(try recording(of: endpoint))
     case .shutdown:
       requestStop()
       return .ready(info())
@@ -89,11 +90,18 @@ extension Node {
   // MARK: Journal and registry
 
   private func journal(after: Int, limit: Int) throws -> [JournalRow] {
-    let records = try core.reader.records(
-      after: max(0, after), limit: min(max(limit, 1), 10_000))
-    return try records.map {
-      JournalRow(event: try Recovery.event(of: $0), sequence: $0.sequence)
+    var rows: [JournalRow] = []
+    var cursor = core.reader.cursor(after: max(0, after))
+    let count = min(max(limit, 1), 10_000)
+    while rows.count < count, let (sequence, record) = try cursor.nextResult() {
+      do {
+        let event = try Recovery.event(of: try record.get(), people)
+        rows.append(JournalRow(event: event, sequence: sequence))
+      } catch {
+        rows.append(JournalRow(unreadable: try? record.get(), at: sequence, error))
+      }
     }
+    return rows
   }
 
   private func verdict(on name: Name) throws(NodeError) -> VerdictView {

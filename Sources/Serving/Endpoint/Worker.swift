@@ -289,9 +289,11 @@ public final class Worker {
       ticket: UInt64(truncatingIfNeeded: pass.ticket), requestID: request.id,
       timeNanoseconds: end, latencyNanoseconds: UInt64(max(0, end - start)),
       lateNanoseconds: UInt64(late), generation: UInt64(truncatingIfNeeded: generation),
-      keyHash: flags.contains(.keyed) ? route.hash : 0, label: prediction.label.key,
-      score: prediction.score, version: version, answeredBy: answeredBy, weight: route.weight,
-      stableWeight: route.stableWeight, outcome: outcome, flags: flags, rule: route.rule)
+      keyHash: flags.contains(.keyed) ? route.hash : 0,
+      keyIdentity: request.key.map { KeyHash.identity($0, count: request.keyCount) } ?? 0,
+      label: prediction.label.key, score: prediction.score, version: version,
+      answeredBy: answeredBy, weight: route.weight, stableWeight: route.stableWeight,
+      outcome: outcome, flags: flags, rule: route.rule)
   }
 
   /// Where fenced traffic goes: the fence's own target, the stable, the first open standby.

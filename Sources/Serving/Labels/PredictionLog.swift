@@ -35,7 +35,7 @@ public final class PredictionLog {
     var next: UInt32 = 0
 
     /// The bit of ``flags`` that says that a label has come.
-    fileprivate static let labelled: UInt8 = 128
+    fileprivate static let labelled: UInt8 = 64
     fileprivate var isLabelled: Bool {
       get { flags & Entry.labelled != 0 }
       set { flags = newValue ? flags | Entry.labelled : flags & ~Entry.labelled }

@@ -42,6 +42,9 @@ public struct TapRecord {
     public static let copied = Flags(rawValue: 32)
     /// Requests that have nothing to do with a comparison.
     static let neverCopied = Flags(rawValue: 2 | 4 | 16)
+    /// The analyst gave it to the recorder, so that its label is recorded too; the data plane never
+    /// sets it.
+    public static let recorded = Flags(rawValue: 128)
   }
 
   /// The tag that stands for no version.
@@ -63,6 +66,8 @@ public struct TapRecord {
   public var generation: UInt64
   /// The hash of the sticky key, salted for the rollout; 0 when the request had none.
   public var keyHash: UInt64 = 0
+  /// The hash of the sticky key that is the same in every rollout; 0 when the request had none.
+  public var keyIdentity: UInt64 = 0
   /// The answer's label.
   public var label: TextKey
   /// The answer's score; NaN when there is none.

@@ -69,6 +69,18 @@ public final class TapRing: @unchecked Sendable {
     return true
   }
 
+  /// Appends a record and a row that lies in ``layout``'s form already; the writer's side.
+  /// - Returns: false when the ring was full and the record was dropped.
+  @discardableResult
+  public func push(_ record: TapRecord, row: UnsafeRawPointer) -> Bool {
+    guard let slot = reserve() else { return false }
+    slot.storeBytes(of: record, as: TapRecord.self)
+    (slot + rowOffset).copyMemory(from: row, byteCount: layout.strideBytes)
+    let at = head.value.load(ordering: .relaxed)
+    head.value.store(at &+ 1, ordering: .releasing)
+    return true
+  }
+
   private func reserve() -> UnsafeMutableRawPointer? {
     let at = head.value.load(ordering: .relaxed)
     if at &- cachedTail == capacity {

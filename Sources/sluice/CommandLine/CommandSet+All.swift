@@ -5,12 +5,14 @@ extension CommandSet {
     groups: [
       ModelCommands.group, EndpointCommands.group, FreezeCommands.group, JournalCommands.group,
       RunbookCommands.group, OnnxCommands.group, ThemeCommands.group, JudgeCommands.group,
-      BenchCommands.group,
+      BenchCommands.group, ActorCommands.group, RecordCommands.group,
     ],
     commands: ConsoleCommands.all + StatusCommands.all + ModelCommands.all + EvaluateCommands.all
-      + [PredictCommand.declaration, VerdictCommand.declaration] + EndpointCommands.all
+      + [
+        PredictCommand.declaration, VerdictCommand.declaration, RehearseCommand.declaration,
+      ] + EndpointCommands.all
       + ControlCommands.all
       + FreezeCommands.all + JournalCommands.all + RunbookCommands.all + OnnxCommands.all
       + ThemeCommands.all + JudgeCommands.all + BackupCommands.all
-      + BenchCommands.all + SystemCommands.all)
+      + BenchCommands.all + ActorCommands.all + RecordCommands.all + SystemCommands.all)
 }
