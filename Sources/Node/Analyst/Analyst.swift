@@ -179,7 +179,7 @@ struct TapRound {
   /// One request.
   func take(_ record: TapRecord, _ row: UnsafeRawPointer) {
     guard !record.outcome.isRefusal else {
-      figures.refused += 1
+      if !record.flags.contains(.synthetic) { figures.refused += 1 }
       return
     }
     guard !record.flags.contains(.synthetic), let version = version(record.version) else { return }
