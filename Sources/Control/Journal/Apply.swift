@@ -170,7 +170,7 @@ extension EndpointState {
     begun.rivals = start.rivals.map { $0.map { Rival(version: $0) } }
     begun.schedule = start.schedule
     begun.dependencies = start.dependencies
-    begun.evidence.beginRivals(start.rivals ?? [])
+    begun.evidence.begin(start)
     rollout = begun
   }
 

@@ -162,7 +162,7 @@ public struct RolloutEvidence: Sendable, Hashable, Codable {
     }
     // A rival leads now, or was left out.
     if rivalIndex(of: rollout.candidate) != nil { lead(by: rollout.candidate) }
-    let left = rollout.evidence.rivals ?? []
+    let left = rollout.rivals ?? []
     rivals?.removeAll { rival in !left.contains { $0.version == rival.version } }
     if rivals?.isEmpty ?? false { rivals = nil }
     follow(rollout, rivals: rivals?.count ?? 0)

@@ -92,6 +92,16 @@ public struct PlanStep: Sendable, Hashable, Codable {
   public var kind: Strategy { strategy ?? .canary }
   /// The weight that callers' requests are routed by: 0 while no answer of a candidate leaves.
   public var trafficWeight: BasisPoints { kind.hasTraffic ? weight : 0 }
+  /// What it does, when it is no plain canary: `shadow of 50%`, `10% of carrier=AA`.
+  var doing: String? {
+    let about = rule.map { " of \(printable($0.description, limit: 200))" } ?? ""
+    switch kind {
+    case .canary: return rule == nil ? nil : "\(percentText(weight))\(about)"
+    case .shadow: return "shadow of \(percentText(weight))\(about)"
+    case .preview: return "preview"
+    case .abTest: return "A/B at \(percentText(weight))\(about)"
+    }
+  }
   /// Whether callers' requests of every kind can reach the candidates.
   public var isOpen: Bool { kind.hasTraffic && rule == nil }
 }
