@@ -74,7 +74,7 @@ let package = Package(
       dependencies: ["Inference", "Core", "CAllocations", "CFakeOnnxRuntime"],
       exclude: ["Fixtures"], swiftSettings: strict),
     tests("Telemetry", ["Telemetry", "Core"]),
-    tests("Serving", ["Serving", "Inference", "Telemetry"]),
+    tests("Serving", ["Serving", "Inference", "Telemetry", "Core", "CAllocations"]),
     tests("Control", ["Control"]),
     tests("Storage", ["Storage", "CSQLite", "CFaultVFS", "storage-crash-child"]),
     tests("Gateway", ["Gateway", "CSystem"]),

@@ -72,7 +72,7 @@ extension Node {
     let endpoint = order.command.endpoint
     return DecisionContext(
       now: SystemClock.now(), actor: order.actor, expectedGeneration: order.expectedGeneration,
-      prepared: isServing ? shelf.prepared : Set(state.versions.map(\.version)),
+      prepared: isServing ? preparedVersions(on: endpoint) : Set(state.versions.map(\.version)),
       evidence: endpoint.flatMap { analyst.latestEvidence(of: $0) },
       stableLatency: stableLatency(order.command, state), freezeOverride: order.freezeOverride)
   }

@@ -21,7 +21,12 @@ extension Node {
     case .verdict(let endpoint): return .verdict(try verdict(on: endpoint))
     case .verifyJournal: return .journalCheck(try verifyJournal())
     case .version(let version): return .version(try detail(of: version))
-    case .why(let endpoint, let key): return .why(try explainRoute(endpoint, key: key))
+    case .why(let endpoint, let key, let row, let headers):
+      return .why(try explainRoute(endpoint, key: key, row: row, headers: headers))
+    case .tryRequest(let endpoint, let row, let key, let headers, let version):
+      return .tried(
+        try tryRequest(
+          TryOrder(endpoint: endpoint, row: row, key: key, headers: headers, version: version)))
     case .recording(let endpoint): return .recording(try recording(of: endpoint))
     case .shutdown:
       requestStop()

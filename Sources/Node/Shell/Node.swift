@@ -25,6 +25,7 @@ public final class Node: NodeClient, Sendable {
   let analyst: Analyst
   let recorder: Recorder
   let plane: DataPlane
+  let prober: Prober
   let library: Library
   let started = SystemClock.now()
 
@@ -44,6 +45,7 @@ public final class Node: NodeClient, Sendable {
   /// What is stopped when the node stops.
   private struct Running {
     var guardThread: ServiceThread?
+    var probeThread: ServiceThread?
     var checkpoints: CheckpointKeeper?
     var server: ControlSocketServer?
     /// The one for operators who are other users.
@@ -111,6 +113,7 @@ public final class Node: NodeClient, Sendable {
     recorder = Recorder(directory)
     analyst = Analyst(shelf: shelf, serves: options.serves, recorder: recorder)
     plane = DataPlane(shelf: shelf, analyst: analyst)
+    prober = Prober(shelf: shelf)
     library = try Library(
       directories: [directory.path] + options.libraryDirectories)
   }
@@ -195,7 +198,11 @@ public final class Node: NodeClient, Sendable {
         rounds.run(self)
       }
     }
-    running.withLock { $0.guardThread = thread }
+    let probing = try startProbing()
+    running.withLock {
+      $0.guardThread = thread
+      $0.probeThread = probing
+    }
     try recorder.start()
     try keepCheckpoints()
   }
@@ -271,6 +278,7 @@ public final class Node: NodeClient, Sendable {
       running.isStopped = true
       defer {
         running.guardThread = nil
+        running.probeThread = nil
         running.checkpoints = nil
         running.server = nil
         running.sharedServer = nil
@@ -283,6 +291,7 @@ public final class Node: NodeClient, Sendable {
     running.server?.stop()
     running.sharedServer?.stop()
     running.guardThread?.stop()
+    running.probeThread?.stop()
     recorder.stop()
     try? saveEvidence()
     // Requests that are still under way must not write when the next node has the directory.
