@@ -8,6 +8,7 @@ extension Decision {
     let found = try registered(version)
     do { try plan.validate() } catch { throw ControlError(.badInput, error.message) }
     try checkNoRollout(endpoint, "an endpoint has one ramp at a time")
+    try checkApprovable(plan, name)
     guard let stable = endpoint.stable, let split = endpoint.split else {
       throw ControlError(
         .refused,

@@ -81,8 +81,12 @@ private struct Watch {
     guard rollout.isStarted, rollout.hold != .budgetSpent, rollout.isBlastSpent(evidence),
       let cap = rollout.plan.blast?.requests
     else { return nil }
-    // Evidence that is over the line is not hidden behind a hold.
-    if Judge.evaluate(evidence, plan: rollout.plan).contains(where: \.isBreach) { return nil }
+    // Evidence that is over the line is not hidden behind a hold; while the arms' shares forbid to
+    // judge, nothing acts on it, and the cap has to.
+    let isJudged = rollout.acceptsSampleRatio == true || !Judge.sampleRatio(evidence).isSuspect
+    if isJudged, Judge.evaluate(evidence, plan: rollout.plan).contains(where: \.isBreach) {
+      return nil
+    }
     return event(
       .held(rollout.change(evidence, weight: 0, hold: .budgetSpent)), .guard,
       reason: "\(evidence.candidateRequests) requests answered, the plan allows \(cap)",
@@ -223,9 +227,12 @@ private struct Watch {
       to: rollout.split(weight))
   }
 
+  /// The end.
+  ///
+  /// A plan that begins at 100 % never compares anything: what was not seen is marked here.
   private func complete() -> Event {
-    event(
-      .completed(
-        rollout.change(evidence, isUnverified: rollout.isUnverified, completes: true)), .system)
+    let isUnverified = rollout.isUnverified || rollout.metricGap(evidence) != nil
+    return event(
+      .completed(rollout.change(evidence, isUnverified: isUnverified, completes: true)), .system)
   }
 }

@@ -131,6 +131,11 @@ public struct EndpointState: Sendable, Hashable, Codable {
     deployed.contains { $0.version == version }
   }
 
+  /// Whether a version has no traffic here, and no running rollout that could give it some.
+  public func isQuiet(_ version: VersionID) -> Bool {
+    (split?.weight(of: version) ?? 0) == 0 && rollout?.candidate != version
+  }
+
   /// `live`, `canary`, `standby`, `closed`, or `registered` when it is not on the endpoint.
   public func role(of version: VersionID) -> String {
     guard isDeployed(version) else { return "registered" }

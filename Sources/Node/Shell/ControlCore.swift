@@ -29,6 +29,19 @@ protocol DurableLog: Sendable {
 
 extension Journal: DurableLog {}
 
+/// Where rollbacks are kept that the journal does not take; ``Storage/Tombstones``, or a simulated
+/// file.
+protocol FenceLog: Sendable {
+  /// Writes a fence; on return it is durable.
+  func record(_ fence: Fence) throws(StorageError) -> Tombstone
+  /// The fences that the journal does not have yet, oldest first.
+  func pending() throws(StorageError) -> [Tombstone]
+  /// Clears fences whose events the journal has.
+  func clear(_ sequences: Set<UInt64>) throws(StorageError)
+}
+
+extension Tombstones: FenceLog {}
+
 /// The state, and the only way to change it: decide, commit to the journal, apply, publish.
 ///
 /// Reading never waits for a commit: the state is published on its own, and the commit lock is held
@@ -48,7 +61,7 @@ final class ControlCore: Sendable {
   /// What only the writer touches.
   private struct Writer {
     let journal: any DurableLog
-    let tombstones: Tombstones
+    let tombstones: any FenceLog
     /// Rollbacks that hold and that the journal does not have yet.
     var unwritten: [Event] = []
     /// The tombstones that hold them, until they are cleared.
@@ -63,7 +76,13 @@ final class ControlCore: Sendable {
   /// Nothing is appended to a broken one.
   let fault: String?
   /// Reads the journal without waiting for a commit, and without letting one wait.
-  let reader: JournalReader
+  var reader: JournalReader {
+    get throws(NodeError) {
+      guard let journalReader else { throw NodeError(.system, "the journal cannot be read") }
+      return journalReader
+    }
+  }
+  private let journalReader: JournalReader?
   private let writer: Mutex<Writer>
   private let head: Atomic<Int>
   private let isDurable = Atomic<Bool>(true)
@@ -75,12 +94,13 @@ final class ControlCore: Sendable {
   private static let probeKey = ".probe"
 
   /// Begins with the replayed state of `journal`.
+  /// - Parameter reader: of the same journal; nil when nobody will read rows here.
   init(
-    _ recovered: Recovered, journal: any DurableLog, reader: JournalReader, tombstones: Tombstones
+    _ recovered: Recovered, journal: any DurableLog, reader: JournalReader?, tombstones: any FenceLog
   ) {
     published = Mutex(recovered.state)
     fault = recovered.fault
-    self.reader = reader
+    journalReader = reader
     rows = Mutex(Array(recovered.rows.suffix(ControlCore.rowsKept)))
     head = Atomic(recovered.rows.last?.sequence ?? 0)
     writer = Mutex(Writer(journal: journal, tombstones: tombstones))

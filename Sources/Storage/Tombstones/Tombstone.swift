@@ -8,6 +8,12 @@ public struct Tombstone: Sendable, Hashable {
   public let sequence: UInt64
   /// What it says.
   public let fence: Fence
+
+  /// Puts the two together.
+  public init(sequence: UInt64, fence: Fence) {
+    self.sequence = sequence
+    self.fence = fence
+  }
 }
 
 /// What a tombstone says.

@@ -1,0 +1,174 @@
+import Core
+
+/// A model of the data plane: loaded versions, route tables, fences, tickets.
+// A simulation runs on one thread; only the protocols of the real node ask for more.
+package final class SimulatedPlane: @unchecked Sendable {
+  /// One endpoint as it serves.
+  struct Place {
+    var table: SimulatedTable
+    /// The state's generation that the table was made for.
+    var generation: Int
+    var isDrained: Bool
+    /// Closed versions with who takes their traffic.
+    var fenced: [VersionID: VersionID]
+  }
+
+  private struct Held: Hashable {
+    let endpoint: Name
+    let version: VersionID
+  }
+
+  private(set) var places: [Name: Place] = [:]
+  private var holds: [Held: Int] = [:]
+  /// The versions in memory, warmed and checked.
+  var loaded: Set<VersionID> = []
+  /// The last ticket that was given to a request or a fence.
+  private(set) var ticket = 0
+  let collector: SimulatedCollector
+  private let mutation: Mutation?
+  /// Told of each table with the one before it.
+  var onRoute: (EndpointState, SimulatedTable?, SimulatedTable) -> Void = { _, _, _ in }
+
+  init(_ collector: SimulatedCollector, mutation: Mutation?) {
+    self.collector = collector
+    self.mutation = mutation
+  }
+
+  // MARK: Fences
+
+  /// Closes versions now; nothing may open them until the hold is released.
+  package func holdFence(on after: EndpointState, _ versions: [VersionID]) {
+    holdFence(on: after, versions, closes: true)
+  }
+
+  func holdFence(on after: EndpointState, _ versions: [VersionID], closes: Bool) {
+    for version in versions {
+      holds[Held(endpoint: after.name, version: version), default: 0] += 1
+      if closes, let target = after.stable { fence(version, on: after.name, target: target) }
+    }
+  }
+
+  private func fence(_ version: VersionID, on endpoint: Name, target: VersionID) {
+    ticket += 1
+    places[endpoint]?.fenced[version] = target
+  }
+
+  /// Ends a hold.
+  package func releaseFence(on endpoint: Name, _ versions: [VersionID]) {
+    for version in versions {
+      let key = Held(endpoint: endpoint, version: version)
+      let count = (holds[key] ?? 0) - 1
+      holds[key] = count > 0 ? count : nil
+    }
+  }
+
+  /// Opens what the state does not close and no other change holds.
+  package func reopen(_ endpoint: Name, in state: ControlState) {
+    if let endpoint = state.endpoint(endpoint) { open(endpoint) }
+  }
+
+  private func open(_ endpoint: EndpointState) {
+    for deployment in endpoint.deployed {
+      let version = deployment.version
+      guard holds[Held(endpoint: endpoint.name, version: version)] == nil,
+        !endpoint.closed.contains(version)
+      else { continue }
+      places[endpoint.name]?.fenced[version] = nil
+    }
+  }
+
+  /// Whether a change still holds a version closed.
+  var isAnythingHeld: Bool { !holds.isEmpty }
+
+  // MARK: Routing
+
+  /// Routes as the state says; called in commit order.
+  package func follow(from before: ControlState, to after: ControlState) {
+    for endpoint in after.endpoints where before.endpoint(endpoint.name) != endpoint {
+      follow(endpoint)
+    }
+  }
+
+  /// Routes one endpoint as its state says.
+  func follow(_ endpoint: EndpointState) {
+    guard let split = endpoint.split, let stable = endpoint.stable,
+      let (served, target, isWhole) = servable(endpoint, split, stable)
+    else { return }
+    let old = places[endpoint.name]
+    let table: SimulatedTable
+    if let old, old.table.salt == endpoint.rolloutCount {
+      table =
+        mutation == .keysReshuffled && old.generation % 2 == 0
+        ? old.table.reshuffled(to: served, stable: target)
+        : old.table.changed(to: served, stable: target)
+    } else {
+      table = SimulatedTable(served, stable: target, salt: endpoint.rolloutCount)
+    }
+    open(endpoint)
+    collector.follow(endpoint, route: isWhole ? endpoint.generation : nil)
+    var place =
+      old
+      ?? Place(
+        table: table, generation: endpoint.generation, isDrained: endpoint.isDrained, fenced: [:])
+    // Opened just now.
+    place.fenced = places[endpoint.name]?.fenced ?? [:]
+    place.table = table
+    place.generation = endpoint.generation
+    place.isDrained = endpoint.isDrained
+    places[endpoint.name] = place
+    onRoute(endpoint, old?.table, table)
+    for version in endpoint.closed where place.fenced[version] == nil {
+      fence(version, on: endpoint.name, target: stable)
+    }
+  }
+
+  /// The split with the shares of versions that are not in memory given to the stable, or to the
+  /// best one that is there; nil when none is.
+  private func servable(
+    _ endpoint: EndpointState, _ split: Split, _ stable: VersionID
+  ) -> (split: Split, stable: VersionID, isWhole: Bool)? {
+    let wanted = [stable] + split.versions.filter { $0 != stable }
+    let missing = wanted.filter { !loaded.contains($0) }
+    if missing.isEmpty || mutation == .unreadyRouted { return (split, stable, true) }
+    let heaviest = split.shares.sorted {
+      ($0.weight, $1.version) > ($1.weight, $0.version)
+    }.map(\.version)
+    let substitutes = [stable] + heaviest + endpoint.rollbackTargets()
+    guard let substitute = substitutes.first(where: { loaded.contains($0) }) else { return nil }
+    var shares = split.shares.filter { !missing.contains($0.version) && $0.version != substitute }
+    let rest = Split.whole - shares.reduce(0) { $0 + $1.weight }
+    shares.append(Split.Share(version: substitute, weight: rest))
+    guard let served = try? Split(shares) else { return nil }
+    return (served, substitute, false)
+  }
+
+  /// Puts back the split of a past row: what a broken consumer of effects does.
+  func routeStale(_ endpoint: EndpointState, _ split: Split) {
+    guard let old = places[endpoint.name], let stable = endpoint.stable else { return }
+    places[endpoint.name]?.table = old.table.changed(to: split, stable: stable)
+  }
+
+  // MARK: Requests
+
+  /// The ticket of a request's routing.
+  func takeTicket() -> Int {
+    ticket += 1
+    return ticket
+  }
+
+  /// Who answers a bucket's requests now; nil while the endpoint answers none.
+  func version(for bucket: Int, on endpoint: Name) -> VersionID? {
+    guard let place = places[endpoint], !place.isDrained else { return nil }
+    return open(place.table.owner(of: bucket), place)
+  }
+
+  /// Everyone who answers now, with their buckets.
+  func shares(on endpoint: Name) -> [(version: VersionID, count: Int)] {
+    guard let place = places[endpoint], !place.isDrained else { return [] }
+    return place.table.weights.map { (open($0.version, place), $0.count) }
+  }
+
+  private func open(_ version: VersionID, _ place: Place) -> VersionID {
+    place.fenced[version] ?? version
+  }
+}
