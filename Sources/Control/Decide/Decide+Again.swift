@@ -3,11 +3,11 @@ import Core
 extension Decision {
   /// Rolls the running candidate back and starts another one: both, or neither.
   func supersede(
-    _ name: Name, _ version: VersionID, _ plan: Plan, _ reason: String?
+    _ name: Name, _ version: VersionID, _ plan: Plan, _ reason: String?, _ options: RampOptions?
   ) throws(ControlError) -> [Event] {
     let endpoint = try current(name)
     guard let rollout = endpoint.rollout else {
-      return [try admitted(try startRamp(name, version, plan))]
+      return [try admitted(try startRamp(name, version, plan, options))]
     }
     guard version != rollout.candidate else {
       throw ControlError(
@@ -24,7 +24,7 @@ extension Decision {
     // The person saw the endpoint before both.
     after.expectedGeneration = nil
     let next = Decision(state: apply(state, back), context: after)
-    return [back, try next.admitted(try next.startRamp(name, version, plan))]
+    return [back, try next.admitted(try next.startRamp(name, version, plan, options))]
   }
 
   /// Starts the last rollout again, when it was rolled back or aborted: the same version by the
@@ -42,7 +42,8 @@ extension Decision {
           + "again"
       )
     }
-    return try startRamp(name, last.candidate, plan)
+    return try startRamp(
+      name, last.candidate, plan, last.rivals.map { RampOptions(rivals: $0) })
   }
 
   /// Gives back the split that the endpoint had at an earlier generation.

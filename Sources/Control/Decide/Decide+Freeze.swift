@@ -180,7 +180,9 @@ extension EventBody {
   var rolloutChange: RolloutChange? {
     switch self {
     case .held(let change), .resumed(let change), .stepped(let change), .weightSet(let change),
-      .soaking(let change), .promoted(let change), .completed(let change):
+      .soaking(let change), .promoted(let change), .completed(let change),
+      .retreatStarted(let change), .retreated(let change), .escalated(let change),
+      .holdExtended(let change):
       change
     default: nil
     }

@@ -1,49 +1,6 @@
 import Core
 
 extension Decision {
-  func startRamp(
-    _ name: Name, _ version: VersionID, _ plan: Plan
-  ) throws(ControlError) -> Event {
-    let endpoint = try current(name)
-    let found = try registered(version)
-    do { try plan.validate() } catch { throw ControlError(.badInput, error.message) }
-    try checkNoRollout(endpoint, "an endpoint has one ramp at a time")
-    try checkApprovable(plan, name)
-    guard let stable = endpoint.stable, let split = endpoint.split else {
-      throw ControlError(
-        .refused,
-        "\(name) serves nothing yet, so there is nothing to compare with: \"sluice deploy \(name) "
-          + "\(version)\" gives \(version) all traffic")
-    }
-    guard version != stable else {
-      throw ControlError(
-        .refused, "\(version) is the stable of \(name) already: ramp another version")
-    }
-    guard !endpoint.isDrained else {
-      throw ControlError(
-        .refused,
-        "\(name) is drained, a ramp would see nothing: \"sluice endpoint enable \(name)\" first")
-    }
-    if let other = split.versions.first(where: { $0 != stable && $0 != version }) {
-      throw ControlError(
-        .refused,
-        "\(other) also has traffic on \(name): give it to the stable first with \"sluice split "
-          + "\(name) \(stable)=100%\"")
-    }
-    try checkFits(version, found.draft.signature, endpoint)
-    try checkPrepared(version)
-    try checkPrepared(stable)
-    let start = RampStart(
-      rollout: endpoint.rolloutCount + 1, candidate: version, fallback: stable, plan: plan,
-      thresholds: plan.metrics.contains { $0.metric == .latency } ? context.stableLatency : nil,
-      waits: plan.approvals == nil ? nil : true)
-    return change(
-      endpoint, .rampStarted(start),
-      to: Split(
-        stable: stable, candidate: version,
-        weight: plan.approvals == nil ? plan.steps[0].weight : 0))
-  }
-
   func pause(_ name: Name) throws(ControlError) -> Event {
     let (endpoint, rollout) = try running(name, "nothing to pause", isSafe: true)
     if case .held(let cause) = rollout.phase, !cause.endsByItself {
@@ -169,24 +126,61 @@ extension Decision {
       reason: reason, to: rollout.split(weight))
   }
 
-  func promote(_ name: Name, _ reason: String?) throws(ControlError) -> Event {
+  func promote(
+    _ name: Name, _ reason: String?, _ picked: VersionID? = nil
+  ) throws(ControlError) -> Event {
     let (endpoint, rollout) = try running(name, "nothing to promote")
+    try checkNotRetreating(rollout)
+    let version = try choice(rollout, picked, name)
     try checkReason(rollout.hold, reason, "promoting", rollout)
-    try checkPrepared(rollout.candidate)
+    try checkPrepared(version)
     let live = evidence(rollout)
-    let gap = rollout.promotionGap(live)
+    guard let own = live.about(version, in: rollout) else {
+      throw ControlError(.refused, "nothing was seen of \(version) yet: let the ramp go on")
+    }
+    let gap = rollout.promotionGap(own)
     if let gap, !isGiven(reason) {
-      throw needsReason("promoting \(rollout.candidate)", gap, endpoint)
+      throw needsReason("promoting \(version)", gap, endpoint)
     }
     let last = rollout.plan.steps.count - 1
+    let dropped = rollout.candidates.filter { $0 != version }
     return change(
       endpoint,
       .promoted(
         rollout.change(
-          live, step: last, weight: Split.whole,
+          own, step: last, weight: Split.whole,
           isUnverified: gap != nil || rollout.hold?.isGuard == true,
-          completes: rollout.isSoaking || rollout.plan.soak == .zero)),
-      reason: reason, to: rollout.split(Split.whole))
+          completes: rollout.isSoaking || rollout.plan.soak == .zero, picks: version,
+          dropped: dropped.isEmpty ? nil : dropped)),
+      reason: reason, to: Split(all: version))
+  }
+
+  /// Which candidate a person means.
+  private func choice(
+    _ rollout: Rollout, _ picked: VersionID?, _ name: Name
+  ) throws(ControlError) -> VersionID {
+    let all = rollout.candidates
+    guard let picked else {
+      guard all.count == 1 else {
+        let names = all.map(\.description).joined(separator: ", ")
+        throw ControlError(
+          .refused,
+          "\(name) has several candidates (\(names)): pick one with --version, or drop the others")
+      }
+      return all[0]
+    }
+    guard all.contains(picked) else {
+      throw ControlError(.refused, "\(picked) is no candidate of the ramp on \(name)")
+    }
+    return picked
+  }
+
+  func checkNotRetreating(_ rollout: Rollout) throws(ControlError) {
+    guard let retreat = rollout.retreat else { return }
+    throw ControlError(
+      .refused,
+      "the ramp of \(rollout.candidate) is being rolled back over \(retreat.over): it cannot go on; "
+        + "\"sluice abort\" ends it at once")
   }
 
   // MARK: - What they share

@@ -12,8 +12,8 @@ public func decide(
   _ state: ControlState, _ command: Command, _ context: DecisionContext
 ) throws(ControlError) -> [Event] {
   let decision = Decision(state: state, context: context)
-  if case .supersede(let name, let version, let plan, let reason) = command {
-    return try decision.supersede(name, version, plan, reason)
+  if case .supersede(let name, let version, let plan, let reason, let options) = command {
+    return try decision.supersede(name, version, plan, reason, options)
   }
   return [try decision.admitted(try decision.event(command))]
 }
@@ -42,7 +42,8 @@ extension Decision {
 
   private func rolloutEvent(_ command: Command) throws(ControlError) -> Event {
     switch command {
-    case .startRamp(let name, let version, let plan): return try startRamp(name, version, plan)
+    case .startRamp(let name, let version, let plan, let options):
+      return try startRamp(name, version, plan, options)
     case .retry(let name): return try retry(name)
     case .approve(let name, let plan, let reason): return try approve(name, plan, reason)
     case .pause(let name): return try pause(name)
@@ -50,9 +51,13 @@ extension Decision {
     case .step(let name, let direction, let reason): return try step(name, direction, reason)
     case .setCandidateWeight(let name, let weight, let reason):
       return try setWeight(name, weight, reason)
-    case .promote(let name, let reason): return try promote(name, reason)
+    case .promote(let name, let reason, let version): return try promote(name, reason, version)
+    case .drop(let name, let version, let reason): return try drop(name, version, reason)
+    case .addRule(let name, let rule, let reason): return try addRule(name, rule, reason)
+    case .removeRule(let name, let rule, let reason): return try removeRule(name, rule, reason)
     case .abort(let name, let reason): return try abort(name, reason)
-    case .rollBack(let name, let target, let symptom): return try rollBack(name, target, symptom)
+    case .rollBack(let name, let target, let symptom, let span):
+      return try rollBack(name, target, symptom, over: span)
     default: throw ControlError(.badInput, "the command gives more than one event")
     }
   }

@@ -27,7 +27,17 @@ extension Event {
       }
       return "sluice split \(endpoint) \(after)" + overrideOption
     case .rampStarted(let start):
-      return "sluice ramp \(endpoint) \(start.candidate) --plan \(shellQuoted(start.plan.name))"
+      let versions = ([start.candidate] + (start.rivals ?? [])).map(\.description)
+      let at = start.schedule.map { " --at \(FreezeWindow.text($0))Z" } ?? ""
+      return "sluice ramp \(endpoint) \(versions.joined(separator: " ")) --plan "
+        + shellQuoted(start.plan.name) + at
+    case .candidateDropped(let drop):
+      return drop.cause == .operator
+        ? "sluice drop \(endpoint) \(drop.version)" + reasonOption : nil
+    case .ruleAdded(let rule): return ruleCommand(rule, endpoint)
+    case .ruleRemoved(let rule):
+      if let key = rule.pinnedKey { return "sluice unpin \(endpoint) --key \(shellQuoted(key))" }
+      return "sluice rule remove \(endpoint) \(rule.name)" + reasonOption
     case .noted(let text): return "sluice note \(endpoint) \(shellQuoted(text))"
     case .runbookRun(let run): return "sluice runbook run \(shellQuoted(run.runbook)) \(endpoint)"
     default: return rolloutCommand(endpoint)
@@ -47,6 +57,12 @@ extension Event {
         + reasonOption
     case .weightSet(let change):
       return "sluice step \(endpoint) --weight \(percentText(change.weight))" + reasonOption
+    case .retreatStarted(let change):
+      let over = change.retreat.map { " --over \($0.over)" } ?? ""
+      return "sluice rollback \(endpoint)\(over)" + reasonOption
+    case .retreated, .escalated, .holdExtended: return nil
+    case .promoted(let change) where change.dropped != nil:
+      return "sluice promote \(endpoint) --version \(change.candidate)" + reasonOption
     case .soaking, .completed, .promoted: return "sluice promote \(endpoint)" + reasonOption
     case .rolledBack(let rollback) where rollback.cause == .superseded: return nil
     case .rolledBack(let rollback):
@@ -54,6 +70,14 @@ extension Event {
     case .aborted: return "sluice abort \(endpoint)" + reasonOption
     default: return nil
     }
+  }
+
+  private func ruleCommand(_ rule: RouteRule, _ endpoint: Name) -> String {
+    if let key = rule.pinnedKey, let version = rule.split.versions.first {
+      return "sluice pin \(endpoint) --key \(shellQuoted(key)) \(version)"
+    }
+    return "sluice rule add \(endpoint) \(rule.name) --when "
+      + "\(shellQuoted(rule.rule.description)) \(rule.split)" + reasonOption
   }
 
   private var freezeCommand: String? {

@@ -10,8 +10,10 @@ import Core
 /// answer between, or evidence over a rollback line with at least five bad events, roll back at
 /// once; evidence over a hold line holds. While the candidate has all traffic there is nothing to
 /// compare it with: then only the breaker and late labels of earlier steps act.
+/// - Parameter conditions: what the node knows of itself.
 public func observe(
-  _ state: ControlState, endpoint name: Name, evidence: RolloutEvidence, now: Timestamp
+  _ state: ControlState, endpoint name: Name, evidence: RolloutEvidence,
+  conditions: Conditions = Conditions(), now: Timestamp
 ) -> [Event] {
   guard let endpoint = state.endpoint(name), let rollout = endpoint.rollout,
     let live = rollout.accepted(evidence)

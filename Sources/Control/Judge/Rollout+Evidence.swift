@@ -59,18 +59,15 @@ extension Rollout {
   func change(
     _ evidence: RolloutEvidence, step: Int? = nil, weight: BasisPoints? = nil,
     hold: HoldCause? = nil, isUnverified: Bool = false, completes: Bool = false,
-    metric: MetricEvidence? = nil
+    metric: MetricEvidence? = nil, about: VersionID? = nil, picks: VersionID? = nil,
+    dropped: [VersionID]? = nil, retreat: Retreat? = nil, owed: RollbackCause? = nil
   ) -> RolloutChange {
     RolloutChange(
-      rollout: id, candidate: candidate, fallback: fallback, plan: plan.name,
+      rollout: id, candidate: picks ?? candidate, fallback: fallback, plan: plan.name,
       steps: plan.steps.count, fromStep: self.step, step: step ?? self.step,
       weight: weight ?? self.weight, hold: hold, isUnverified: isUnverified,
-      completes: completes, metric: metric, evidence: evidence)
-  }
-
-  /// The split with the candidate at `weight`.
-  func split(_ weight: BasisPoints) -> Split {
-    Split(stable: fallback, candidate: candidate, weight: weight)
+      completes: completes, metric: metric, evidence: evidence, about: about, dropped: dropped,
+      retreat: retreat, owed: owed)
   }
 }
 

@@ -139,7 +139,7 @@ public struct RolloutEvidence: Sendable, Hashable, Codable {
     }
     while epochs.count <= rollout.epoch {
       // Epochs are bounded by the plan and ``ControlLimits/manualWeightChangesMax``.
-      epochs.append(Epoch(weight: rollout.weight))
+      epochs.append(Epoch(weight: rollout.comparedShare))
     }
     if stage != rollout.stage {
       stage = rollout.stage

@@ -107,6 +107,8 @@ public struct EndpointState: Sendable, Hashable, Codable {
   public internal(set) var lastChange: UndoEntry?
   /// The last changes, newest first.
   public internal(set) var recent: [RecentChange]
+  /// Rules by hand, oldest first: what they match does not go by the split.
+  public internal(set) var rules: [RouteRule]
 
   init(name: Name, created: Timestamp) {
     self.name = name
@@ -119,6 +121,7 @@ public struct EndpointState: Sendable, Hashable, Codable {
     rolloutCount = 0
     ended = []
     recent = []
+    rules = []
   }
 
   /// Whether it answers.
@@ -133,14 +136,14 @@ public struct EndpointState: Sendable, Hashable, Codable {
 
   /// Whether a version has no traffic here, and no running rollout that could give it some.
   public func isQuiet(_ version: VersionID) -> Bool {
-    (split?.weight(of: version) ?? 0) == 0 && rollout?.candidate != version
+    (split?.weight(of: version) ?? 0) == 0 && rollout?.candidates.contains(version) != true
   }
 
   /// `live`, `canary`, `standby`, `closed`, or `registered` when it is not on the endpoint.
   public func role(of version: VersionID) -> String {
     guard isDeployed(version) else { return "registered" }
     if closed.contains(version) { return "closed" }
-    if let rollout, rollout.candidate == version { return "canary" }
+    if let rollout, rollout.candidates.contains(version) { return "canary" }
     return (split?.weight(of: version) ?? 0) > 0 ? "live" : "standby"
   }
 }

@@ -44,7 +44,8 @@ public struct JudgedMetric: Sendable, Hashable, Codable {
 
 /// One step of a plan: a weight, and what must have been seen before the next.
 public struct PlanStep: Sendable, Hashable, Codable {
-  /// The candidate's weight during the step.
+  /// Each candidate's weight during the step: its share of the requests, for a shadow step of the
+  /// copies, 0 for a preview.
   public let weight: BasisPoints
   /// How much observed time the step takes; time without traffic does not count.
   public let hold: TimeSpan
@@ -55,18 +56,32 @@ public struct PlanStep: Sendable, Hashable, Codable {
   /// How many people, none of them the author, the next step waits for; nil when any one person may
   /// resume.
   public let approvals: Int?
+  /// What the step does with the candidates; nil is ``Strategy/canary``.
+  public let strategy: Strategy?
+  /// Which requests take part; nil is all. The others go to the stable and are no evidence, and the
+  /// weight is the share among those that take part.
+  public let rule: RequestRule?
 
   /// Puts them together; a step with `approvals` needs approval.
   public init(
     weight: BasisPoints, hold: TimeSpan, minRequests: Int = 0, needsApproval: Bool = false,
-    approvals: Int? = nil
+    approvals: Int? = nil, strategy: Strategy? = nil, rule: RequestRule? = nil
   ) {
+    self.strategy = strategy
+    self.rule = rule
     self.weight = weight
     self.hold = hold
     self.minRequests = minRequests
     self.needsApproval = needsApproval || approvals != nil
     self.approvals = approvals
   }
+
+  /// What the step does with the candidates.
+  public var kind: Strategy { strategy ?? .canary }
+  /// The weight that callers' requests are routed by: 0 while no answer of a candidate leaves.
+  public var trafficWeight: BasisPoints { kind.hasTraffic ? weight : 0 }
+  /// Whether callers' requests of every kind can reach the candidates.
+  public var isOpen: Bool { kind.hasTraffic && rule == nil }
 }
 
 /// What must be certain before a candidate gets all traffic: that it is not worse than the stable
@@ -116,6 +131,18 @@ public struct Plan: Sendable, Hashable, Codable {
   public let promotion: PromotionRule?
   /// ``warmUp`` when the plan says it; plans of older journals do not.
   let warmUpAnswers: Int?
+  /// What a hold does with the weight, and its deadline; nil keeps the weight and rolls back.
+  public let holdPolicy: HoldPolicy?
+  /// Parts of the requests that are judged apart as well; nil is none.
+  public let segments: PlanSegments?
+  /// Another tool's rule in the place of the sequential test; nil is that test.
+  ///
+  /// The breaker and the caps act in any case.
+  public let judge: ComparisonRule?
+  /// Endpoints whose running rollouts must have completed before the first step.
+  public let after: [Name]?
+  /// What a candidate must have before the rollout may start; nil is nothing.
+  public let requires: [PlanRequirement]?
 
   /// Puts them together; see ``validate()`` for what is legal.
   public init(
@@ -123,7 +150,9 @@ public struct Plan: Sendable, Hashable, Codable {
     holdRisk: Double = 0.05, rollbackRisk: Double = 0.01, soak: TimeSpan = .zero,
     holdDeadline: TimeSpan? = nil, latencySlack: TimeSpan = .milliseconds(5),
     approvals: ApprovalRule? = nil, blast: BlastCap? = nil,
-    promotion: PromotionRule? = nil, warmUp: Int? = nil
+    promotion: PromotionRule? = nil, warmUp: Int? = nil, holdPolicy: HoldPolicy? = nil,
+    segments: PlanSegments? = nil, judge: ComparisonRule? = nil, after: [Name]? = nil,
+    requires: [PlanRequirement]? = nil
   ) {
     self.name = name
     self.summary = summary
@@ -138,6 +167,11 @@ public struct Plan: Sendable, Hashable, Codable {
     self.blast = blast
     self.promotion = promotion
     warmUpAnswers = warmUp
+    self.holdPolicy = holdPolicy
+    self.segments = segments
+    self.judge = judge
+    self.after = after
+    self.requires = requires
   }
 
   /// Until the candidate has given so many answers nothing of either arm is judged.

@@ -41,7 +41,8 @@ extension Node {
   /// - Returns: the version that is now reserved on the shelf, for the caller to let go.
   private func prepareVersions(for command: Command) throws -> VersionID? {
     switch command {
-    case .deploy(_, let version), .startRamp(_, let version, _), .supersede(_, let version, _, _):
+    case .deploy(_, let version), .startRamp(_, let version, _, _),
+      .supersede(_, let version, _, _, _):
       return try prepare(version)
     case .retry(let name):
       guard let version = core.state.endpoint(name)?.ended.first?.candidate else { return nil }
@@ -80,7 +81,8 @@ extension Node {
 
   private func fenceTime(_ command: Command, since received: UInt64) -> Int? {
     switch command {
-    case .rollBack(let endpoint, _, _), .abort(let endpoint, _), .supersede(let endpoint, _, _, _):
+    case .rollBack(let endpoint, _, _, _), .abort(let endpoint, _),
+      .supersede(let endpoint, _, _, _, _):
       guard let closed = plane.lastClosed(on: endpoint), closed >= received else { return nil }
       return Int((closed - received) / 1_000)
     default: return nil
@@ -92,7 +94,7 @@ extension Node {
   private func stableLatency(_ command: Command, _ state: ControlState) -> LatencyThresholds? {
     let (name, plan): (Name, Plan?)
     switch command {
-    case .startRamp(let endpoint, _, let given), .supersede(let endpoint, _, let given, _):
+    case .startRamp(let endpoint, _, let given, _), .supersede(let endpoint, _, let given, _, _):
       (name, plan) = (endpoint, given)
     case .retry(let endpoint):
       (name, plan) = (endpoint, state.endpoint(endpoint)?.ended.first?.frozenPlan)

@@ -38,6 +38,8 @@ public final class Node: NodeClient, Sendable {
     var guardThread: ServiceThread?
     var checkpoints: CheckpointKeeper?
     var server: ControlSocketServer?
+    /// The one for operators who are other users.
+    var sharedServer: ControlSocketServer?
     var replay: ReplaySource?
     var isStopped = false
     var stopRequested = false
@@ -203,13 +205,31 @@ public final class Node: NodeClient, Sendable {
   }
 
   private func listen() throws {
-    let server = try ControlSocketServer(path: directory.socketPath) { [weak self] peer, bytes in
+    let server = try ControlSocketServer(
+      path: directory.socketPath, handler: handler(isShared: false))
+    running.withLock { $0.server = server }
+    guard let operators = options.operators else { return }
+    do {
+      let shared = try ControlSocketServer(
+        path: operators.socketPath, admits: try SocketAdmission(groupNamed: operators.group),
+        handler: handler(isShared: true))
+      running.withLock { $0.sharedServer = shared }
+    } catch {
+      throw NodeError(.badInput, error.message)
+    }
+  }
+
+  /// Answers peers of a socket: each order is its user's, whatever name it gives.
+  private func handler(isShared: Bool) -> ControlSocketServer.Handler {
+    { [weak self] peer, bytes in
       NodeWire.answer(bytes) { request in
         guard let self else { throw NodeError(.unreachable, "the node is stopping") }
+        if isShared, case .shutdown = request, peer.userID != geteuid(), peer.userID != 0 {
+          throw NodeError(.refused, "only the node's own user, or root, may stop it")
+        }
         return try self.send(request.signed(by: ProcessOwner.loginName(of: peer.userID)))
       }
     }
-    running.withLock { $0.server = server }
   }
 
   /// Stops traffic and threads, saves evidence, closes the socket.
@@ -223,6 +243,7 @@ public final class Node: NodeClient, Sendable {
         running.guardThread = nil
         running.checkpoints = nil
         running.server = nil
+        running.sharedServer = nil
         running.replay = nil
       }
       return running
@@ -230,6 +251,7 @@ public final class Node: NodeClient, Sendable {
     guard let running else { return }
     running.replay?.stop()
     running.server?.stop()
+    running.sharedServer?.stop()
     running.guardThread?.stop()
     try? saveEvidence()
     // Requests that are still under way must not write when the next node has the directory.

@@ -59,6 +59,7 @@ struct SnapshotBuilder {
     case .baking: "step \(rollout.step + 1) of \(rollout.plan.steps.count)"
     case .held(let cause): "held: \(cause.words)"
     case .soaking: "soaking"
+    case .rollingBack: "rolling back"
     }
   }
 

@@ -121,7 +121,7 @@ final class RolloutWitness {
     }
     guard let rollout = endpoint.rollout else { return }
     if !endpoint.isDeployed(rollout.fallback) { fail("I8", "\(rollout.fallback) is not there") }
-    if endpoint.split?.weight(of: rollout.candidate) != rollout.weight
+    if endpoint.split != rollout.split(rollout.weight)
       || rollout.evidence.epoch != rollout.epoch || rollout.evidence.stage != rollout.stage
       || rollout.evidence.rollout != rollout.id
       || !rollout.plan.steps.indices.contains(rollout.step)
@@ -264,6 +264,7 @@ extension EventBody {
   var closes: [VersionID]? {
     switch self {
     case .rolledBack(let rollback), .aborted(let rollback): rollback.closed
+    case .candidateDropped(let drop): [drop.version]
     default: nil
     }
   }
