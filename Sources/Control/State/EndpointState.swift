@@ -16,6 +16,8 @@ public struct Deployment: Sendable, Hashable, Codable {
   public let version: VersionID
   /// When it was put there.
   public internal(set) var since: Timestamp
+  /// The endpoint's generation that put it there: in order even when clocks jump.
+  public internal(set) var generation: Int?
   /// Since when it has had weight; nil while it has none.
   public internal(set) var liveSince: Timestamp?
   /// How long it had weight before that.

@@ -68,7 +68,9 @@ final class EvidencePage {
   /// Follows an endpoint whose route table gets the generation `route`; nil when what comes by that
   /// table is no evidence.
   func follow(_ endpoint: EndpointState, route: Int?) {
-    if running?.stage != endpoint.rollout?.stage { gap = .zero }
+    if running?.id != endpoint.rollout?.id || running?.stage != endpoint.rollout?.stage {
+      gap = .zero
+    }
     if running?.id != endpoint.rollout?.id {
       keys = KeyLedger(limit: keysMax)
       places = LabelPlaces()

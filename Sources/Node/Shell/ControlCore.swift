@@ -255,7 +255,7 @@ final class ControlCore: Sendable {
       let tombstone = try writer.tombstones.record(
         Fence(
           endpoint: after.name, closed: versions, fallback: fallback, actor: event.actor,
-          time: event.time))
+          time: event.time, generation: event.generation))
       writer.tombstonesToClear.insert(tombstone.sequence)
     }
     writer.unwritten += events

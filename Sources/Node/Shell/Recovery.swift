@@ -80,6 +80,11 @@ enum Recovery {
   private static func isLater(
     _ version: VersionID, _ endpoint: EndpointState, _ fence: Fence
   ) -> Bool {
-    endpoint.deployed.contains { $0.version == version && $0.since > fence.time }
+    endpoint.deployed.contains { deployment in
+      guard deployment.version == version else { return false }
+      if let fenced = fence.generation, let since = deployment.generation { return since > fenced }
+      // Of one that was written by an older program only the time is known.
+      return deployment.since > fence.time
+    }
   }
 }

@@ -80,7 +80,7 @@ private struct SimulatedFences: FenceLog {
     do {
       return try disk.recordTombstone(
         endpoint: fence.endpoint, closed: fence.closed, fallback: fence.fallback,
-        actor: fence.actor, time: fence.time
+        actor: fence.actor, time: fence.time, generation: fence.generation
       ).stored
     } catch {
       throw StorageError(error)
@@ -116,7 +116,8 @@ extension SimulatedTombstone {
     Tombstone(
       sequence: sequence,
       fence: Fence(
-        endpoint: endpoint, closed: closed, fallback: fallback, actor: actor, time: time))
+        endpoint: endpoint, closed: closed, fallback: fallback, actor: actor, time: time,
+        generation: generation))
   }
 }
 

@@ -39,6 +39,13 @@ public enum RolloutSimulationRuns {
     return pool.report()
   }
 
+  /// Plays one run and tells what happened in each step.
+  public static func trace(
+    _ simulation: RolloutSimulation, _ program: Program, seed: UInt64
+  ) -> RolloutRunResult {
+    simulation.play(seed: seed, program: make(program, simulation), isTracing: true)
+  }
+
   /// The program's code.
   static func make(_ program: Program, _ simulation: RolloutSimulation) -> any SimulatedProgram {
     switch program {

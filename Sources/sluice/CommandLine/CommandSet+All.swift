@@ -11,6 +11,6 @@ extension CommandSet {
       + [PredictCommand.declaration, VerdictCommand.declaration] + EndpointCommands.all
       + ControlCommands.all
       + FreezeCommands.all + JournalCommands.all + RunbookCommands.all + OnnxCommands.all
-      + ThemeCommands.all + JudgeCommands.all + BackupCommands.all
+      + ThemeCommands.all + JudgeCommands.all + SimulateCommands.all + BackupCommands.all
       + BenchCommands.all + SystemCommands.all)
 }

@@ -44,7 +44,13 @@ struct ModelProgram: SimulatedProgram {
   private static func isLater(
     _ version: VersionID, _ endpoint: EndpointState, _ tombstone: SimulatedTombstone
   ) -> Bool {
-    endpoint.deployed.contains { $0.version == version && $0.since > tombstone.time }
+    endpoint.deployed.contains { deployment in
+      guard deployment.version == version else { return false }
+      if let fenced = tombstone.generation, let since = deployment.generation {
+        return since > fenced
+      }
+      return deployment.since > tombstone.time
+    }
   }
 }
 
@@ -158,7 +164,7 @@ final class ModelCore: SimulatedCore {
         try known
         ?? disk.recordTombstone(
           endpoint: after.name, closed: versions, fallback: fallback, actor: event.actor,
-          time: event.time)
+          time: event.time, generation: event.generation)
       tombstonesToClear.insert(tombstone.sequence)
     }
   }

@@ -162,8 +162,9 @@ extension Command {
   var shortWords: String {
     switch self {
     case .registerVersion(let draft): "register \(draft.model)"
-    case .startRamp(let name, let version, let plan): "ramp \(name) \(version) \(plan.shortWords)"
-    case .supersede(let name, let version, let plan, _):
+    case .startRamp(let name, let version, let plan, _):
+      "ramp \(name) \(version) \(plan.shortWords)"
+    case .supersede(let name, let version, let plan, _, _):
       "supersede \(name) \(version) \(plan.shortWords)"
     default: String("\(self)".prefix(160))
     }

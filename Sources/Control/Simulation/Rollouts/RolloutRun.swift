@@ -172,17 +172,16 @@ final class RolloutRun {
 
   /// Another process writes a tombstone because the node does not answer.
   private func rollBackFromOutside() {
-    guard let endpoint = draw.one(of: state.endpoints), let rollout = endpoint.rollout else {
-      return
-    }
+    guard let endpoint = draw.one(of: witness.durable.endpoints), let rollout = endpoint.rollout
+    else { return }
     _ = try? disk.recordTombstone(
-      endpoint: endpoint.name, closed: [rollout.candidate], fallback: rollout.fallback,
-      actor: RolloutRun.operators[1], time: clock.now)
+      endpoint: endpoint.name, closed: rollout.candidates.sorted(), fallback: rollout.fallback,
+      actor: RolloutRun.operators[1], time: clock.now, generation: endpoint.generation + 1)
   }
 
   /// A node that has lost its lease tries to write.
   private func writeFromThePast() {
-    guard let row = disk.rows.last, restarts > 0 else { return }
+    guard let row = disk.rows.last, restarts > 0, !disk.isDown else { return }
     let before = disk.rows.count
     if (try? disk.append([row.body], lease: disk.lease - 1)) != nil || disk.rows.count != before {
       witness.fail("I12", "a node without the lease wrote to the journal")
@@ -204,11 +203,13 @@ final class RolloutRun {
       node = nil
       missingAtStart = world.damaged
       witness.ledgers = [:]
+      let overtaken = witness.overtaken(disk.tombstones)
       do {
         let node = try SimulatedNode(
           program, disk, clock, world, mutation: mutation
         ) { [unowned self] endpoint, old, new in noteRoute(endpoint, old, new) }
         self.node = node
+        witness.checkOvertaken(overtaken)
         try node.begin()
         if !disk.isDown { break }
       } catch {

@@ -76,6 +76,21 @@ public struct RolloutSimulationReport: Sendable, Encodable {
   package mutating func keep(_ violation: Violation) { self.violation = violation }
 }
 
+extension EndpointState {
+  /// Where it stands, on one line, for a simulation's report.
+  public var simulationSummary: String {
+    var words = "\(name) generation \(generation): \(split.map { "\($0)" } ?? "empty")"
+    words += ", stable \(stable.map { "\($0)" } ?? "none")"
+    if !closed.isEmpty { words += ", closed \(closed.map(\.description).joined(separator: " "))" }
+    if isDrained { words += ", drained" }
+    guard let rollout else { return words }
+    words += ", rollout \(rollout.id) of \(rollout.candidate) \(rollout.phaseWord)"
+    if let hold = rollout.hold { words += " (\(hold.words))" }
+    return words + " in step \(rollout.step + 1) at \(percentText(rollout.weight)), epoch "
+      + "\(rollout.epoch), stage \(rollout.stage)"
+  }
+}
+
 extension RolloutSimulation {
   /// Shrinks a run that broke a promise and plays it once more.
   package func explained(

@@ -226,6 +226,27 @@ final class RolloutWitness {
     if state != durable { fail("I5", "a started node has another state than its journal") }
   }
 
+  /// Versions that a pending tombstone closes and that were put on their endpoint again since.
+  func overtaken(_ tombstones: [SimulatedTombstone]) -> [(endpoint: Name, version: VersionID)] {
+    tombstones.flatMap { tombstone in
+      tombstone.closed.filter { version in
+        durable.endpoint(tombstone.endpoint)?.closed.contains(version) == false
+          && events.indices.contains { row in
+            row >= tombstone.rows && events[row].endpoint == tombstone.endpoint
+              && events[row].body.puts == version
+          }
+      }.map { (tombstone.endpoint, $0) }
+    }
+  }
+
+  /// A start closed none of them.
+  func checkOvertaken(_ versions: [(endpoint: Name, version: VersionID)]) {
+    for (endpoint, version) in versions
+    where durable.endpoint(endpoint)?.closed.contains(version) == true {
+      fail("tombstones", "a start closed \(version), which came back to \(endpoint) afterwards")
+    }
+  }
+
   /// Evidence goes on from what a started node has: at least what was surely kept.
   func takeStock(_ state: ControlState, live: (Name) -> RolloutEvidence?) {
     for endpoint in state.endpoints {
@@ -267,6 +288,12 @@ extension EventBody {
     case .candidateDropped(let drop): [drop.version]
     default: nil
     }
+  }
+
+  /// The version that it puts on its endpoint.
+  var puts: VersionID? {
+    if case .unloaded = self { return nil }
+    return opens
   }
 
   /// The version that it opens or takes away.

@@ -50,7 +50,9 @@ final class SimulatedCollector {
   func follow(_ endpoint: EndpointState, route: Int?) {
     var page = pages[endpoint.name] ?? Page()
     defer { pages[endpoint.name] = page }
-    if page.running?.stage != endpoint.rollout?.stage { page.gap = .zero }
+    if page.running?.id != endpoint.rollout?.id || page.running?.stage != endpoint.rollout?.stage {
+      page.gap = .zero
+    }
     let endsHold = page.running?.hold != nil && endpoint.rollout?.hold == nil
     page.running = endpoint.rollout
     guard let rollout = endpoint.rollout else {

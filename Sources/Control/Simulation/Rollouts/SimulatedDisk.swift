@@ -14,11 +14,15 @@ package struct SimulatedTombstone: Sendable, Hashable {
   package let actor: ActorID
   /// When.
   package let time: Timestamp
+  /// The endpoint's generation that the rollback gives; nil when it was not known.
+  package let generation: Int?
+  /// How many rows the journal had.
+  let rows: Int
 
   /// Puts them together.
-  package init(
+  init(
     sequence: UInt64, endpoint: Name, closed: [VersionID], fallback: VersionID, actor: ActorID,
-    time: Timestamp
+    time: Timestamp, generation: Int?, rows: Int
   ) {
     self.sequence = sequence
     self.endpoint = endpoint
@@ -26,6 +30,8 @@ package struct SimulatedTombstone: Sendable, Hashable {
     self.fallback = fallback
     self.actor = actor
     self.time = time
+    self.generation = generation
+    self.rows = rows
   }
 }
 
@@ -136,13 +142,14 @@ package final class SimulatedDisk: @unchecked Sendable {
 
   /// Writes a tombstone, whose space was taken beforehand.
   package func recordTombstone(
-    endpoint: Name, closed: [VersionID], fallback: VersionID, actor: ActorID, time: Timestamp
+    endpoint: Name, closed: [VersionID], fallback: VersionID, actor: ActorID, time: Timestamp,
+    generation: Int?
   ) throws(SimulatedDiskError) -> SimulatedTombstone {
     guard tombstones.count < SimulatedDisk.tombstonesMax else { throw .full }
     if tombstonesFail { throw .failed }
     let tombstone = SimulatedTombstone(
       sequence: tombstoneCount + 1, endpoint: endpoint, closed: closed, fallback: fallback,
-      actor: actor, time: time)
+      actor: actor, time: time, generation: generation, rows: rows.count)
     try write([], failing: false) { [self] () throws(SimulatedDiskError) in
       tombstoneCount += 1
       tombstones.append(tombstone)

@@ -102,12 +102,15 @@ final class SimulatedNode {
   func perform(
     _ order: SimulatedOrder, meanwhile: (() -> Void)? = nil
   ) throws -> SimulatedChange {
-    let version = try prepareVersion(for: order.command)
-    if let version { reserved.append(version) }
+    let versions = order.command.versionsToLoad(in: state)
+    reserved += versions
     defer {
-      if let version, let index = reserved.firstIndex(of: version) { reserved.remove(at: index) }
+      for version in versions {
+        if let index = reserved.firstIndex(of: version) { reserved.remove(at: index) }
+      }
       releaseVersions()
     }
+    for version in versions { try prepare(version) }
     var runs = meanwhile
     return try core.transact { state in
       let events = try self.decided(order, state)
@@ -140,16 +143,13 @@ final class SimulatedNode {
     isServing && mutation != .unreadyRouted ? plane.loaded : Set(state.versions.map(\.version))
   }
 
-  private func prepareVersion(for command: Command) throws -> VersionID? {
-    guard let version = command.versionToLoad(in: state), state.version(version) != nil else {
-      return nil
-    }
+  private func prepare(_ version: VersionID) throws {
+    guard state.version(version) != nil else { return }
     if world.damaged.contains(version) {
-      if mutation == .unreadyRouted { return nil }
+      if mutation == .unreadyRouted { return }
       throw SimulatedFailure("\(version) cannot be loaded")
     }
     plane.loaded.insert(version)
-    return version
   }
 
   /// Forgets versions that no endpoint has any more.
@@ -288,13 +288,16 @@ extension Command {
     }
   }
 
-  /// The version that has to be loaded before it is decided.
-  func versionToLoad(in state: ControlState) -> VersionID? {
+  /// The versions that have to be loaded before it is decided.
+  func versionsToLoad(in state: ControlState) -> [VersionID] {
     switch self {
-    case .deploy(_, let version), .startRamp(_, let version, _), .supersede(_, let version, _, _):
-      version
-    case .retry(let name): state.endpoint(name)?.ended.first?.candidate
-    default: nil
+    case .deploy(_, let version): [version]
+    case .startRamp(_, let version, _, let options),
+      .supersede(_, let version, _, _, let options):
+      [version] + (options?.rivals ?? [])
+    case .retry(let name):
+      (state.endpoint(name)?.ended.first).map { [$0.candidate] + ($0.rivals ?? []) } ?? []
+    default: []
     }
   }
 }
