@@ -109,11 +109,17 @@ extension Decision {
           "\(version) is where the ramp of \(rollout.candidate) would go back to: it stays loaded "
             + "until the ramp ends")
       }
-      if version == rollout.candidate {
+      if rollout.candidates.contains(version) {
         throw ControlError(
           .refused,
           "\(version) is being ramped on \(name): abort first with \"sluice abort \(name)\"")
       }
+    }
+    if let rule = endpoint.rules.first(where: { $0.split.versions.contains(version) }) {
+      throw ControlError(
+        .refused,
+        "the rule \"\(rule.name)\" of \(name) sends requests to \(version): remove it first with "
+          + "\"sluice rule remove \(name) \(rule.name)\"")
     }
     let weight = endpoint.split?.weight(of: version) ?? 0
     guard weight == 0 else {

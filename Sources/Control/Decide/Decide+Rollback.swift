@@ -48,6 +48,7 @@ extension Decision {
     if !context.prepared.contains(target) {
       // The fallback should be loaded always; when it is not, the next good one serves.
       guard let other = endpoint.rollbackTargets(prepared: context.prepared).first else {
+        guard rollout.owedRollback != nil else { return stuck(endpoint, rollout, reason) }
         throw ControlError(
           .refused,
           "\(target), where the ramp of \(rollout.candidate) would go back to, is not loaded and "
@@ -58,6 +59,13 @@ extension Decision {
     return change(
       endpoint, .aborted(endpoint.rollback(to: target, .operator, evidence(rollout))),
       reason: reason, to: Split(all: target))
+  }
+
+  /// No version is ready to take the traffic: it is owed from now on, and done as soon as one is.
+  private func stuck(_ endpoint: EndpointState, _ rollout: Rollout, _ reason: String?) -> Event {
+    change(
+      endpoint,
+      .held(rollout.change(evidence(rollout), hold: .stuck, owed: .operator)), reason: reason)
   }
 
   private func liveEvidence(_ endpoint: EndpointState) -> RolloutEvidence? {

@@ -3,6 +3,13 @@ import Core
 extension Decision {
   func pause(_ name: Name) throws(ControlError) -> Event {
     let (endpoint, rollout) = try running(name, "nothing to pause", isSafe: true)
+    try checkNotRetreating(rollout)
+    // What a stuck rollout owes is not to be forgotten.
+    if rollout.owedRollback != nil {
+      throw ControlError(
+        .refused,
+        "the ramp of \(rollout.candidate) is stuck: it goes back as soon as a good version is ready")
+    }
     if case .held(let cause) = rollout.phase, !cause.endsByItself {
       throw ControlError(
         .refused, "the ramp of \(rollout.candidate) is held already: \(cause.words)")
@@ -16,21 +23,18 @@ extension Decision {
       throw ControlError(
         .refused, "the ramp of \(rollout.candidate) is not held, it is \(rollout.phaseWord)")
     }
-    guard hold != .noData else {
-      throw ControlError(
-        .refused,
-        "the ramp of \(rollout.candidate) waits for traffic on \(name): it goes on by itself when "
-          + "requests come")
-    }
+    try checkNotRetreating(rollout)
+    try checkMayResume(hold, rollout, name)
     try checkReason(hold, reason, "going on", rollout)
     let live = evidence(rollout)
-    if hold == .budgetSpent {
-      // The hold took the traffic away; going on gives the step's weight back.
-      try checkPrepared(rollout.candidate)
-      let weight = rollout.planStep.weight
+    let back = rollout.heldWeight ?? (hold == .budgetSpent ? rollout.planStep.trafficWeight : nil)
+    if let weight = back, weight != rollout.weight {
+      // The hold took traffic away; going on gives it back.
+      try checkPrepared(rollout.candidates)
       return change(
-        endpoint, .resumed(rollout.change(live, weight: weight, hold: hold)), reason: reason,
-        to: rollout.split(weight))
+        endpoint,
+        .resumed(rollout.change(live, weight: weight, hold: hold, isUnverified: hold.isGuard)),
+        reason: reason, to: rollout.split(weight))
     }
     return change(
       endpoint,
@@ -40,10 +44,29 @@ extension Decision {
       reason: reason)
   }
 
+  /// Whether a person can end a hold at all.
+  private func checkMayResume(
+    _ hold: HoldCause, _ rollout: Rollout, _ name: Name
+  ) throws(ControlError) {
+    let why: String
+    switch hold {
+    case .noData, .lowTraffic:
+      why = "waits for traffic on \(name): it goes on by itself when requests come"
+    case .warming: why = "waits until its candidates are loaded: it goes on by itself then"
+    case .incident, .capacity:
+      why = "goes on by itself when that is over; \"sluice step \(name) --reason ...\" goes past it"
+    case .choice:
+      why = "waits for a choice: \"sluice promote \(name) --version VERSION\", or drop the others"
+    default: return
+    }
+    throw ControlError(.refused, "the ramp of \(rollout.candidate) \(why)")
+  }
+
   func step(
     _ name: Name, _ direction: StepDirection, _ reason: String?
   ) throws(ControlError) -> Event {
     let (endpoint, rollout) = try running(name, "no step to take")
+    try checkNotRetreating(rollout)
     try checkWeightChanges(rollout)
     return switch direction {
     case .next: try stepForward(endpoint, rollout, reason)
@@ -59,20 +82,26 @@ extension Decision {
         .refused,
         "\(rollout.candidate) has 100% already: \"sluice promote \(endpoint.name)\" ends the ramp")
     }
-    let weight = rollout.plan.steps[next].weight
+    let weight = rollout.plan.steps[next].trafficWeight
+    let isWhole = weight == Split.whole && rollout.plan.steps[next].isOpen
+    if isWhole { _ = try choice(rollout, nil, endpoint.name) }
     try checkReason(rollout.hold, reason, "stepping past it", rollout)
-    try checkPrepared(rollout.candidate)
+    try checkPrepared(rollout.candidates)
     let live = evidence(rollout)
-    let gap =
-      rollout.stepGap(live) ?? (weight == Split.whole ? rollout.wholeTrafficGap(live) : nil)
-    if weight == Split.whole, let gap, !isGiven(reason) {
+    // Nothing of a plan that has not begun can lack anything.
+    let stepGap = rollout.isStarted ? rollout.stepGap(live) : nil
+    let gap = stepGap ?? (isWhole ? rollout.wholeTrafficGap(live) : nil)
+    if isWhole, let gap, !isGiven(reason) {
       throw needsReason("giving \(rollout.candidate) all traffic", gap, endpoint)
+    }
+    if rollout.planStep.kind == .abTest, let gap, !isGiven(reason) {
+      throw needsReason("ending an A/B test before its time", gap, endpoint)
     }
     let isUnverified = gap != nil || rollout.hold?.isGuard == true
     return change(
       endpoint,
       .stepped(rollout.change(live, step: next, weight: weight, isUnverified: isUnverified)),
-      reason: reason, to: rollout.split(weight))
+      reason: reason, to: rollout.split(weight, step: next))
   }
 
   private func stepBack(
@@ -85,21 +114,35 @@ extension Decision {
           + "takes all its traffic away")
     }
     let step = rollout.step - 1
-    let weight = rollout.plan.steps[step].weight
+    let weight = rollout.plan.steps[step].trafficWeight
     // After a weight set by hand the earlier step may have more weight than now.
     if weight > rollout.weight {
+      try checkPrepared(rollout.candidates)
       try checkReason(rollout.hold, reason, "raising the weight", rollout)
     }
     try checkPrepared(rollout.fallback)
     return change(
       endpoint, .stepped(rollout.change(evidence(rollout), step: step, weight: weight)),
-      reason: reason, to: rollout.split(weight))
+      reason: reason, to: rollout.split(weight, step: step))
   }
 
   func setWeight(
     _ name: Name, _ weight: BasisPoints, _ reason: String?
   ) throws(ControlError) -> Event {
     let (endpoint, rollout) = try running(name, "no candidate has a weight")
+    try checkNotRetreating(rollout)
+    guard rollout.planStep.kind.hasTraffic else {
+      throw ControlError(
+        .refused,
+        "step \(rollout.step + 1) gives callers no answers of \(rollout.candidate), so it has no "
+          + "weight: \"sluice step \(name)\" goes on")
+    }
+    guard weight * rollout.candidates.count < Split.whole || rollout.candidates.count == 1 else {
+      throw ControlError(
+        .badInput,
+        "\(rollout.candidates.count) candidates at \(percentText(weight)) each leave nothing for "
+          + "the stable to be compared with")
+    }
     guard weight > 0, weight < Split.whole else {
       throw ControlError(
         .badInput,
@@ -112,12 +155,16 @@ extension Decision {
     }
     if weight > rollout.weight {
       try checkReason(rollout.hold, reason, "raising the weight", rollout)
-      try checkPrepared(rollout.candidate)
+      try checkPrepared(rollout.candidates)
     }
     try checkPrepared(rollout.fallback)
     try checkWeightChanges(rollout)
-    // The plan goes on from the step that the weight has reached.
-    let step = rollout.plan.steps.lastIndex { $0.weight <= weight } ?? 0
+    // The plan goes on from the step that the weight has reached, of those about the same requests.
+    let steps = rollout.plan.steps
+    let alike = steps.indices.filter {
+      steps[$0].kind.hasTraffic && steps[$0].rule == rollout.planStep.rule
+    }
+    let step = alike.last { steps[$0].weight <= weight } ?? alike.first ?? rollout.step
     return change(
       endpoint,
       .weightSet(
@@ -138,7 +185,7 @@ extension Decision {
     guard let own = live.about(version, in: rollout) else {
       throw ControlError(.refused, "nothing was seen of \(version) yet: let the ramp go on")
     }
-    let gap = rollout.promotionGap(own)
+    let gap = rollout.isStarted ? rollout.promotionGap(own) : "it has not begun"
     if let gap, !isGiven(reason) {
       throw needsReason("promoting \(version)", gap, endpoint)
     }
@@ -148,7 +195,7 @@ extension Decision {
       endpoint,
       .promoted(
         rollout.change(
-          own, step: last, weight: Split.whole,
+          live, step: last, weight: Split.whole,
           isUnverified: gap != nil || rollout.hold?.isGuard == true,
           completes: rollout.isSoaking || rollout.plan.soak == .zero, picks: version,
           dropped: dropped.isEmpty ? nil : dropped)),

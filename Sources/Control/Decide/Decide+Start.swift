@@ -36,7 +36,6 @@ extension Decision {
     try checkPrepared(stable)
     let dependencies = try dependencies(plan, endpoint)
     let hold = startHold(plan, options, dependencies, versions)
-    if hold == nil { for version in versions { try checkPrepared(version) } }
     let rivals = options.rivals.isEmpty ? nil : options.rivals
     let start = RampStart(
       rollout: endpoint.rolloutCount + 1, candidate: version, fallback: stable, plan: plan,
@@ -60,7 +59,7 @@ extension Decision {
     if let at = options.at, at > context.now { return .scheduled(at) }
     if plan.approvals != nil { return .approval }
     if let first = dependencies.first { return .dependency(first.endpoint) }
-    return nil
+    return versions.allSatisfy(context.prepared.contains) ? nil : .warming
   }
 
   /// Whether all candidates can serve beside each other.

@@ -113,6 +113,11 @@ struct Decision {
     }
   }
 
+  /// The same for all candidates of a rollout.
+  func checkPrepared(_ versions: [VersionID]) throws(ControlError) {
+    for version in versions { try checkPrepared(version) }
+  }
+
   func stale(_ endpoint: EndpointState, _ expected: Int) -> ControlError {
     let last = endpoint.recent.first.map { "\($0.actor): \($0.summary)" } ?? "changed"
     return ControlError(

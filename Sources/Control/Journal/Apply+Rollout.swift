@@ -76,6 +76,7 @@ extension Rollout {
     owedRollback = change.owed
     // The weight before the first of several holds is what is given back.
     if change.weight < wasWeight, heldWeight == nil { heldWeight = wasWeight }
+    if weight < Split.whole { isSoaking = false }
   }
 
   private mutating func endHold() {
@@ -137,6 +138,14 @@ extension Rollout {
 extension RolloutEvidence {
   /// What was seen of one of a rollout's candidates; nil when nothing was.
   func about(_ version: VersionID, in rollout: Rollout) -> RolloutEvidence? {
-    version == rollout.candidate ? self : nil
+    if version == rollout.candidate { return self }
+    return rivalIndex(of: version).map { self[rival: $0] }
+  }
+
+  /// Fixes at the start what is told apart and who looks.
+  mutating func begin(_ start: RampStart) {
+    beginRivals(start.rivals ?? [])
+    judgeSegments(start.plan.segments?.values ?? [])
+    if let rule = start.plan.judge { judgeByLooks(of: rule) }
   }
 }

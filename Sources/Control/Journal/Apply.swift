@@ -171,8 +171,7 @@ extension EndpointState {
     begun.rivals = start.rivals.map { $0.map { Rival(version: $0) } }
     begun.schedule = start.schedule
     begun.dependencies = start.dependencies
-    begun.evidence = .begin(
-      rollout: start.rollout, weight: begun.comparedShare, thresholds: start.thresholds)
+    begun.evidence.begin(start)
     rollout = begun
   }
 

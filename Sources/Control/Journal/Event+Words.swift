@@ -106,7 +106,9 @@ extension Event {
         + (cause.isEmpty ? "" : ": \(cause)")
     case .stepped(let change):
       let skipped = change.isUnverified && change.step >= change.fromStep ? ", unverified" : ""
-      return "step \(change.step + 1) of \(change.steps): \(splitNews)\(skipped)"
+      let news = [change.doing, after == nil && change.doing != nil ? nil : splitNews]
+        .compactMap { $0 }.joined(separator: ", ")
+      return "step \(change.step + 1) of \(change.steps): \(news)\(skipped)"
     case .weightSet: return "weight set by hand: \(splitNews)"
     case .soaking(let change): return "\(change.candidate) has all traffic and soaks"
     case .promoted(let change):

@@ -178,6 +178,8 @@ public struct RolloutChange: Sendable, Hashable, Codable {
   public let about: VersionID?
   /// Candidates that are closed because another one was picked; nil is none.
   public let dropped: [VersionID]?
+  /// What the step does, when it is no plain canary: `shadow of 50%`.
+  public let doing: String?
   /// The gradual rollback that begins.
   public let retreat: Retreat?
   /// Why a rollout that is stuck is to go back.

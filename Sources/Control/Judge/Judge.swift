@@ -59,6 +59,7 @@ extension Metric {
     case .predictions: "shifted answers"
     case .confidence: "shifted confidence"
     case .scores: "shifted scores"
+    case .disagreement: "answers unlike the stable's"
     }
   }
 }
@@ -99,24 +100,25 @@ public enum Judge {
     switch judged.metric {
     case .errors:
       let counts = evidence.epochs.map(\.errors)
-      let value = logEvidence(counts, evidence, judged)
+      let value = withShadow(logEvidence(counts, evidence, judged), judged, evidence)
       return result(judged, plan, evidence, counts, logValue: value, stream: nil)
     case .wrongAnswers:
       let counts = evidence.epochs.map(\.wrongAnswers)
-      let value = logEvidence(counts, evidence, judged)
+      let value = withShadow(logEvidence(counts, evidence, judged), judged, evidence)
       return result(judged, plan, evidence, counts, logValue: value, stream: nil)
     case .latency:
       return evaluate(judged, evidence, plan, \.latency)
     case .predictions: return evaluate(judged, evidence, plan, \.predictions)
     case .confidence: return evaluate(judged, evidence, plan, \.confidence)
     case .scores: return evaluate(judged, evidence, plan, \.scores)
+    case .disagreement: return evaluateDisagreement(judged, evidence, plan)
     }
   }
 
   /// The names of a metric's streams; none when it has only one.
   static func streamNames(_ metric: Metric, _ evidence: RolloutEvidence) -> [String] {
     switch metric {
-    case .errors, .wrongAnswers: []
+    case .errors, .wrongAnswers, .disagreement: []
     case .latency: latencyStreams
     case .predictions: (evidence.profile?.labels ?? []) + ["other"]
     case .confidence, .scores: ["low", "high"]
@@ -141,8 +143,8 @@ public enum Judge {
     }
     let worst = logs.indices.max { logs[$0] < logs[$1] } ?? 0
     return result(
-      judged, plan, evidence, counts[worst], logValue: EProcess.logMean(logs),
-      stream: names[worst])
+      judged, plan, evidence, counts[worst],
+      logValue: withShadow(EProcess.logMean(logs), judged, evidence), stream: names[worst])
   }
 
   /// The counts as the test takes them.
@@ -152,7 +154,7 @@ public enum Judge {
     zip(evidence.epochs, counts).map { epoch, counts in
       EProcess.Epoch(
         shareBasisPoints: epoch.weight, candidateBad: counts.candidateBad,
-        stableBad: counts.stableBad)
+        stableBad: counts.stableBad, wholeBasisPoints: epoch.whole ?? Split.whole)
     }
   }
 
@@ -186,12 +188,11 @@ public enum Judge {
     _ sum: RolloutEvidence.Counts, _ evidence: RolloutEvidence, _ judged: JudgedMetric,
     _ line: Double, _ logValue: Double
   ) -> Int? {
-    guard let weight = evidence.epochs.last?.weight, sum.stableTotal > 0, sum.stableBad > 0 else {
+    guard let share = evidence.epochs.last?.share, sum.stableTotal > 0, sum.stableBad > 0 else {
       return nil
     }
     return EProcess.requestsToVerdict(
-      share: Double(weight) / Double(Split.whole),
-      stableRate: Double(sum.stableBad) / Double(sum.stableTotal),
+      share: share, stableRate: Double(sum.stableBad) / Double(sum.stableTotal),
       ratio: 2 * judged.tolerance, tolerance: judged.tolerance, line: line, logEvidence: logValue)
   }
 }

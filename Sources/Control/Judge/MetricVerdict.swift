@@ -79,6 +79,7 @@ extension Judge {
       case .predictions: streams = epoch.predictions
       case .confidence: streams = epoch.confidence
       case .scores: streams = epoch.scores
+      case .disagreement: streams = []
       }
       let index = place ?? 0
       return streams.indices.contains(index) ? streams[index] : .init()

@@ -46,7 +46,7 @@ extension Judge {
       streams = latencyStreams.indices.map { stream in
         evidence.epochs.map { $0.latency.indices.contains(stream) ? $0.latency[stream] : .init() }
       }
-    case .predictions, .confidence, .scores: return nil
+    case .predictions, .confidence, .scores, .disagreement: return nil
     }
     let needed = 1 / (rule.risk * judged.riskShare)
     let each = streams.map { counts in
@@ -65,11 +65,11 @@ extension Judge {
     _ log: Double
   ) -> Int? {
     let total = sum.candidateTotal + sum.stableTotal
-    guard let weight = evidence.epochs.last?.weight, total > 0, sum.stableBad > 0 else {
+    guard let weight = evidence.epochs.last?.share, total > 0, sum.stableBad > 0 else {
       return nil
     }
     return EProcess.requestsToCertify(
-      share: Double(weight) / Double(Split.whole),
+      share: weight,
       rate: Double(sum.candidateBad + sum.stableBad) / Double(total), margin: margin, line: needed,
       logEvidence: log)
   }
@@ -113,20 +113,19 @@ extension Judge {
     let epochs = evidence.epochs.map {
       EProcess.Epoch(
         shareBasisPoints: $0.weight, candidateBad: $0.drawn.candidateTotal,
-        stableBad: $0.drawn.stableTotal)
+        stableBad: $0.drawn.stableTotal, wholeBasisPoints: $0.whole ?? Split.whole)
     }
     let log = EProcess.logMean([
       EProcess.logEvidence(epochs, tolerance: 1), EProcess.logEvidenceOfFewer(epochs, tolerance: 1),
     ])
     // At 0 and 100 % there is nothing to draw.
-    let compared = epochs.filter { $0.shareBasisPoints > 0 && $0.shareBasisPoints < Split.whole }
+    let compared = epochs.filter { $0.share > 0 && $0.share < 1 }
     return SampleRatioEvidence(
       eValue: EProcess.value(fromLog: log), holdAt: 1 / sampleRatioRisk,
       candidate: compared.reduce(0) { $0 + $1.candidateBad },
       stable: compared.reduce(0) { $0 + $1.stableBad },
       expectedCandidate: compared.reduce(0) {
-        $0 + Double($1.candidateBad + $1.stableBad) * Double($1.shareBasisPoints)
-          / Double(Split.whole)
+        $0 + Double($1.candidateBad + $1.stableBad) * $1.share
       })
   }
 }

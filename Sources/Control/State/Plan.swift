@@ -15,11 +15,14 @@ public enum Metric: String, Sendable, Codable, CaseIterable {
   case confidence
   /// The same of the score itself.
   case scores
+  /// On copied requests the candidate answers otherwise than the stable, more often than a second
+  /// copy of the stable does, by more than a limit.
+  case disagreement
 
   /// Whether a difference in either direction counts against the candidate.
   public var isTwoSided: Bool {
     switch self {
-    case .errors, .wrongAnswers, .latency: false
+    case .errors, .wrongAnswers, .latency, .disagreement: false
     case .predictions, .confidence, .scores: true
     }
   }
@@ -33,12 +36,21 @@ public struct JudgedMetric: Sendable, Hashable, Codable {
   public let tolerance: Double
   /// The part of the risk budget that this metric may spend, over 0 to 1; a plan's parts sum to 1.
   public let riskShare: Double
+  /// For ``Metric/disagreement`` the share of answers that may differ, over 0 and under 1, on top
+  /// of what a copy of the stable differs from it.
+  ///
+  /// Nil is ``defaultLimit``; other metrics have none.
+  public let limit: Double?
 
-  /// Puts the three together.
-  public init(metric: Metric, tolerance: Double, riskShare: Double) {
+  /// The limit of disagreement of metrics that do not say it.
+  public static let defaultLimit = 0.02
+
+  /// Puts them together.
+  public init(metric: Metric, tolerance: Double, riskShare: Double, limit: Double? = nil) {
     self.metric = metric
     self.tolerance = tolerance
     self.riskShare = riskShare
+    self.limit = limit
   }
 }
 
@@ -80,6 +92,16 @@ public struct PlanStep: Sendable, Hashable, Codable {
   public var kind: Strategy { strategy ?? .canary }
   /// The weight that callers' requests are routed by: 0 while no answer of a candidate leaves.
   public var trafficWeight: BasisPoints { kind.hasTraffic ? weight : 0 }
+  /// What it does, when it is no plain canary: `shadow of 50%`, `10% of carrier=AA`.
+  var doing: String? {
+    let about = rule.map { " of \(printable($0.description, limit: 200))" } ?? ""
+    switch kind {
+    case .canary: return rule == nil ? nil : "\(percentText(weight))\(about)"
+    case .shadow: return "shadow of \(percentText(weight))\(about)"
+    case .preview: return "preview"
+    case .abTest: return "A/B at \(percentText(weight))\(about)"
+    }
+  }
   /// Whether callers' requests of every kind can reach the candidates.
   public var isOpen: Bool { kind.hasTraffic && rule == nil }
 }

@@ -22,17 +22,6 @@ extension Rollout {
     return trafficSplit(weight, without: dropped)
   }
 
-  /// A candidate's share among it and the stable when it has `weight`: what evidence is judged by.
-  func share(_ weight: BasisPoints) -> BasisPoints {
-    let others = (candidates.count - 1) * weight
-    guard others > 0, others < Split.whole else { return weight }
-    let both = Split.whole - others
-    return (weight * Split.whole + both / 2) / both
-  }
-
-  /// A candidate's share of what both it and the stable get now.
-  public var comparedShare: BasisPoints { share(weight) }
-
   /// Whether all requests go to the candidate.
   public var hasAllTraffic: Bool { weight >= Split.whole && (planStep.isOpen || isSoaking) }
 }

@@ -240,13 +240,17 @@ public struct Rollout: Sendable, Hashable, Codable {
   public var planStep: PlanStep { plan.steps[min(max(0, step), plan.steps.count - 1)] }
   /// Whether the present step is the plan's last.
   public var isLastStep: Bool { step >= plan.steps.count - 1 }
-  /// The step that comes next: the first later one with more weight than now; the last one itself
-  /// when a weight set by hand is below it; nil at 100 %.
+  /// The step that comes next: the first later one that is about other requests or has more weight
+  /// than now; the last one itself when a weight set by hand is below it; nil at 100 %.
   public var nextStep: Int? {
-    if weight >= Split.whole { return nil }
+    if hasAllTraffic { return nil }
     if !isStarted { return 0 }
-    return plan.steps.indices.first { $0 > step && plan.steps[$0].weight > weight }
-      ?? plan.steps.count - 1
+    return plan.steps.indices.first { index in
+      let next = plan.steps[index]
+      guard index > step else { return false }
+      return !next.kind.hasTraffic || !planStep.kind.hasTraffic || next.rule != planStep.rule
+        || next.weight > weight
+    } ?? plan.steps.count - 1
   }
   /// How much observed time the present step (or the soak) takes.
   public var clock: TimeSpan { isSoaking ? plan.soak : planStep.hold }

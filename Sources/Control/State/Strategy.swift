@@ -1,5 +1,4 @@
 import Core
-import Statistics
 
 /// What a step of a plan does with the candidates.
 public enum Strategy: String, Sendable, Hashable, Codable, CaseIterable {
@@ -62,20 +61,6 @@ public struct PlanSegments: Sendable, Hashable, Codable {
   public init(by: String, values: [String]) {
     self.by = by
     self.values = values
-  }
-}
-
-/// Another tool's rule in the place of the sequential test, with how often it looks.
-public struct ComparisonRule: Sendable, Hashable, Codable {
-  /// The rule and its settings.
-  public let judge: ComparisonJudge
-  /// Observed time between two looks.
-  public let interval: TimeSpan
-
-  /// Puts the two together.
-  public init(judge: ComparisonJudge, interval: TimeSpan = .seconds(60)) {
-    self.judge = judge
-    self.interval = interval
   }
 }
 

@@ -42,19 +42,29 @@ import Glibc
 public enum EProcess {
   /// One period of constant share with its bad events.
   public struct Epoch: Sendable, Hashable, Codable {
-    /// The candidate's share among candidate and stable, 0 to 10,000.
+    /// The candidate's weight, 0 to ``wholeBasisPoints``.
     public var shareBasisPoints: Int
+    /// What candidate and stable get together, 1 to 10,000: the candidate's share among the two is
+    /// its weight over this.
+    public var wholeBasisPoints: Int
     /// Bad events of requests that were routed to the candidate in this epoch.
     public var candidateBad: Int
     /// Bad events of requests that were routed to the stable in this epoch.
     public var stableBad: Int
 
-    /// Puts the three together.
-    public init(shareBasisPoints: Int, candidateBad: Int = 0, stableBad: Int = 0) {
+    /// Puts them together.
+    public init(
+      shareBasisPoints: Int, candidateBad: Int = 0, stableBad: Int = 0,
+      wholeBasisPoints: Int = 10_000
+    ) {
       self.shareBasisPoints = shareBasisPoints
+      self.wholeBasisPoints = max(1, wholeBasisPoints)
       self.candidateBad = candidateBad
       self.stableBad = stableBad
     }
+
+    /// The candidate's share w among the two, 0 to 1.
+    public var share: Double { Double(shareBasisPoints) / Double(wholeBasisPoints) }
   }
 
   /// The ratios over the tolerated one that the test bets on, with equal weights.
@@ -95,8 +105,9 @@ public enum EProcess {
     logEvidence(
       epochs.map {
         Epoch(
-          shareBasisPoints: 10_000 - $0.shareBasisPoints, candidateBad: $0.stableBad,
-          stableBad: $0.candidateBad)
+          shareBasisPoints: $0.wholeBasisPoints - $0.shareBasisPoints,
+          candidateBad: $0.stableBad, stableBad: $0.candidateBad,
+          wholeBasisPoints: $0.wholeBasisPoints)
       }, tolerance: 1 / tolerance)
   }
 
@@ -125,7 +136,7 @@ public enum EProcess {
   }
 
   private static func increment(_ epoch: Epoch, ratio: Int, tolerance: Double) -> Double {
-    let w = Double(epoch.shareBasisPoints) / 10_000
+    let w = epoch.share
     // With all or no traffic on the candidate there is nothing to compare.
     guard w > 0, w < 1 else { return 0 }
     let c = Double(max(0, epoch.candidateBad))

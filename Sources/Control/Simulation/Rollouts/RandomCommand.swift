@@ -25,6 +25,20 @@ struct RandomCommand {
       default: return .once(from: minute, to: minute + .minutes(1 + draw.below(5)))
       }
     }
+    mutating func options() -> RampOptions? {
+      guard draw.once(in: 3) else { return nil }
+      return RampOptions(
+        rivals: (0..<draw.below(3)).map { _ in version() },
+        at: draw.once(in: 4) ? now + .seconds(draw.below(200)) : nil)
+    }
+    mutating func candidate() -> VersionID {
+      draw.one(of: here?.rollout?.candidates ?? []) ?? version()
+    }
+    mutating func rule() -> RouteRule {
+      let rule = RequestRule([.input("x", anyOf: ["\(1 + draw.below(3))"])])
+      return RouteRule(
+        name: Name.simulated("r\(draw.below(3))"), rule: rule, split: split())
+    }
     mutating func split() -> Split {
       let (a, b) = (version(), version())
       return a == b ? Split(all: a) : Split(stable: a, candidate: b, weight: draw.below(10_001))
@@ -44,14 +58,19 @@ struct RandomCommand {
   // Built anew for each choice: closures that are kept would have to be sendable.
   private static func all() -> [RandomCommand] {
     [
-      RandomCommand(1, 12) { .startRamp(endpoint: $0.endpoint, version: $0.version(), plan: $0.plan()) },
+      RandomCommand(1, 12) {
+        .startRamp(
+          endpoint: $0.endpoint, version: $0.version(), plan: $0.plan(), options: $0.options())
+      },
       RandomCommand(1, 5) { .deploy(endpoint: $0.endpoint, version: $0.version()) },
       RandomCommand(1, 2) { .unload(endpoint: $0.endpoint, version: $0.version()) },
       RandomCommand(1, 3) { .setSplit(endpoint: $0.endpoint, split: $0.split()) },
       RandomCommand(2, 0) { .pause(endpoint: $0.endpoint) },
       RandomCommand(5, 0) { .resume(endpoint: $0.endpoint, reason: $0.reason()) },
       RandomCommand(3, 0) { .step(endpoint: $0.endpoint, direction: .next, reason: $0.reason()) },
-      RandomCommand(1, 0) { .step(endpoint: $0.endpoint, direction: .previous, reason: $0.reason()) },
+      RandomCommand(1, 0) {
+        .step(endpoint: $0.endpoint, direction: .previous, reason: $0.reason())
+      },
       RandomCommand(2, 0) {
         .setCandidateWeight(endpoint: $0.endpoint, weight: $0.weight(), reason: $0.reason())
       },
@@ -66,7 +85,8 @@ struct RandomCommand {
       },
       RandomCommand(1, 1) {
         .supersede(
-          endpoint: $0.endpoint, version: $0.version(), plan: $0.plan(), reason: $0.reason())
+          endpoint: $0.endpoint, version: $0.version(), plan: $0.plan(), reason: $0.reason(),
+          options: $0.options())
       },
       RandomCommand(0, 2) { .retry(endpoint: $0.endpoint) },
       RandomCommand(4, 0) { .approve(endpoint: $0.endpoint, plan: nil, reason: $0.reason()) },
@@ -78,6 +98,23 @@ struct RandomCommand {
       RandomCommand(2, 2) {
         .removeFreeze(
           id: $0.draw.once(in: 2) ? nil : $0.state.freezes.first?.id, reason: $0.reason())
+      },
+      RandomCommand(1, 0) {
+        .rollBack(
+          endpoint: $0.endpoint, to: nil, symptom: nil, over: .seconds(1 + $0.draw.below(90)))
+      },
+      RandomCommand(1, 0) {
+        .promote(endpoint: $0.endpoint, reason: $0.reason(), version: $0.candidate())
+      },
+      RandomCommand(2, 0) {
+        .drop(endpoint: $0.endpoint, version: $0.candidate(), reason: $0.reason())
+      },
+      RandomCommand(1, 1) {
+        .addRule(endpoint: $0.endpoint, rule: $0.rule(), reason: $0.reason())
+      },
+      RandomCommand(1, 1) {
+        .removeRule(
+          endpoint: $0.endpoint, name: Name.simulated("r\($0.draw.below(3))"), reason: nil)
       },
       RandomCommand(0, 1) { .createEndpoint($0.endpoint) },
       RandomCommand(1, 1) { .drainEndpoint($0.endpoint) },

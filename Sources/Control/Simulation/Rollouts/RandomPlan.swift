@@ -20,7 +20,20 @@ enum RandomPlan {
           requests: draw.once(in: 2) ? 1 + draw.below(900) : nil, errors: 1 + draw.below(200))
         : nil,
       promotion: canCertify && draw.once(in: 6) ? PromotionRule(margin: 2, risk: 0.05) : nil,
-      warmUp: draw.once(in: 2) ? 0 : draw.below(300))
+      warmUp: draw.once(in: 2) ? 0 : draw.below(300), holdPolicy: holdPolicy(&draw),
+      segments: draw.once(in: 8)
+        ? PlanSegments(by: "x", values: ["1", "2", "3"].dropLast(draw.below(3))) : nil,
+      judge: draw.once(in: 14)
+        ? ComparisonRule(
+          judge: .flagger(limit: 0.25, threshold: 3), interval: .seconds(10)) : nil,
+      after: draw.once(in: 16) ? [Name.simulated(draw.once(in: 2) ? "a" : "b")] : nil)
+  }
+
+  private static func holdPolicy(_ draw: inout Draw) -> HoldPolicy? {
+    guard draw.once(in: 3) else { return nil }
+    return HoldPolicy(
+      weight: draw.one(of: HoldPolicy.Weight.allCases) ?? .keep,
+      then: draw.one(of: HoldPolicy.Ending.allCases) ?? .rollback)
   }
 
   private static func steps(_ draw: inout Draw) -> [PlanStep] {
@@ -30,13 +43,30 @@ enum RandomPlan {
     }
     // One plan in forty does not end at 100 % and is refused.
     if !draw.once(in: 40) { weights.append(Split.whole) }
-    return weights.map { weight in
-      let needs = draw.once(in: 7)
-      return PlanStep(
-        weight: weight, hold: .seconds(draw.below(45)),
-        minRequests: draw.once(in: 2) ? 0 : draw.below(150), needsApproval: needs,
-        approvals: needs && draw.once(in: 2) ? 1 : nil)
+    var steps: [PlanStep] = []
+    if draw.once(in: 8) { steps.append(step(1 + draw.below(5_000), .shadow, nil, &draw)) }
+    if draw.once(in: 10) { steps.append(step(1, .preview, nil, &draw)) }
+    if draw.once(in: 8) {
+      let rule = RequestRule([.input("x", anyOf: ["1"])])
+      steps.append(step(100 + draw.below(5_000), nil, rule, &draw))
     }
+    let test = draw.once(in: 8) ? draw.below(max(1, weights.count)) : -1
+    for (index, weight) in weights.enumerated() {
+      let isTest = index == test && weight < Split.whole
+      steps.append(step(weight, isTest ? .abTest : nil, nil, &draw))
+    }
+    return steps
+  }
+
+  private static func step(
+    _ weight: BasisPoints, _ strategy: Strategy?, _ rule: RequestRule?, _ draw: inout Draw
+  ) -> PlanStep {
+    let needs = draw.once(in: 7)
+    return PlanStep(
+      weight: weight, hold: .seconds(draw.below(45)),
+      minRequests: strategy == .preview || draw.once(in: 2) ? 0 : draw.below(150),
+      needsApproval: needs, approvals: needs && draw.once(in: 2) ? 1 : nil, strategy: strategy,
+      rule: rule)
   }
 
   private static func metrics(_ draw: inout Draw) -> [JudgedMetric] {

@@ -1,20 +1,30 @@
 import Core
 
 extension RolloutRun {
-  /// A table was published.
-  func noteRoute(_ endpoint: EndpointState, _ old: SimulatedTable?, _ new: SimulatedTable) {
+  /// Tables were published.
+  func noteRoute(_ endpoint: EndpointState, _ isComparable: Bool, _ old: Tables, _ new: Tables) {
     if let rollout = endpoint.rollout {
-      let name = endpoint.name
-      witness.follow(rollout, on: name, monotonic: clock.monotonic)
-      if new.weightsAre(endpoint.split, stable: endpoint.stable) {
-        witness.ledgers[name]?.note(rollout, generation: endpoint.generation)
+      witness.follow(rollout, on: endpoint.name, monotonic: clock.monotonic)
+      if isComparable {
+        witness.ledgers[endpoint.name]?.note(rollout, generation: endpoint.generation)
+      }
+      // Copies change nothing for callers.
+      if rollout.planStep.kind == .shadow, !rollout.isSoaking, rollout.isStarted,
+        new[""].map({ table in rollout.candidates.contains { table.buckets(of: $0).count > 0 } })
+          == true
+      {
+        witness.fail("I20", "callers of \(endpoint.name) get answers of a shadowed version")
       }
     }
-    guard let old, old.salt == new.salt, old.stable == new.stable else { return }
-    for version in endpoint.split?.versions ?? [] where version != new.stable {
-      let (was, now) = (old.buckets(of: version), new.buckets(of: version))
-      let isKept = was.count <= now.count ? was.isSubset(of: now) : now.isSubset(of: was)
-      if !isKept { witness.fail("I11", "keys of \(version) moved from \(was) to \(now)") }
+    for (name, table) in new.named {
+      guard let before = old[name], before.salt == table.salt, before.stable == table.stable else {
+        continue
+      }
+      for version in endpoint.deployed.map(\.version) where version != table.stable {
+        let (was, now) = (before.buckets(of: version), table.buckets(of: version))
+        let isKept = was.count <= now.count ? was.isSubset(of: now) : now.isSubset(of: was)
+        if !isKept { witness.fail("I11", "keys of \(version) moved from \(was) to \(now)") }
+      }
     }
   }
 
@@ -48,7 +58,7 @@ extension RolloutRun {
     for version in endpoint.closed where place.fenced[version] == nil {
       witness.fail("I3", "\(version) is closed on \(name) and not fenced")
     }
-    for share in node.plane.shares(on: name) {
+    for share in node.plane.streams(on: name).flatMap(\.shares) {
       witness.routed(share.version, on: name, loaded: node.plane.loaded)
     }
     guard isWhole(endpoint, node), place.table.stable == endpoint.stable else { return }
@@ -70,7 +80,7 @@ extension RolloutRun {
     guard let rollout = endpoint.rollout, let live = node.collector.evidence(of: endpoint.name),
       let ledger = witness.ledgers[endpoint.name], ledger.rollout == rollout.id
     else { return }
-    if let difference = ledger.difference(live) {
+    if let difference = ledger.difference(live, rollout) {
       witness.fail("I10", "\(endpoint.name): \(difference)")
     }
     if witness.countsTooMuchTime(live, on: endpoint.name, monotonic: clock.monotonic) {
@@ -93,8 +103,12 @@ extension RolloutRun {
     if disk.isDown { restart(after: .seconds(1)) }
     disk.heal()
     world.damaged = []
+    world.unwell = []
+    world.incident = nil
+    world.overCapacity = nil
     restart(after: .seconds(2))
     slowRound()
+    for name in endpoints { watch(name) }
     if draw.once(in: 3) { letFinish() }
     abortAll(mustSucceed: true)
     slowRound()
@@ -126,7 +140,7 @@ extension RolloutRun {
     guard let node else { return }
     for name in endpoints where node.state.endpoint(name)?.rollout != nil {
       guard let endpoint = node.state.endpoint(name), !disk.isDown else { return }
-      let canGoBack = endpoint.rollbackTargets(prepared: node.plane.loaded).isEmpty == false
+      let canGoBack = endpoint.rollbackTargets(prepared: node.prepared(node.state)).isEmpty == false
       disk.failuresToCome = mustSucceed ? 0 : disk.failuresToCome
       order(
         SimulatedOrder(command: .abort(endpoint: name, reason: nil), actor: RolloutRun.operators[0]))
@@ -153,7 +167,7 @@ extension RolloutRun {
           continue
         }
         nudge(name, endpoint, rollout)
-        if send(60_000, to: name, node) { busy.insert(name) }
+        if send(2_000_000, to: name, node) { busy.insert(name) }
       }
       clock.advance(.seconds(45))
       node.addTime(.seconds(45), traffic: busy)
@@ -174,12 +188,28 @@ extension RolloutRun {
           SimulatedOrder(command: .approve(endpoint: name, plan: nil, reason: nil), actor: actor))
       }
     }
-    guard let hold = rollout.hold, hold != .noData,
+    if rollout.hold == .choice {
+      order(
+        SimulatedOrder(
+          command: .promote(endpoint: name, reason: "end", version: rollout.candidates.last),
+          actor: RolloutRun.operators[0]))
+    }
+    guard let hold = rollout.hold, !hold.endsByItself || hold.isWait,
       rollout.approvalsNow?.isComplete ?? true
     else { return }
     order(
       SimulatedOrder(
         command: .resume(endpoint: name, reason: "end"), actor: RolloutRun.operators[0]))
+  }
+}
+
+extension HoldCause {
+  /// Whether it waits for a time or another rollout, which a person may end.
+  fileprivate var isWait: Bool {
+    switch self {
+    case .scheduled, .dependency: true
+    default: false
+    }
   }
 }
 

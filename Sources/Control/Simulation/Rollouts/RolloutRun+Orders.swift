@@ -79,11 +79,12 @@ extension RolloutRun {
       witness.fail(
         "I12", "\(order.words) was seen at generation \(expected) and done at \(old.generation)")
     }
-    guard !order.command.takesTrafficBack else { return }
+    if order.command.takesTrafficBack { return }
+    if case .drop = order.command { return }
     for event in change.events where !event.body.isRollback {
       for share in event.after?.shares ?? []
       where share.weight > (old.split?.weight(of: share.version) ?? 0) {
-        if !node.plane.loaded.contains(share.version) {
+        if !node.prepared(node.state).contains(share.version) {
           witness.fail("I4", "\(event.kind) gives weight to \(share.version), which is not ready")
         }
       }
@@ -145,7 +146,8 @@ extension Command {
   /// Whether it can be carried out on an old picture.
   var isNeverStale: Bool {
     switch self {
-    case .rollBack, .abort, .pause, .annotate, .recordRunbook, .addFreeze, .removeFreeze: true
+    case .rollBack, .abort, .pause, .drop, .annotate, .recordRunbook, .addFreeze, .removeFreeze:
+      true
     default: false
     }
   }

@@ -19,29 +19,60 @@ extension RolloutRun {
   /// - Returns: whether any was answered.
   @discardableResult
   func send(_ count: Int, to name: Name, _ node: SimulatedNode) -> Bool {
-    let shares = node.plane.shares(on: name)
-    guard let route = node.plane.places[name]?.generation else { return false }
+    guard let place = node.plane.places[name] else { return false }
     var batches: [AnswerBatch] = []
-    for share in shares {
-      let total = (count * share.count + draw.below(Split.whole)) / Split.whole
-      guard total > 0 else { continue }
-      witness.routed(share.version, on: name, loaded: node.plane.loaded)
-      batches.append(
-        world.batch(
-          share.version, route: route, total: total, monotonic: clock.monotonic, &draw))
+    var left = count
+    for (index, stream) in node.plane.streams(on: name).enumerated() {
+      // An eighth of what is left matches each rule.
+      let part = index == place.rules.count ? left : left / 8
+      left -= part
+      batches += answers(part, stream, place.generation, name, node)
     }
     if draw.once(in: 2) { batches.reverse() }
     checkOrder(batches, name, node)
     for batch in batches {
       if batch.version == state.endpoint(name)?.stable { world.noteStable(name, batch.total) }
-      world.sendLabels(batch, on: name, monotonic: clock.monotonic, &draw)
+      if batch.isDrawn { world.sendLabels(batch, on: name, monotonic: clock.monotonic, &draw) }
       if draw.once(in: 12), world.answers.count < 32 {
         world.answers.append(SimulatedWorld.LateAnswers(endpoint: name, batch: batch))
       } else {
         take(batch, name, node)
       }
     }
+    if let shadow = place.shadow { copy(count, by: shadow, place.generation, name, node) }
     return !batches.isEmpty
+  }
+
+  /// The answers of the versions of one table.
+  private func answers(
+    _ count: Int, _ stream: SimulatedPlane.Stream, _ route: Int, _ name: Name,
+    _ node: SimulatedNode
+  ) -> [AnswerBatch] {
+    var batches: [AnswerBatch] = []
+    for share in stream.shares {
+      let total = (count * share.count + draw.below(Split.whole)) / Split.whole
+      guard total > 0 else { continue }
+      witness.routed(share.version, on: name, loaded: node.plane.loaded)
+      var batch = world.batch(
+        share.version, route: route, total: total, monotonic: clock.monotonic, &draw)
+      batch.isDrawn = stream.isDrawn
+      batch.segment = draw.below(4)
+      batches.append(batch)
+    }
+    return batches
+  }
+
+  /// Requests are copied to the candidates; no caller gets their answers.
+  private func copy(
+    _ count: Int, by shadow: EndpointRoute.Shadow, _ route: Int, _ name: Name,
+    _ node: SimulatedNode
+  ) {
+    let copies = min(30, (count * shadow.share + draw.below(Split.whole)) / Split.whole)
+    for version in shadow.candidates {
+      let pairs = world.copies(version, copies, &draw)
+      witness.ledgers[name]?.takeCopies(route: route, of: version, copies)
+      node.collector.takeCopies(name, route: route, of: version, pairs)
+    }
   }
 
   private func take(_ batch: AnswerBatch, _ name: Name, _ node: SimulatedNode) {
@@ -55,16 +86,16 @@ extension RolloutRun {
       let rollout = node.state.endpoint(name)?.rollout,
       evidence.candidateRequests >= rollout.plan.warmUp
     else { return }
-    let places = batches.compactMap {
+    let spots = batches.compactMap {
       node.collector.place(name, route: $0.route, version: $0.version)
     }
-    guard places.count == 2 else { return }
+    guard spots.count == 2, rollout.rivals == nil else { return }
     var (forward, backward) = (evidence, evidence)
-    for (batch, place) in zip(batches, places) {
-      forward.record(batch, place.arm, epoch: place.epoch, warmUp: 0)
+    for (batch, spot) in zip(batches, spots) {
+      forward.record(batch, spot.arm, epoch: spot.epoch, warmUp: 0)
     }
-    for (batch, place) in zip(batches, places).reversed() {
-      backward.record(batch, place.arm, epoch: place.epoch, warmUp: 0)
+    for (batch, spot) in zip(batches, spots).reversed() {
+      backward.record(batch, spot.arm, epoch: spot.epoch, warmUp: 0)
     }
     if forward != backward { witness.fail("I18", "the order of answers matters") }
   }
@@ -152,6 +183,7 @@ extension RolloutRun {
     guard isTried, let node, let rollout = node.state.endpoint(name)?.rollout,
       let cap = rollout.plan.blast?.requests, !rollout.isBlastPassed, rollout.isStarted,
       !rollout.isLastStep, !rollout.isSoaking, rollout.weight > 0, rollout.weight < Split.whole,
+      rollout.retreat == nil, rollout.hold != .stuck,
       let evidence = node.collector.evidence(of: name), evidence.rollout == rollout.id
     else { return }
     if evidence.candidateRequests >= cap {
@@ -167,11 +199,14 @@ extension RolloutRun {
     let state = node.state
     for endpoint in state.endpoints {
       let isClosing = endpoint.name == witness.closingEndpoint
-      for share in node.plane.shares(on: endpoint.name) {
+      // What is not committed yet gets no traffic.
+      let open = (endpoint.split?.versions ?? []) + endpoint.rules.flatMap(\.split.versions)
+        + (endpoint.route?.rules ?? []).flatMap(\.split.versions)
+      for share in node.plane.streams(on: endpoint.name).flatMap(\.shares) {
         witness.routed(share.version, on: endpoint.name, loaded: node.plane.loaded)
-        // What is not committed yet gets no traffic.
-        let weight = endpoint.split?.weight(of: share.version) ?? 0
-        if weight == 0, !isClosing, share.version != endpoint.stable, isWhole(endpoint, node) {
+        if !isClosing, share.version != endpoint.stable, !open.contains(share.version),
+          isWhole(endpoint, node)
+        {
           witness.fail("I3", "\(share.version) has traffic before that is written")
         }
       }

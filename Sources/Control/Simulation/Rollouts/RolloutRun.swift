@@ -8,6 +8,7 @@ final class RolloutRun {
   /// What can happen in a step, with how often.
   enum Action: String, CaseIterable {
     case traffic, silence, order, race, slowRound, labels, lateAnswers, effects
+    case conditions
     case diskFull, writeFails, saveFails, tombstonesFail, heal
     case stopAtWrite, stopNow, restart, absence, clockJump
     case outsideRollback, damage, mend, zombie
@@ -18,7 +19,7 @@ final class RolloutRun {
       case .order: 34
       case .silence, .race, .slowRound, .labels, .heal: 4
       case .lateAnswers, .effects, .stopAtWrite: 3
-      case .diskFull, .writeFails, .mend: 2
+      case .diskFull, .writeFails, .mend, .conditions: 2
       case .saveFails, .tombstonesFail, .stopNow, .restart, .absence, .clockJump: 1
       case .outsideRollback, .damage, .zombie: 1
       }
@@ -158,9 +159,26 @@ final class RolloutRun {
     case .outsideRollback: rollBackFromOutside()
     case .damage:
       if let version = draw.one(of: state.versions)?.version { world.damaged.insert(version) }
-    case .mend: world.damaged = []
+    case .mend:
+      world.damaged = []
+      world.unwell = []
+    case .conditions: changeConditions()
     case .zombie: writeFromThePast()
     default: break
+    }
+  }
+
+  /// An incident, too much load, or a version whose probe fails begins or ends.
+  private func changeConditions() {
+    switch draw.below(4) {
+    case 0: world.incident = world.incident == nil ? "the cluster burns" : nil
+    case 1: world.overCapacity = world.overCapacity == nil ? "the queue is long" : nil
+    default:
+      if let version = draw.one(of: state.versions)?.version,
+        world.unwell.remove(version) == nil
+      {
+        world.unwell.insert(version)
+      }
     }
   }
 
@@ -207,7 +225,7 @@ final class RolloutRun {
       do {
         let node = try SimulatedNode(
           program, disk, clock, world, mutation: mutation
-        ) { [unowned self] endpoint, old, new in noteRoute(endpoint, old, new) }
+        ) { [unowned self] in noteRoute($0, $1, $2, $3) }
         self.node = node
         witness.checkOvertaken(overtaken)
         try node.begin()

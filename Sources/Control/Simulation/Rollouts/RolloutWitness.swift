@@ -5,7 +5,8 @@ import Core
 /// It folds the durable rows itself, from their bytes, keeps its own account of evidence and of what
 /// was acknowledged, and never asks the node what is right.
 final class RolloutWitness {
-  typealias RouteWatch = (EndpointState, SimulatedTable?, SimulatedTable) -> Void
+  /// Told of an endpoint's tables, whether what they draw can be compared, and those before.
+  typealias RouteWatch = (EndpointState, Bool, Tables, Tables) -> Void
 
   /// What was broken first.
   private(set) var violation: (invariant: String, message: String)?
@@ -48,8 +49,8 @@ final class RolloutWitness {
       decoded.append((body, event))
       if let name = event.endpoint, let versions = event.body.closes {
         closing = (name, versions)
-      } else if let name = event.endpoint, let opened = event.body.opens, closing?.endpoint == name {
-        closing?.versions.removeAll { $0 == opened }
+      } else if let name = event.endpoint, closing?.endpoint == name {
+        closing?.versions.removeAll { event.body.opens.contains($0) }
       }
     }
   }
@@ -91,7 +92,7 @@ final class RolloutWitness {
         fail("I6", "\(event.kind) on \(name) changes \(endpoint.name)")
       }
     }
-    if let opened = event.body.opens { closed[name]?.remove(opened) }
+    closed[name]?.subtract(event.body.opens)
     if let new { checkLegal(new) }
     checkGates(event, old, before)
     checkProof(event, old, new)
@@ -160,7 +161,8 @@ final class RolloutWitness {
     guard let name = event.endpoint, let rollout = old?.rollout,
       let change = event.body.rolloutChange
     else { return }
-    let seen = change.evidence
+    let seen = change.evidence.about(change.candidate, in: rollout) ?? change.evidence
+    let hasBegun = rollout.isStarted || event.kind == "promoted"
     let isPassed = change.step > rollout.step || change.completes || event.kind == "promoted"
     // Below 100 % there is time to see more.
     let isMissing = change.weight == Split.whole && rollout.metricsMissing(seen)
@@ -169,8 +171,8 @@ final class RolloutWitness {
     {
       fail("I9", "all traffic by itself, and not every metric was seen")
     }
-    if event.actor.kind == .person, isPassed, rollout.lacksTime(seen) || isMissing,
-      event.kind != "weight-set"
+    if event.actor.kind == .person, isPassed, event.kind != "weight-set",
+      (hasBegun && rollout.lacksTime(seen)) || isMissing
     {
       if !change.isUnverified { fail("I22", "\(event.kind) by hand is not marked") }
     }
@@ -192,7 +194,7 @@ final class RolloutWitness {
     for event in change.events {
       guard let name = event.endpoint else { continue }
       if let versions = event.body.closes { closed[name, default: []].formUnion(versions) }
-      if let opened = event.body.opens { closed[name]?.remove(opened) }
+      closed[name]?.subtract(event.body.opens)
       if let rollout = change.after.endpoint(name)?.rollout,
         let ended = change.before.endpoint(name)?.rollout, ended.id == rollout.id,
         unverified[name]?.contains(rollout.id) == true, !rollout.isUnverified
@@ -233,7 +235,7 @@ final class RolloutWitness {
         durable.endpoint(tombstone.endpoint)?.closed.contains(version) == false
           && events.indices.contains { row in
             row >= tombstone.rows && events[row].endpoint == tombstone.endpoint
-              && events[row].body.puts == version
+              && events[row].body.puts.contains(version)
           }
       }.map { (tombstone.endpoint, $0) }
     }
@@ -256,7 +258,7 @@ final class RolloutWitness {
       if found.eventsCounted < max(least, rollout.evidence.eventsCounted) {
         fail("evidence", "a start lost evidence of \(name) that was saved")
       }
-      ledgers[name]?.restart(from: found)
+      ledgers[name]?.restart(from: found, rollout)
     }
   }
 
@@ -290,19 +292,19 @@ extension EventBody {
     }
   }
 
-  /// The version that it puts on its endpoint.
-  var puts: VersionID? {
-    if case .unloaded = self { return nil }
+  /// The versions that it puts on its endpoint.
+  var puts: [VersionID] {
+    if case .unloaded = self { return [] }
     return opens
   }
 
-  /// The version that it opens or takes away.
-  var opens: VersionID? {
+  /// The versions that it opens or takes away.
+  var opens: [VersionID] {
     switch self {
-    case .deployed(let deployed): deployed.version
-    case .rampStarted(let start): start.candidate
-    case .unloaded(let version): version
-    default: nil
+    case .deployed(let deployed): [deployed.version]
+    case .rampStarted(let start): [start.candidate] + (start.rivals ?? [])
+    case .unloaded(let version): [version]
+    default: []
     }
   }
 }
@@ -311,7 +313,9 @@ extension Rollout {
   /// Whether a metric that can always be compared was not seen on both arms, and nobody overrode it.
   func metricsMissing(_ evidence: RolloutEvidence) -> Bool {
     plan.metrics.contains { judged in
-      guard !overridden.contains(judged.metric) else { return false }
+      guard !overridden.contains(judged.metric), plan.judge == nil || !isStarted else {
+        return false
+      }
       if case .suspect(judged.metric) = hold { return false }
       if case .inconclusive(judged.metric) = hold { return false }
       let counts: [RolloutEvidence.Counts]

@@ -5,6 +5,10 @@ struct AnswerBatch {
   var version: VersionID
   /// The generation of the route table that the requests came by.
   var route: Int
+  /// Whether its arm was drawn: no rule by hand sent it.
+  var isDrawn = true
+  /// The place of its segment among those that are told apart.
+  var segment: Int?
   var total = 0
   var failed = 0
   /// Of the last answers how many failed one after another.
@@ -24,7 +28,16 @@ final class SimulatedCollector {
     let generation: Int
     let rollout: Int
     let epoch: Int
-    let arms: [RolloutEvidence.Arm: VersionID]
+    let candidates: [VersionID]
+    let fallback: VersionID
+  }
+
+  /// Where answers count: which arm, in which epoch, in the evidence of whom.
+  struct Spot {
+    let arm: RolloutEvidence.Arm
+    let epoch: Int
+    /// Candidates whose evidence it is: the one that answered, or for the stable all.
+    let candidates: [VersionID]
   }
 
   private struct Page {
@@ -60,6 +73,8 @@ final class SimulatedCollector {
       return
     }
     var followed = page.evidence ?? rollout.evidence
+    if followed.rollout != rollout.id { followed = rollout.evidence }
+    if let segments = rollout.plan.segments { followed.judgeSegments(segments.values) }
     let wasEpoch = followed.epoch
     followed.follow(rollout)
     if mutation == .evidenceLostOnWeightChange, followed.epoch != wasEpoch {
@@ -75,7 +90,7 @@ final class SimulatedCollector {
       page.marks.append(
         Mark(
           generation: route, rollout: rollout.id, epoch: rollout.epoch,
-          arms: [.candidate: rollout.candidate, .stable: rollout.fallback]))
+          candidates: rollout.candidates, fallback: rollout.fallback))
       if page.marks.count > SimulatedCollector.marksMax { page.marks.removeFirst() }
     }
   }
@@ -93,34 +108,69 @@ final class SimulatedCollector {
   /// Where answers that came by a route count; nil when they are no evidence.
   func place(
     _ endpoint: Name, route: Int, version: VersionID
-  ) -> (arm: RolloutEvidence.Arm, epoch: Int)? {
-    guard let page = pages[endpoint], let rollout = page.evidence?.rollout,
-      let mark = page.marks.last(where: { $0.generation == route }), mark.rollout == rollout
+  ) -> Spot? {
+    guard let page = pages[endpoint], let rollout = page.running,
+      let mark = page.marks.last(where: { $0.generation == route }), mark.rollout == rollout.id
     else { return nil }
-    for arm in RolloutEvidence.Arm.allCases where mark.arms[arm] == version {
-      return (arm, mark.epoch)
+    let left = mark.candidates.filter { rollout.candidates.contains($0) }
+    if left.contains(version) {
+      return Spot(arm: .candidate, epoch: mark.epoch, candidates: [version])
     }
-    return nil
+    guard version == mark.fallback else { return nil }
+    return Spot(arm: .stable, epoch: mark.epoch, candidates: left)
+  }
+
+  /// Changes the evidence of some candidates of an endpoint.
+  private func update(
+    _ endpoint: Name, _ candidates: [VersionID], _ change: (inout RolloutEvidence) -> Void
+  ) {
+    guard var evidence = pages[endpoint]?.evidence, let rollout = pages[endpoint]?.running else {
+      return
+    }
+    for version in candidates {
+      if version == rollout.candidate {
+        change(&evidence[rival: nil])
+      } else if let index = evidence.rivalIndex(of: version) {
+        change(&evidence[rival: index])
+      }
+    }
+    pages[endpoint]?.evidence = evidence
+    pages[endpoint]?.isChanged = true
   }
 
   /// Counts answers.
   func take(_ batch: AnswerBatch, on endpoint: Name) {
-    guard let (arm, epoch) = place(endpoint, route: batch.route, version: batch.version),
+    guard batch.isDrawn,
+      let spot = place(endpoint, route: batch.route, version: batch.version),
       let rollout = pages[endpoint]?.running
     else { return }
-    pages[endpoint]?.evidence?.record(batch, arm, epoch: epoch, warmUp: rollout.plan.warmUp)
-    pages[endpoint]?.isChanged = true
+    update(endpoint, spot.candidates) {
+      $0.record(batch, spot.arm, epoch: spot.epoch, warmUp: rollout.plan.warmUp)
+    }
+  }
+
+  /// Counts copies of requests that a candidate was given.
+  func takeCopies(
+    _ endpoint: Name, route: Int, of version: VersionID, _ pairs: [ShadowPair]
+  ) {
+    guard let spot = place(endpoint, route: route, version: version), spot.arm == .candidate else {
+      return
+    }
+    update(endpoint, spot.candidates) { evidence in
+      for pair in pairs { evidence.recordShadowPair(pair) }
+    }
   }
 
   /// Counts late labels of answers that came by a route.
   func takeLabels(
     _ endpoint: Name, route: Int, version: VersionID, wrong: Int, total: Int
   ) {
-    guard let (arm, epoch) = place(endpoint, route: route, version: version) else { return }
-    pages[endpoint]?.evidence?.record(
-      metric: .wrongAnswers, arm: arm, bad: wrong, count: total,
-      epoch: mutation == .labelsCountNow ? nil : epoch)
-    pages[endpoint]?.isChanged = true
+    guard let spot = place(endpoint, route: route, version: version) else { return }
+    update(endpoint, spot.candidates) {
+      $0.record(
+        metric: .wrongAnswers, arm: spot.arm, bad: wrong, count: total,
+        epoch: mutation == .labelsCountNow ? nil : spot.epoch)
+    }
   }
 
   /// Adds time to the step clock.
@@ -186,7 +236,9 @@ extension RolloutEvidence {
 
   private mutating func recordJudged(_ batch: AnswerBatch, _ arm: Arm, epoch: Int) {
     let answered = batch.total - batch.failed
-    record(metric: .errors, arm: arm, bad: batch.failed, count: batch.total, epoch: epoch)
+    record(
+      metric: .errors, arm: arm, bad: batch.failed, count: batch.total, epoch: epoch,
+      segment: batch.segment)
     if thresholds != nil {
       for (stream, slow) in batch.slow.enumerated() {
         record(

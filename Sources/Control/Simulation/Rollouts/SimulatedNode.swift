@@ -140,7 +140,8 @@ final class SimulatedNode {
 
   /// The versions that may get weight.
   func prepared(_ state: ControlState) -> Set<VersionID> {
-    isServing && mutation != .unreadyRouted ? plane.loaded : Set(state.versions.map(\.version))
+    isServing && mutation != .unreadyRouted
+      ? plane.loaded.subtracting(world.unwell) : Set(state.versions.map(\.version))
   }
 
   private func prepare(_ version: VersionID) throws {
@@ -167,7 +168,11 @@ final class SimulatedNode {
   /// What happens by itself on an endpoint now.
   func look(_ name: Name, _ state: ControlState) -> [Event] {
     guard let evidence = collector.evidence(of: name) else { return [] }
-    return observe(watched(state, name), endpoint: name, evidence: evidence, now: clock.now)
+    let conditions = Conditions(
+      prepared: prepared(state), incident: world.incident, overCapacity: world.overCapacity)
+    return observe(
+      watched(state, name), endpoint: name, evidence: evidence, conditions: conditions,
+      now: clock.now)
   }
 
   private func watched(_ state: ControlState, _ name: Name) -> ControlState {
@@ -193,7 +198,7 @@ final class SimulatedNode {
         and: wants.contains(where: \.isTwoSided) ? world.profile : nil)
     }
     guard let event = look(name, state).first else { return (nil, true) }
-    if !event.body.isRollback, !mayMoveForward(name) { return (nil, false) }
+    if event.body.closes == nil, !mayMoveForward(name) { return (nil, false) }
     do {
       return (try core.transact { look(name, $0) }, true)
     } catch {

@@ -6,11 +6,30 @@ package final class SimulatedPlane: @unchecked Sendable {
   /// One endpoint as it serves.
   struct Place {
     var table: SimulatedTable
+    /// Whether what the table draws is evidence.
+    var isDrawn: Bool
+    /// Requests that go by a table of their own, the first that matches wins.
+    var rules: [Rule]
+    /// What is copied.
+    var shadow: EndpointRoute.Shadow?
     /// The state's generation that the table was made for.
     var generation: Int
     var isDrained: Bool
     /// Closed versions with who takes their traffic.
     var fenced: [VersionID: VersionID]
+  }
+
+  /// Requests that go by a table of their own.
+  struct Rule {
+    let name: String
+    let table: SimulatedTable
+    let isDrawn: Bool
+  }
+
+  /// Requests that go by one table.
+  struct Stream {
+    let isDrawn: Bool
+    let shares: [(version: VersionID, count: Int)]
   }
 
   private struct Held: Hashable {
@@ -27,7 +46,7 @@ package final class SimulatedPlane: @unchecked Sendable {
   let collector: SimulatedCollector
   private let mutation: Mutation?
   /// Told of each table with the one before it.
-  var onRoute: (EndpointState, SimulatedTable?, SimulatedTable) -> Void = { _, _, _ in }
+  var onRoute: RolloutWitness.RouteWatch = { _, _, _, _ in }
 
   init(_ collector: SimulatedCollector, mutation: Mutation?) {
     self.collector = collector
@@ -91,35 +110,44 @@ package final class SimulatedPlane: @unchecked Sendable {
 
   /// Routes one endpoint as its state says.
   func follow(_ endpoint: EndpointState) {
-    guard let split = endpoint.split, let stable = endpoint.stable,
-      let (served, target, isWhole) = servable(endpoint, split, stable)
+    guard let route = endpoint.route, let stable = endpoint.stable,
+      let (served, target, isWhole) = servable(endpoint, route.split, stable)
     else { return }
     let old = places[endpoint.name]
-    let table: SimulatedTable
-    if let old, old.table.salt == endpoint.rolloutCount {
-      table =
-        mutation == .keysReshuffled && old.generation % 2 == 0
-        ? old.table.reshuffled(to: served, stable: target)
-        : old.table.changed(to: served, stable: target)
-    } else {
-      table = SimulatedTable(served, stable: target, salt: endpoint.rolloutCount)
+    let main = table(old?.table, served, target, endpoint.rolloutCount)
+    var rules: [Rule] = []
+    var isComparable = isWhole
+    for rule in route.rules {
+      guard let (split, stable, isWhole) = servable(endpoint, rule.split, target) else { continue }
+      let before = old?.rules.first { $0.name == rule.name }?.table
+      if rule.isDrawn { isComparable = isComparable && isWhole }
+      rules.append(
+        Rule(
+          name: rule.name, table: table(before, split, stable, endpoint.rolloutCount),
+          isDrawn: rule.isDrawn))
     }
     open(endpoint)
-    collector.follow(endpoint, route: isWhole ? endpoint.generation : nil)
-    var place =
-      old
-      ?? Place(
-        table: table, generation: endpoint.generation, isDrained: endpoint.isDrained, fenced: [:])
-    // Opened just now.
-    place.fenced = places[endpoint.name]?.fenced ?? [:]
-    place.table = table
-    place.generation = endpoint.generation
-    place.isDrained = endpoint.isDrained
-    places[endpoint.name] = place
-    onRoute(endpoint, old?.table, table)
-    for version in endpoint.closed where place.fenced[version] == nil {
+    collector.follow(endpoint, route: isComparable ? endpoint.generation : nil)
+    // What was opened just now is open.
+    let fenced = places[endpoint.name]?.fenced ?? [:]
+    places[endpoint.name] = Place(
+      table: main, isDrawn: route.isDrawn, rules: rules, shadow: route.shadow,
+      generation: endpoint.generation, isDrained: endpoint.isDrained, fenced: fenced)
+    onRoute(endpoint, isComparable, Tables(old), Tables(places[endpoint.name]))
+    for version in endpoint.closed where fenced[version] == nil {
       fence(version, on: endpoint.name, target: stable)
     }
+  }
+
+  /// The next table of the same requests: of the same rollout with as few buckets moved as can be.
+  private func table(
+    _ old: SimulatedTable?, _ split: Split, _ stable: VersionID, _ salt: Int
+  ) -> SimulatedTable {
+    guard let old, old.salt == salt else {
+      return SimulatedTable(split, stable: stable, salt: salt)
+    }
+    if mutation == .keysReshuffled { return old.reshuffled(to: split, stable: stable) }
+    return old.changed(to: split, stable: stable)
   }
 
   /// The split with the shares of versions that are not in memory given to the stable, or to the
@@ -127,7 +155,7 @@ package final class SimulatedPlane: @unchecked Sendable {
   private func servable(
     _ endpoint: EndpointState, _ split: Split, _ stable: VersionID
   ) -> (split: Split, stable: VersionID, isWhole: Bool)? {
-    let wanted = [stable] + split.versions.filter { $0 != stable }
+    let wanted = split.versions.contains(stable) ? split.versions : [stable] + split.versions
     let missing = wanted.filter { !loaded.contains($0) }
     if missing.isEmpty || mutation == .unreadyRouted { return (split, stable, true) }
     let heaviest = split.shares.sorted {
@@ -150,25 +178,29 @@ package final class SimulatedPlane: @unchecked Sendable {
 
   // MARK: Requests
 
-  /// The ticket of a request's routing.
-  func takeTicket() -> Int {
-    ticket += 1
-    return ticket
-  }
-
-  /// Who answers a bucket's requests now; nil while the endpoint answers none.
-  func version(for bucket: Int, on endpoint: Name) -> VersionID? {
-    guard let place = places[endpoint], !place.isDrained else { return nil }
-    return open(place.table.owner(of: bucket), place)
-  }
-
-  /// Everyone who answers now, with their buckets.
-  func shares(on endpoint: Name) -> [(version: VersionID, count: Int)] {
+  /// Who answers now, with their buckets: by rules, and by the table for all others.
+  func streams(on endpoint: Name) -> [Stream] {
     guard let place = places[endpoint], !place.isDrained else { return [] }
-    return place.table.weights.map { (open($0.version, place), $0.count) }
+    let tables = place.rules.map { ($0.isDrawn, $0.table) } + [(place.isDrawn, place.table)]
+    return tables.map { isDrawn, table in
+      Stream(
+        isDrawn: isDrawn, shares: table.weights.map { (open($0.version, place), $0.count) })
+    }
   }
 
   private func open(_ version: VersionID, _ place: Place) -> VersionID {
     place.fenced[version] ?? version
   }
+}
+
+/// The tables of an endpoint by the names of their rules.
+struct Tables {
+  let named: [(name: String, table: SimulatedTable)]
+
+  init(_ place: SimulatedPlane.Place?) {
+    named = place.map { [("", $0.table)] + $0.rules.map { ($0.name, $0.table) } } ?? []
+  }
+
+  /// The table of a rule; the endpoint's own has no name.
+  subscript(name: String) -> SimulatedTable? { named.first { $0.name == name }?.table }
 }

@@ -39,6 +39,12 @@ final class SimulatedWorld {
   private(set) var behaviours: [Behaviour] = []
   /// Versions whose files cannot be loaded at the next start.
   var damaged: Set<VersionID> = []
+  /// Versions whose probes fail.
+  var unwell: Set<VersionID> = []
+  /// What is wrong on the node that is no candidate's fault.
+  var incident: String?
+  /// Why the node cannot bear more.
+  var overCapacity: String?
   var labels: [LateLabels] = []
   var answers: [LateAnswers] = []
   private var stableAnswers: [Name: Int] = [:]
@@ -103,6 +109,20 @@ final class SimulatedWorld {
       draw.about(answered, millionths: behaviour.isShifted ? $0 * 3 : $0)
     }
     return batch
+  }
+
+  /// How copies of requests come out.
+  func copies(_ version: VersionID, _ count: Int, _ draw: inout Draw) -> [ShadowPair] {
+    let behaviour = behaviours[min(version.number, behaviours.count) - 1]
+    return (0..<count).map { _ in
+      let failed = draw.below(1_000_000) < behaviour.failing
+      let isOther = draw.below(1_000) < (behaviour.isShifted ? 200 : 20)
+      return ShadowPair(
+        stableFailed: false, candidateFailed: failed, candidateDiffers: failed ? nil : isOther,
+        cloneDiffers: draw.below(1_000) < 20,
+        candidateMicroseconds: failed ? nil : 500 + draw.below(20) * behaviour.slowness,
+        cloneMicroseconds: 500 + draw.below(20) * 100)
+    }
   }
 
   /// Counts what the stable answered.
