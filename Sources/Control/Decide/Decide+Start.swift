@@ -10,6 +10,7 @@ extension Decision {
     for version in versions { _ = try registered(version) }
     do { try plan.validate() } catch { throw ControlError(.badInput, error.message) }
     try checkNoRollout(endpoint, "an endpoint has one ramp at a time")
+    try checkApprovable(plan, name)
     guard let stable = endpoint.stable, let split = endpoint.split else {
       throw ControlError(
         .refused,

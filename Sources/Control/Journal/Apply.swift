@@ -78,22 +78,25 @@ extension EndpointState {
   }
 
   private mutating func fold(_ deployed: DeployedVersion, _ event: Event) {
-    put(deployed.version, event.time)
+    put(deployed.version, event)
     if signature == nil { signature = deployed.signature }
     if event.after != nil { stable = deployed.version }
     setWeights(event)
   }
 
   /// Puts a version on the endpoint and opens it.
-  private mutating func put(_ version: VersionID, _ time: Timestamp) {
+  private mutating func put(_ version: VersionID, _ event: Event) {
     closed.removeAll { $0 == version }
     if let index = deployed.firstIndex(where: { $0.version == version }) {
-      deployed[index].since = time
+      deployed[index].since = event.time
+      deployed[index].generation = event.generation
       return
     }
     let place = deployed.firstIndex { $0.version > version } ?? deployed.count
     deployed.insert(
-      Deployment(version: version, since: time, liveSince: nil, livedBefore: .zero), at: place)
+      Deployment(
+        version: version, since: event.time, generation: event.generation, liveSince: nil,
+        livedBefore: .zero), at: place)
   }
 
   private mutating func unload(_ version: VersionID) {
@@ -154,7 +157,7 @@ extension EndpointState {
 
   private mutating func fold(_ start: RampStart, _ event: Event) {
     for version in [start.candidate] + (start.rivals ?? []) {
-      put(version, event.time)
+      put(version, event)
       goodVersions.removeAll { $0 == version }
     }
     setWeights(event)

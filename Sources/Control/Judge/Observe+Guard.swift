@@ -58,12 +58,23 @@ extension Watch {
     guard rollout.isStarted, rollout.hold != .budgetSpent, rollout.retreat == nil,
       rollout.isBlastSpent(evidence), let cap = rollout.plan.blast?.requests
     else { return nil }
-    // Evidence that is over the line is not hidden behind a hold.
-    if rollout.candidates.contains(where: { breach(of: $0) != nil }) { return nil }
+    // Evidence that is over the line is not hidden behind a hold; while the arms' shares forbid to
+    // judge, nothing acts on it, and the cap has to.
+    if !isJudgedNowhere, rollout.candidates.contains(where: { breach(of: $0) != nil }) {
+      return nil
+    }
     return event(
       .held(rollout.change(evidence, weight: 0, hold: .budgetSpent)), .guard,
       reason: "\(rollout.spentRequests(evidence)) requests answered, the plan allows \(cap)",
       to: rollout.split(0))
+  }
+
+  /// Whether a candidate's share of the requests is not as drawn, so that nothing is judged.
+  private var isJudgedNowhere: Bool {
+    guard rollout.plan.judge == nil, rollout.acceptsSampleRatio != true else { return false }
+    return rollout.candidates.contains { version in
+      evidence.about(version, in: rollout).map { Judge.sampleRatio($0).isSuspect } ?? false
+    }
   }
 
   /// The metric on which a candidate breaches, by the test or by the rule that the plan chose.

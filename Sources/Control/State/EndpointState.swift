@@ -16,6 +16,8 @@ public struct Deployment: Sendable, Hashable, Codable {
   public let version: VersionID
   /// When it was put there.
   public internal(set) var since: Timestamp
+  /// The endpoint's generation that put it there: in order even when clocks jump.
+  public internal(set) var generation: Int?
   /// Since when it has had weight; nil while it has none.
   public internal(set) var liveSince: Timestamp?
   /// How long it had weight before that.
@@ -134,6 +136,11 @@ public struct EndpointState: Sendable, Hashable, Codable {
   /// Whether a version is on it.
   public func isDeployed(_ version: VersionID) -> Bool {
     deployed.contains { $0.version == version }
+  }
+
+  /// Whether a version has no traffic here, and no running rollout that could give it some.
+  public func isQuiet(_ version: VersionID) -> Bool {
+    (split?.weight(of: version) ?? 0) == 0 && rollout?.candidates.contains(version) != true
   }
 
   /// `live`, `canary`, `standby`, `closed`, or `registered` when it is not on the endpoint.

@@ -86,7 +86,9 @@ final class EvidencePage {
   /// table is no evidence.
   /// - Parameter layout: how the rows of its requests look.
   func follow(_ endpoint: EndpointState, route: Int?, layout: RowLayout? = nil) {
-    if running?.stage != endpoint.rollout?.stage { gap = .zero }
+    if running?.id != endpoint.rollout?.id || running?.stage != endpoint.rollout?.stage {
+      gap = .zero
+    }
     if running?.id != endpoint.rollout?.id {
       keys = KeyLedger(limit: keysMax)
       places = LabelPlaces()

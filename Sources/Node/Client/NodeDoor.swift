@@ -138,11 +138,14 @@ public enum NodeDoor {
           : "\(endpoint) cannot go back to \(target.map { "\($0)" } ?? "-"): choose one of "
             + targets.map { "\($0)" }.joined(separator: ", "))
     }
-    let closed = (known.split?.versions ?? []).filter { $0 != fallback }
+    // A candidate that has no traffic yet would get some later.
+    let open = (known.split?.versions ?? []) + (known.rollout?.candidates ?? [])
+    let closed = Set(open).subtracting([fallback]).sorted()
     _ = try Tombstones(directory).record(
       Fence(
         endpoint: endpoint, closed: closed, fallback: fallback,
-        actor: ActorID(kind: actor.kind, name: code ?? actor.name), time: SystemClock.now()))
+        actor: ActorID(kind: actor.kind, name: code ?? actor.name), time: SystemClock.now(),
+        generation: known.generation + 1))
     return "recorded: \(endpoint) goes back to \(fallback) as soon as its node wakes or restarts"
   }
 }

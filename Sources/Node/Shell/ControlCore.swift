@@ -29,6 +29,19 @@ protocol DurableLog: Sendable {
 
 extension Journal: DurableLog {}
 
+/// Where rollbacks are kept that the journal does not take; ``Storage/Tombstones``, or a simulated
+/// file.
+protocol FenceLog: Sendable {
+  /// Writes a fence; on return it is durable.
+  func record(_ fence: Fence) throws(StorageError) -> Tombstone
+  /// The fences that the journal does not have yet, oldest first.
+  func pending() throws(StorageError) -> [Tombstone]
+  /// Clears fences whose events the journal has.
+  func clear(_ sequences: Set<UInt64>) throws(StorageError)
+}
+
+extension Tombstones: FenceLog {}
+
 /// The state, and the only way to change it: decide, commit to the journal, apply, publish.
 ///
 /// Reading never waits for a commit: the state is published on its own, and the commit lock is held
@@ -48,7 +61,7 @@ final class ControlCore: Sendable {
   /// What only the writer touches.
   private struct Writer {
     let journal: any DurableLog
-    let tombstones: Tombstones
+    let tombstones: any FenceLog
     let people: People?
     /// Rollbacks that hold and that the journal does not have yet.
     var unwritten: [Event] = []
@@ -61,7 +74,13 @@ final class ControlCore: Sendable {
   private let published: Mutex<ControlState>
   private let knownFault: Mutex<String?>
   /// Reads the journal without waiting for a commit, and without letting one wait.
-  let reader: JournalReader
+  var reader: JournalReader {
+    get throws(NodeError) {
+      guard let journalReader else { throw NodeError(.system, "the journal cannot be read") }
+      return journalReader
+    }
+  }
+  private let journalReader: JournalReader?
   private let writer: Mutex<Writer>
   private let head: Atomic<Int>
   private let isDurable = Atomic<Bool>(true)
@@ -73,13 +92,14 @@ final class ControlCore: Sendable {
   private static let probeKey = ".probe"
 
   /// Begins with the replayed state of `journal`.
+  /// - Parameter reader: of the same journal; nil when nobody will read rows here.
   init(
-    _ recovered: Recovered, journal: any DurableLog, reader: JournalReader, tombstones: Tombstones,
-    people: People? = nil
+    _ recovered: Recovered, journal: any DurableLog, reader: JournalReader?,
+    tombstones: any FenceLog, people: People? = nil
   ) {
     published = Mutex(recovered.state)
     knownFault = Mutex(recovered.fault)
-    self.reader = reader
+    journalReader = reader
     rows = Mutex(Array(recovered.rows.suffix(ControlCore.rowsKept)))
     head = Atomic(recovered.sequence)
     writer = Mutex(Writer(journal: journal, tombstones: tombstones, people: people))
@@ -259,7 +279,8 @@ final class ControlCore: Sendable {
       let tombstone = try writer.tombstones.record(
         Fence(
           endpoint: after.name, closed: versions, fallback: fallback,
-          actor: ControlCore.fenceActor(event.actor, writer.people), time: event.time))
+          actor: ControlCore.fenceActor(event.actor, writer.people), time: event.time,
+          generation: event.generation))
       writer.tombstonesToClear.insert(tombstone.sequence)
     }
     writer.unwritten += events

@@ -115,11 +115,14 @@ enum Recovery {
 
   /// Whether the state already is what a tombstone asks for: each version that it closes is closed,
   /// gone, without traffic, or was put on the endpoint again by a later decision.
+  ///
+  /// A rollout's candidate without traffic, which waits for approvals or has spent its requests,
+  /// would get some later: its rollback is not done.
   static func isDone(_ tombstone: Tombstone, in state: ControlState) -> Bool {
     let fence = tombstone.fence
     guard let endpoint = state.endpoint(fence.endpoint) else { return true }
     return fence.closed.allSatisfy { version in
-      (endpoint.split?.weight(of: version) ?? 0) == 0 || isLater(version, endpoint, fence)
+      endpoint.isQuiet(version) || isLater(version, endpoint, fence)
     }
   }
 
@@ -133,6 +136,11 @@ enum Recovery {
   private static func isLater(
     _ version: VersionID, _ endpoint: EndpointState, _ fence: Fence
   ) -> Bool {
-    endpoint.deployed.contains { $0.version == version && $0.since > fence.time }
+    endpoint.deployed.contains { deployment in
+      guard deployment.version == version else { return false }
+      if let fenced = fence.generation, let since = deployment.generation { return since > fenced }
+      // Of one that was written by an older program only the time is known.
+      return deployment.since > fence.time
+    }
   }
 }

@@ -13,8 +13,8 @@ extension CommandSet {
         PredictCommand.declaration, VerdictCommand.declaration, RehearseCommand.declaration,
       ] + EndpointCommands.all
       + ControlCommands.all
-      + RuleCommands.all + FreezeCommands.all + JournalCommands.all + RunbookCommands.all + OnnxCommands.all
-      + ThemeCommands.all + JudgeCommands.all + BackupCommands.all
-      + BenchCommands.all + ActorCommands.all + RecordCommands.all + RegistryCommands.all
-      + BundleCommands.all + ChecklistCommands.all + SystemCommands.all)
+      + RuleCommands.all + FreezeCommands.all + JournalCommands.all + RunbookCommands.all
+      + OnnxCommands.all + ThemeCommands.all + JudgeCommands.all + SimulateCommands.all
+      + BackupCommands.all + BenchCommands.all + ActorCommands.all + RecordCommands.all
+      + RegistryCommands.all + BundleCommands.all + ChecklistCommands.all + SystemCommands.all)
 }
