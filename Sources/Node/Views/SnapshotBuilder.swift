@@ -46,12 +46,15 @@ struct SnapshotBuilder {
       rollout: rollout(endpoint), drift: drift(endpoint, telemetry),
       rollback: rollback(endpoint, telemetry), undo: undo(endpoint))
     detail.history = GenerationView.all(of: endpoint)
+    detail.rules = endpoint.rules
     return detail
   }
 
   /// The registry for screens.
   func registry() -> [RegisteredVersionView] {
-    request.wantsRegistry == false ? [] : RegistryPage.views(state.versions[...], in: state)
+    guard request.wantsRegistry != false else { return [] }
+    let usable = state.usableVersions
+    return RegistryPage.views(usable[...], in: state)
   }
 
   // MARK: Parts
@@ -61,6 +64,7 @@ struct SnapshotBuilder {
     case .baking: "step \(rollout.step + 1) of \(rollout.plan.steps.count)"
     case .held(let cause): "held: \(cause.words)"
     case .soaking: "soaking"
+    case .rollingBack: "rolling back"
     }
   }
 
@@ -68,7 +72,7 @@ struct SnapshotBuilder {
     _ endpoint: EndpointState, _ telemetry: EndpointTelemetry
   ) -> [VersionRow] {
     let models = Set(endpoint.deployed.map(\.version.model))
-    let shown = state.versions.filter {
+    let shown = state.usableVersions.filter {
       endpoint.isDeployed($0.version) || models.isEmpty || models.contains($0.version.model)
     }
     return shown.map { registered in
@@ -143,11 +147,13 @@ extension RegisteredVersionView {
         endpoint: endpoint.name, role: endpoint.role(of: registered.version),
         weight: endpoint.split?.weight(of: registered.version) ?? 0)
     }
-    self.init(registered, at: places)
+    self.init(registered, at: places, in: state)
   }
 
   /// A registered version that is in these places.
-  init(_ registered: RegisteredVersion, at places: [VersionTraits.Place]) {
+  init(
+    _ registered: RegisteredVersion, at places: [VersionTraits.Place], in state: ControlState
+  ) {
     let draft = registered.draft
     self.init(
       version: registered.version, digest: draft.artifact, bytes: draft.artifactBytes,
@@ -156,5 +162,6 @@ extension RegisteredVersionView {
     traits = VersionTraits(
       hasCard: draft.card != nil, hasReference: draft.reference != nil,
       hasGolden: draft.golden != nil, parent: draft.parent, by: registered.by, places: places)
+    standing = state.standing(of: registered.version)
   }
 }

@@ -77,7 +77,7 @@ import Testing
     driver.tell(
       .reply(
         ticket,
-        .registry(
+        .registryPage(
           RegistryPage(revision: revision, total: all.count, offset: offset, versions: part))))
   }
 

@@ -105,7 +105,7 @@ struct Driver {
     case .ping: "ping"
     case .snapshot(let asked): asked.at == nil ? "live" : "past"
     case .perform(let order): "order" + (order.expectedGeneration.map { "@\($0)" } ?? "")
-    case .previewRamp(_, let version, let plan): "preview \(version) \(plan.name)"
+    case .previewRamp(_, let version, let plan, _): "preview \(version) \(plan.name)"
     case .runbook(let name, _, let dryRun, _): "runbook \(name) dry:\(dryRun)"
     case .journal: "journal"
     case .verifyJournal: "verify"
@@ -114,8 +114,9 @@ struct Driver {
     case .verdict(let endpoint): "verdict \(endpoint)"
     case .shutdown: "shutdown"
     case .asOf(_, let endpoint): "as-of \(endpoint?.text ?? "all")"
-    case .registry(let offset, let limit): "registry \(offset)+\(limit)"
+    case .registryPage(let offset, let limit): "registry \(offset)+\(limit)"
     case .previewSupersede(_, let version, let plan): "supersede \(version) \(plan.name)"
+    case .recording(let endpoint): "recording \(endpoint)"
     }
   }
 

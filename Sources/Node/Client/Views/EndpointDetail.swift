@@ -24,6 +24,8 @@ public struct EndpointDetail: Sendable, Codable {
   public var undo: UndoView?
   /// The generations whose split can be given back, newest first; nil from an older node.
   public var history: [GenerationView]?
+  /// Rules by hand, oldest first; nil from an older node.
+  public var rules: [RouteRule]?
 
   /// Puts them together.
   public init(

@@ -71,11 +71,12 @@ public struct RegistryPage: Sendable, Codable {
 
   /// A part of the registry of `state`.
   init(_ state: ControlState, offset: Int, limit: Int) {
-    let first = max(0, min(offset, state.versions.count))
-    let last = min(state.versions.count, first + max(0, min(limit, RegistryPage.limitMax)))
+    let usable = state.usableVersions
+    let first = max(0, min(offset, usable.count))
+    let last = min(usable.count, first + max(0, min(limit, RegistryPage.limitMax)))
     self.init(
-      revision: state.registryRevision, total: state.versions.count, offset: first,
-      versions: RegistryPage.views(state.versions[first..<last], in: state))
+      revision: state.registryRevision, total: usable.count, offset: first,
+      versions: RegistryPage.views(usable[first..<last], in: state))
   }
 
   /// Versions as screens list them; where they are is looked up once for all of them.
@@ -91,7 +92,7 @@ public struct RegistryPage: Sendable, Codable {
             weight: endpoint.split?.weight(of: deployment.version) ?? 0))
       }
     }
-    return versions.map { RegisteredVersionView($0, at: places[$0.version] ?? []) }
+    return versions.map { RegisteredVersionView($0, at: places[$0.version] ?? [], in: state) }
   }
 }
 
@@ -100,6 +101,7 @@ extension ControlState {
   var registryRevision: Int {
     var hasher = Hasher()
     hasher.combine(versions.count)
+    hasher.combine(registry)
     for endpoint in endpoints {
       hasher.combine(endpoint.name)
       hasher.combine(endpoint.split)
