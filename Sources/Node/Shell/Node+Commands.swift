@@ -45,9 +45,10 @@ extension Node {
 
   private func carryOut(_ order: Order) throws -> Outcome {
     let received = SystemClock.monotonicNanoseconds()
+    try checkRules(of: order.command)
     let reserved = try prepareVersions(for: order.command)
     defer {
-      if let reserved { shelf.letGo(reserved) }
+      for version in reserved { shelf.letGo(version) }
       releaseVersions()
     }
     let change = try core.transact(on: plane) { state in
@@ -76,15 +77,15 @@ extension Node {
   }
 
   /// Loads what a command needs, before anything is decided or locked.
-  /// - Returns: the version that is now reserved on the shelf, for the caller to let go.
-  private func prepareVersions(for command: Command) throws -> VersionID? {
+  /// - Returns: the versions that are now reserved on the shelf, for the caller to let go.
+  private func prepareVersions(for command: Command) throws -> [VersionID] {
     switch command {
-    case .deploy(_, let version), .startRamp(_, let version, _, _),
-      .supersede(_, let version, _, _, _):
-      return try prepare(version)
+    case .deploy(_, let version): return try prepare([version])
+    case .startRamp(_, let version, _, let options), .supersede(_, let version, _, _, let options):
+      return try prepare([version] + (options?.rivals ?? []))
     case .retry(let name):
-      guard let version = core.state.endpoint(name)?.ended.first?.candidate else { return nil }
-      return try prepare(version)
+      guard let ended = core.state.endpoint(name)?.ended.first else { return [] }
+      return try prepare([ended.candidate] + (ended.rivals ?? []))
     case .registerVersion(let draft):
       // An artifact that does not compile never becomes a version.
       let trial = RegisteredVersion(
@@ -97,19 +98,41 @@ extension Node {
       try shelf.runGolden(trial, model)
     default: break
     }
-    return nil
+    return []
   }
 
-  private func prepare(_ version: VersionID) throws -> VersionID? {
-    guard let registered = core.state.version(version) else { return nil }
-    shelf.reserve(version)
+  private func prepare(_ versions: [VersionID]) throws -> [VersionID] {
+    var reserved: [VersionID] = []
     do {
-      try shelf.prepare(registered)
+      for version in versions {
+        guard let registered = core.state.version(version) else { continue }
+        shelf.reserve(version)
+        reserved.append(version)
+        try shelf.prepare(registered)
+      }
     } catch {
-      shelf.letGo(version)
+      for version in reserved { shelf.letGo(version) }
       throw error
     }
-    return version
+    return reserved
+  }
+
+  /// Refuses rules and segments that no request of the endpoint can be about.
+  private func checkRules(of command: Command) throws {
+    let (name, rules): (Name, [RequestRule])
+    switch command {
+    case .addRule(let endpoint, let rule, _): (name, rules) = (endpoint, [rule.rule])
+    case .startRamp(let endpoint, _, let plan, _), .supersede(let endpoint, _, let plan, _, _):
+      let segments = plan.segments.map { RequestRule([.input($0.by, anyOf: $0.values)]) }
+      (name, rules) = (endpoint, plan.steps.compactMap(\.rule) + [segments].compactMap { $0 })
+    default: return
+    }
+    guard !rules.isEmpty, let signature = core.state.endpoint(name)?.signature else { return }
+    let schema = try RowSchema(signature)
+    for rule in rules {
+      guard let fault = RoutedRule.fault(of: rule, on: schema) else { continue }
+      throw NodeError(.badInput, "the rule \(printable("\(rule)", limit: 100)): \(fault)")
+    }
   }
 
   /// Forgets versions that no endpoint has any more.

@@ -11,6 +11,7 @@ extension CommandSet {
       + [
         PredictCommand.declaration, VerdictCommand.declaration, RehearseCommand.declaration,
       ] + EndpointCommands.all
+      + RequestCommands.all
       + ControlCommands.all
       + FreezeCommands.all + JournalCommands.all + RunbookCommands.all + OnnxCommands.all
       + ThemeCommands.all + JudgeCommands.all + BackupCommands.all
