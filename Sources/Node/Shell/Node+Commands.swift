@@ -1,6 +1,7 @@
 import Control
 import Core
 import Serving
+import Storage
 
 extension Node {
   /// Carries out one order: prepare, decide, commit, apply, route, tell.
@@ -72,10 +73,17 @@ extension Node {
   private func context(_ order: Order, _ state: ControlState) -> DecisionContext {
     let endpoint = order.command.endpoint
     return DecisionContext(
-      now: SystemClock.now(), actor: order.actor, expectedGeneration: order.expectedGeneration,
+      now: SystemClock.now(), actor: Node.shown(order.actor),
+      expectedGeneration: order.expectedGeneration,
       prepared: isServing ? preparedVersions(on: endpoint) : Set(state.versions.map(\.version)),
       evidence: endpoint.flatMap { analyst.latestEvidence(of: $0) },
       stableLatency: stableLatency(order.command, state), freezeOverride: order.freezeOverride)
+  }
+
+  /// A person by the name that is read back from the journal, which is also what screens show.
+  private static func shown(_ actor: ActorID) -> ActorID {
+    guard actor.kind == .person else { return actor }
+    return ActorID(kind: .person, name: People.canonical(actor.name))
   }
 
   /// Loads what a command needs, before anything is decided or locked.
