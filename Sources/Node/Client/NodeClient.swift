@@ -40,6 +40,8 @@ public enum NodeRequest: Sendable, Codable {
   case shutdown(actor: ActorID)
   /// What is recorded of an endpoint's requests.
   case recording(endpoint: Name)
+  /// What a ramp would have done on the recorded requests; takes seconds.
+  case rehearse(RehearsalOrder)
 }
 
 /// A command with who gives it and what they saw when they gave it.
@@ -79,6 +81,7 @@ public enum NodeReply: Sendable, Codable {
   case version(VersionDetail)
   case why(RouteExplanation)
   case recording(RecordingView)
+  case rehearsal(RehearsalReport)
 }
 
 /// What a command changed.

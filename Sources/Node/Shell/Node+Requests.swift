@@ -23,6 +23,7 @@ extension Node {
     case .version(let version): return .version(try detail(of: version))
     case .why(let endpoint, let key): return .why(try explainRoute(endpoint, key: key))
     case .recording(let endpoint): return .recording(try recording(of: endpoint))
+    case .rehearse(let order): return .rehearsal(try rehearse(order))
     case .shutdown:
       requestStop()
       return .ready(info())
