@@ -55,6 +55,8 @@ public enum NodeRequest: Sendable, Codable {
   case tryRequest(
     endpoint: Name, row: [String: String], key: String?, headers: [String: String],
     version: VersionID?)
+  /// What a ramp would have done on the recorded requests; takes seconds.
+  case rehearse(RehearsalOrder)
 }
 
 /// A command with who gives it and what they saw when they gave it.
@@ -97,6 +99,7 @@ public enum NodeReply: Sendable, Codable {
   case registry(RegistryAnswer)
   /// To ``NodeRequest/tryRequest(endpoint:row:key:headers:version:)``.
   case tried(TriedRequest)
+  case rehearsal(RehearsalReport)
 }
 
 /// What a command changed.

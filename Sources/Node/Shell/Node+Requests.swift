@@ -28,6 +28,7 @@ extension Node {
         try tryRequest(
           TryOrder(endpoint: endpoint, row: row, key: key, headers: headers, version: version)))
     case .recording(let endpoint): return .recording(try recording(of: endpoint))
+    case .rehearse(let order): return .rehearsal(try rehearse(order))
     case .shutdown:
       requestStop()
       return .ready(info())

@@ -115,6 +115,7 @@ struct Driver {
     case .verdict(let endpoint): "verdict \(endpoint)"
     case .shutdown: "shutdown"
     case .recording(let endpoint): "recording \(endpoint)"
+    case .rehearse(let order): "rehearse \(order.candidate)"
     }
   }
 
