@@ -98,7 +98,7 @@ extension Node {
 
   private func journal(after: Int, limit: Int) throws -> [JournalRow] {
     var rows: [JournalRow] = []
-    var cursor = core.reader.cursor(after: max(0, after))
+    var cursor = try core.reader.cursor(after: max(0, after))
     let count = min(max(limit, 1), 10_000)
     while rows.count < count, let (sequence, record) = try cursor.nextResult() {
       do {

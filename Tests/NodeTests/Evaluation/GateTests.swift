@@ -203,7 +203,7 @@ import Testing
       var evidence = measured()
       let difference = VersionComparison.difference(
         .accuracy, 0.8, second, ConfidenceInterval(low: low, high: high), "paired shares",
-        ComparisonRule())
+        NonInferiorityRule())
       evidence.comparison = ComparisonReport(
         first: "m@1", second: "m@2", origin: "eval.csv", rows: 100, confidence: 0.95, ratio: 0.95,
         metrics: [difference], notes: [])
