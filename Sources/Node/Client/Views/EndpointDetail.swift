@@ -1,3 +1,4 @@
+import Control
 import Core
 
 /// Everything about one endpoint.
