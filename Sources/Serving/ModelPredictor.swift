@@ -142,6 +142,29 @@ final class ModelPredictor: Predictor {
     return Prediction(succeeded: true, score: score(), label: label())
   }
 
+  /// The most values of an output that are told.
+  private static let outputValuesMax = 1_024
+
+  func allOutputs() -> [PredictionOutput] {
+    signature.outputs.indices.map { index in
+      let values: [String]
+      switch signature.outputs[index].elementType {
+      case .float32: values = texts(session.floats(output: index)) { "\($0)" }
+      case .float64: values = texts(session.doubles(output: index)) { "\($0)" }
+      case .int64: values = texts(session.int64s(output: index)) { "\($0)" }
+      case .int32: values = texts(session.int32s(output: index)) { "\($0)" }
+      case .bool: values = texts(session.bools(output: index)) { $0 != 0 ? "true" : "false" }
+      case .text: values = texts(session.texts(output: index)) { $0.string }
+      default: values = []
+      }
+      return PredictionOutput(name: signature.outputs[index].name, values: values)
+    }
+  }
+
+  private func texts<T>(_ values: UnsafeBufferPointer<T>, _ text: (T) -> String) -> [String] {
+    values.prefix(ModelPredictor.outputValuesMax).map(text)
+  }
+
   private func score() -> Float {
     guard let output = outputs.score else { return .nan }
     return output.isDouble

@@ -85,7 +85,7 @@ extension Command {
     case .setCandidateWeight(let e, let w, _):
       .setCandidateWeight(endpoint: e, weight: w, reason: reason)
     case .abort(let e, _): .abort(endpoint: e, reason: reason)
-    case .promote(let e, _): .promote(endpoint: e, reason: reason)
+    case .promote(let e, _, let v): .promote(endpoint: e, reason: reason, version: v)
     default: self
     }
   }

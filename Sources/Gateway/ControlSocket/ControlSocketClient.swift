@@ -112,7 +112,9 @@ public final class ControlSocketClient: Sendable {
         .busy, "the node serves as many consoles and commands as it may: close one and try again")
     case ControlProtocol.refused:
       throw GatewayError(
-        .refused, "the node on \(printable(path)) runs as another user: use that user, or root")
+        .refused,
+        "the node on \(printable(path)) runs as another user and does not admit you: use that user, "
+          + "or join the group that it admits")
     default:
       throw GatewayError(
         .protocolViolation,

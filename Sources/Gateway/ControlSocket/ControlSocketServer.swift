@@ -3,7 +3,8 @@ import Core
 import Glibc
 import Synchronization
 
-/// The local door of a node: a Unix-domain socket that only the node's own user, and root, can use.
+/// A local door of a node: a Unix-domain socket for the node's own user and root, and where it is
+/// opened for them, the members of one group.
 ///
 /// Every connection has a thread of its own, up to a limit; the next one is told that the node is
 /// busy. A peer that is slow, silent or talks nonsense is cut off and delays nobody else. The
@@ -33,6 +34,7 @@ public final class ControlSocketServer: Sendable {
   /// Where it listens.
   public let path: String
   private let limits: Limits
+  private let admission: SocketAdmission
   private let handler: Handler
   private let listener: Int32
   private let wake: Int32
@@ -52,10 +54,12 @@ public final class ControlSocketServer: Sendable {
   /// state directory's lock held: the lock is what says that such a file is a dead one's.
   /// - Throws: ``GatewayError`` with code `system`.
   public init(
-    path: String, limits: Limits = Limits(), handler: @escaping Handler
+    path: String, admits admission: SocketAdmission = .owner, limits: Limits = Limits(),
+    handler: @escaping Handler
   ) throws(GatewayError) {
+    try admission.checkFolder(of: path)
     try ControlSocketServer.removeStale(path)
-    let listener = try ControlSocketServer.listen(path)
+    let listener = try ControlSocketServer.listen(path, admission)
     let wake = sluice_eventfd()
     guard wake >= 0, let identity = FileIdentity(path) else {
       let number = errno
@@ -65,6 +69,7 @@ public final class ControlSocketServer: Sendable {
     }
     self.path = path
     self.limits = limits
+    self.admission = admission
     self.handler = handler
     self.listener = listener
     self.wake = wake
@@ -133,7 +138,7 @@ public final class ControlSocketServer: Sendable {
   private func admit(_ stream: consuming FrameStream) {
     let now = Deadline(after: .zero)
     guard let peer = PeerCredentials(ofSocket: stream.descriptor),
-      peer.userID == geteuid() || peer.userID == 0
+      admission.admits(peer)
     else {
       try? stream.write(ControlProtocol.refused, by: now)
       return
@@ -224,16 +229,24 @@ extension ControlSocketServer {
     }
   }
 
-  private static func listen(_ path: String) throws(GatewayError) -> Int32 {
+  private static func listen(
+    _ path: String, _ admission: SocketAdmission
+  ) throws(GatewayError) -> Int32 {
     let listener = sluice_unix_socket()
     guard listener >= 0 else { throw GatewayError.system("open", path, errno) }
     // On Linux the mode of the unbound socket is the mode that its file gets (unix(7)), so that
     // there is no moment in which others could connect.
     if fchmod(listener, 0o600) == 0, sluice_unix_bind(listener, path) == 0 {
-      if chmod(path, 0o600) == 0, Glibc.listen(listener, 64) == 0 { return listener }
+      if admission.open(path), Glibc.listen(listener, 64) == 0 { return listener }
       let number = errno
       unlink(path)
       close(listener)
+      if number == EPERM, let group = admission.group {
+        throw GatewayError(
+          .system,
+          "the shared socket \(printable(path)) cannot be given to the group \(group.name), to which "
+            + "this user does not belong: usermod -aG \(group.name) puts it in")
+      }
       throw GatewayError.system("listen on", path, number)
     }
     let number = errno

@@ -35,6 +35,25 @@ public struct PeerCredentials: Sendable, Hashable {
     self.init(userID: uid, processID: pid, userName: PeerCredentials.name(of: uid))
   }
 
+  /// Whether the user belongs to a group, as the first or a further one.
+  func isMember(of group: UInt32) -> Bool {
+    var entry = passwd()
+    var found: UnsafeMutablePointer<passwd>?
+    var buffer = [CChar](repeating: 0, count: 4_096)
+    guard getpwuid_r(userID, &entry, &buffer, buffer.count, &found) == 0, found != nil,
+      let name = entry.pw_name
+    else { return false }
+    var count: Int32 = 256
+    var groups = [gid_t](repeating: 0, count: Int(count))
+    if getgrouplist(name, entry.pw_gid, &groups, &count) < 0 {
+      // At most 65,536 (NGROUPS_MAX): `count` says how many there are.
+      guard count > 0, count <= 65_536 else { return false }
+      groups = [gid_t](repeating: 0, count: Int(count))
+      guard getgrouplist(name, entry.pw_gid, &groups, &count) >= 0 else { return false }
+    }
+    return groups.prefix(Int(count)).contains(group)
+  }
+
   /// The login name in the system's user database.
   private static func name(of uid: UInt32) -> String {
     var entry = passwd()

@@ -1,5 +1,6 @@
 import Control
 import Core
+import Glibc
 import Storage
 
 /// How a node is opened.
@@ -14,17 +15,34 @@ public struct NodeOptions: Sendable {
   public var listens: Bool
   /// Whether the data plane is started: versions loaded, telemetry analysed, guard acting.
   public var serves: Bool
+  /// A second socket for operators who are other users; nil when there is none.
+  public var operators: OperatorSocket?
 
   /// Puts them together.
   public init(
     stateDirectory: String, profile: String = "dev", libraryDirectories: [String] = [],
-    listens: Bool = true, serves: Bool = true
+    listens: Bool = true, serves: Bool = true, operators: OperatorSocket? = nil
   ) {
     self.stateDirectory = stateDirectory
     self.profile = profile
     self.libraryDirectories = libraryDirectories
     self.listens = listens
     self.serves = serves
+    self.operators = operators
+  }
+}
+
+/// A control socket outside of the state directory that the members of a group may use.
+public struct OperatorSocket: Sendable, Hashable {
+  /// Where it is; the folder is there and only this user, or root, can write it.
+  public var socketPath: String
+  /// The group's name.
+  public var group: String
+
+  /// Puts the two together.
+  public init(socketPath: String, group: String) {
+    self.socketPath = socketPath
+    self.group = group
   }
 }
 
@@ -65,8 +83,10 @@ public enum NodeDoor {
   }
 
   /// A client of the running node.
+  /// - Parameter stateDirectory: the state directory, or the path of a node's control socket.
   /// - Throws: ``NodeError`` with the code `unreachable` when none runs or it does not answer.
   public static func connect(stateDirectory: String) throws -> any NodeClient {
+    if isSocket(stateDirectory) { return try SocketNodeClient(path: stateDirectory) }
     let directory = try StateDirectory(stateDirectory, create: false)
     return try SocketNodeClient(path: directory.socketPath)
   }
@@ -75,10 +95,17 @@ public enum NodeDoor {
   /// holds the lock and listens to nobody.
   /// - Throws: a ``Failure``: the node does not answer, or the state cannot be opened.
   public static func open(stateDirectory: String, serves: Bool = false) throws -> any NodeClient {
+    if isSocket(stateDirectory) { return try connect(stateDirectory: stateDirectory) }
     if let client = try? connect(stateDirectory: stateDirectory) { return client }
     // Without a node the lock is free; with one that does not answer, taking it names its process.
     return try Node.open(
       NodeOptions(stateDirectory: stateDirectory, listens: serves, serves: serves))
+  }
+
+  /// Whether a path names a socket: what operators are given who cannot enter the state directory.
+  public static func isSocket(_ path: String) -> Bool {
+    var status = stat()
+    return stat(path, &status) == 0 && status.st_mode & S_IFMT == S_IFSOCK
   }
 
   /// Whether a node answers on the directory's socket.
@@ -94,9 +121,11 @@ public enum NodeDoor {
   ) throws -> String {
     let directory = try StateDirectory(stateDirectory, create: false)
     let reader = try JournalReader(directory)
-    var state = ControlState()
-    var cursor = reader.cursor()
-    while let record = try cursor.next() { state.fold(try Recovery.event(of: record)) }
+    let state = try Recovery.replay(
+      reader, saved: SavedStates(readingFrom: directory, reader), checksAll: false
+    ).state
+    let people = try People(readingFrom: directory)
+    let code = actor.kind == .person ? people.knownCode(for: actor.name) : nil
     guard let known = state.endpoint(endpoint) else {
       throw NodeError(.unknown, "there is no endpoint \"\(endpoint)\": see sluice endpoint list")
     }
@@ -109,11 +138,14 @@ public enum NodeDoor {
           : "\(endpoint) cannot go back to \(target.map { "\($0)" } ?? "-"): choose one of "
             + targets.map { "\($0)" }.joined(separator: ", "))
     }
-    let closed = (known.split?.versions ?? []).filter { $0 != fallback }
+    // A candidate that has no traffic yet would get some later.
+    let open = (known.split?.versions ?? []) + (known.rollout?.candidates ?? [])
+    let closed = Set(open).subtracting([fallback]).sorted()
     _ = try Tombstones(directory).record(
       Fence(
-        endpoint: endpoint, closed: closed, fallback: fallback, actor: actor,
-        time: SystemClock.now()))
+        endpoint: endpoint, closed: closed, fallback: fallback,
+        actor: ActorID(kind: actor.kind, name: code ?? actor.name), time: SystemClock.now(),
+        generation: known.generation + 1))
     return "recorded: \(endpoint) goes back to \(fallback) as soon as its node wakes or restarts"
   }
 }

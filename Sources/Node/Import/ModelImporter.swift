@@ -9,7 +9,7 @@ import Telemetry
 /// version.
 public enum ModelImporter {
   /// The longest card that is accepted.
-  private static let cardBytesMax = 1 << 20
+  static let cardBytesMax = 1 << 20
 
   /// Imports a model file as the model's next version.
   ///

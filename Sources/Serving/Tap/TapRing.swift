@@ -61,7 +61,8 @@ public final class TapRing: @unchecked Sendable {
   @discardableResult
   func push(_ record: TapRecord, row: RowBuffer) -> Bool {
     guard let slot = reserve() else { return false }
-    slot.storeBytes(of: record, as: TapRecord.self)
+    // Not storeBytes or initialize, which allocate where they are not specialised.
+    slot.assumingMemoryBound(to: TapRecord.self).pointee = record
     row.copy(to: slot + rowOffset)
     let at = head.value.load(ordering: .relaxed)
     head.value.store(at &+ 1, ordering: .releasing)

@@ -90,21 +90,31 @@ enum ConsoleCommands {
     discussion: [
       "It finishes running requests, closes the journal and ends with 0. SIGHUP reads the YAML "
         + "files "
-        + "in plans/ and runbooks/ of the state directory again. `sluice attach` opens the console."
+        + "in plans/ and runbooks/ of the state directory again. `sluice attach` opens the console.",
+      "With --operators GROUP other users can work on the node: each member of the group, under "
+        + "their own name, with --state SOCKET in any command. Only the node's own user can stop it.",
     ],
-    parameters: [replay, endpoint, rate, speed, seed, scenario, profile],
+    parameters: [
+      replay, endpoint, rate, speed, seed, scenario, profile, operators, operatorsSocket,
+    ],
     examples: [
       ("sluice serve --state /srv/sluice", "under systemd or in tmux"),
       (
         "sluice serve --replay traffic.csv --endpoint flight-delay --rate 200",
         "with recorded traffic"
       ),
+      (
+        "sluice serve --operators ml-ops --operators-socket /run/sluice/ops.sock",
+        "others work on it with sluice attach --state /run/sluice/ops.sock"
+      ),
     ]
   ) { call in
     let replay = try replayOptions(call)
+    let operators = try operatorSocket(call)
     let signals = SignalWait.beforeThreads()
     let node = try Node.open(
-      NodeOptions(stateDirectory: call.stateDirectory, profile: call[profile]))
+      NodeOptions(
+        stateDirectory: call.stateDirectory, profile: call[profile], operators: operators))
     defer { node.stop() }
     if let replay { try node.startReplay(replay) }
     let info = try node.info()
@@ -113,6 +123,21 @@ enum ConsoleCommands {
     try call.streams.output.flush()
     ServeLoop.untilStopped(node, signals, call)
     return .done
+  }
+
+  private static let operators = Option<String>(
+    "operators", .text.named("GROUP"), help: "the group whose members may work on the node")
+  private static let operatorsSocket = Option<String>(
+    "operators-socket", .file.named("SOCKET"),
+    help: "where they find it; only this user, or root, may write that folder")
+
+  private static func operatorSocket(_ call: Invocation) throws -> OperatorSocket? {
+    switch (call[operators], call[operatorsSocket]) {
+    case (nil, nil): return nil
+    case (let group?, let path?): return OperatorSocket(socketPath: path, group: group)
+    default:
+      throw InvalidValue("--operators GROUP and --operators-socket SOCKET go together")
+    }
   }
 
   private static func replayOptions(_ call: Invocation) throws -> ReplayOptions? {

@@ -53,7 +53,10 @@ enum ConsoleScreen {
     return try ConsoleApp(client: client, options: options).run()
   }
 
-  private static func crashLog(_ stateDirectory: String) -> String { stateDirectory + "/crash.log" }
+  private static func crashLog(_ stateDirectory: String) -> String {
+    // Beside the socket of another user's node there is nothing to write to.
+    NodeDoor.isSocket(stateDirectory) ? "/dev/stderr" : stateDirectory + "/crash.log"
+  }
 
   /// Where a person keeps their own themes (XDG Base Directory Specification 0.8).
   static func themeFolders() -> [String] {

@@ -93,20 +93,11 @@ enum ModelCommands {
             + didYouMean(name.text, among: known).ifEmpty("; sluice model list shows them"))
       }
     }
-    try call.tell(versions, text: table(versions))
+    try call.tell(
+      versions,
+      text: versions.isEmpty
+        ? "no versions yet: sluice model import registers one\n" : RegistryText.table(versions))
     return .done
-  }
-
-  private static func table(_ versions: [RegisteredVersionView]) -> String {
-    if versions.isEmpty { return "no versions yet: sluice model import registers one\n" }
-    var table = TextTable(["VERSION", "DIGEST", ">SIZE", "REGISTERED", "LOADED ON", "SUMMARY"])
-    for row in versions {
-      table.add([
-        row.version.description, row.digest.short, byteText(row.bytes), row.registered.description,
-        row.loadedOn.map(\.text).joined(separator: " ").ifEmpty("-"), row.summary,
-      ])
-    }
-    return table.text
   }
 
   private static let version = Positional(
@@ -128,6 +119,7 @@ enum ModelCommands {
     text += "  digest      \(registered.digest)\n"
     text += "  size        \(byteText(registered.bytes))\n"
     text += "  registered  \(registered.registered)\n"
+    if let standing = registered.standing { text += RegistryText.standing(standing) }
     let places = registered.loadedOn.map(\.text).joined(separator: " ").ifEmpty("nowhere")
     text += "  loaded on   \(places)\n"
     if let backend = detail.backend { text += "  back end    \(backend.rawValue)\n" }

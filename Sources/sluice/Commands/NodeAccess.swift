@@ -23,6 +23,7 @@ extension Invocation {
 
   /// Refuses a state directory that is not there, so that a mistyped path makes no new state.
   func requireStateDirectory() throws {
+    if NodeDoor.isSocket(stateDirectory) { return }
     var status = stat()
     guard stat(stateDirectory, &status) == 0 else {
       if errno != ENOENT {

@@ -47,8 +47,9 @@ enum VerdictCommand {
     ]
     for metric in view.metrics { lines += self.lines(of: metric) }
     if view.metrics.isEmpty { lines.append("the plan judges no metric") }
-    // Two lines are left when all six metrics are judged.
-    for missing in view.missing.prefix(2) { lines.append("missing: \(missing)") }
+    for missing in view.missing.prefix(min(2, max(1, 23 - lines.count))) {
+      lines.append("missing: \(missing)")
+    }
     return lines.map { fitted($0) + "\n" }.joined()
   }
 
@@ -68,6 +69,7 @@ enum VerdictCommand {
   private static func lines(of verdict: MetricVerdict) -> [String] {
     let metric = verdict.evidence
     let stream = metric.stream.map { " (\(printable($0, limit: 16)))" } ?? ""
+    if metric.metric == .disagreement { return [disagreement(verdict)] }
     return [
       "\(metric.metric.words)\(stream): \(verdict.word), E \(evidenceText(metric.eValue)); holds "
         + "at \(evidenceText(metric.holdAt)), rolls back at \(evidenceText(metric.rollbackAt))",
@@ -75,6 +77,14 @@ enum VerdictCommand {
         + rate(verdict.stable, metric.stableBad, metric.stableTotal),
       "  " + ratio(verdict) + outlook(metric),
     ]
+  }
+
+  /// One line: pairs of answers to the same request have no ratio of two rates.
+  private static func disagreement(_ verdict: MetricVerdict) -> String {
+    let metric = verdict.evidence
+    return "\(metric.metric.words): \(grouped(metric.candidateBad)) of "
+      + "\(grouped(metric.candidateTotal)), a clone \(grouped(metric.stableBad)), E "
+      + "\(evidenceText(metric.eValue)) of \(evidenceText(metric.rollbackAt))"
   }
 
   private static func rate(_ rate: MetricVerdict.Rate, _ bad: Int, _ total: Int) -> String {
