@@ -10,7 +10,7 @@ struct NodeProgram: SimulatedProgram {
   ) throws -> any SimulatedCore {
     var recovered = Recovered(state: ControlState(), rows: [], fault: nil)
     for (index, row) in disk.rows.enumerated() {
-      let event = try CanonicalJSON.decode(Event.self, from: row.body)
+      guard let event = row.event else { throw SimulatedFailure("a row cannot be read") }
       recovered.state.fold(event)
       recovered.rows.append(JournalRow(event: event, sequence: index + 1))
     }
