@@ -62,6 +62,12 @@ public enum Command: Sendable, Hashable, Codable {
   case addRule(endpoint: Name, rule: RouteRule, reason: String?)
   /// Ends a rule by its name.
   case removeRule(endpoint: Name, name: Name, reason: String?)
+  /// Erases a person's name; the node gives the pseudonym that the journal has for it.
+  case forgetActor(name: String, pseudonym: String?, reason: String?)
+  /// Records requests by a policy, or (nil) ends that; what is on disk stays until it is old.
+  case setRecording(endpoint: Name, policy: RecordingPolicy?)
+  /// Says or does something of registered versions.
+  case registry(RegistryCommand)
 }
 
 /// Which way ``Command/step(endpoint:direction:reason:)`` goes.
@@ -94,12 +100,15 @@ public struct VersionDraft: Sendable, Hashable, Codable {
   public let summary: String
   /// What the card says of the evaluation: `accuracy`, `roc_auc`, ...
   public let metrics: [String: Double]
+  /// The training or the bundle that it came from, when that is known.
+  public let origin: VersionOrigin?
 
   /// Puts them together.
   public init(
     model: Name, artifact: Digest, artifactBytes: Int, signature: Signature, card: Digest? = nil,
     reference: Digest? = nil, golden: Digest? = nil, backend: Backend? = nil,
-    parent: VersionID? = nil, summary: String = "", metrics: [String: Double] = [:]
+    parent: VersionID? = nil, summary: String = "", metrics: [String: Double] = [:],
+    origin: VersionOrigin? = nil
   ) {
     self.model = model
     self.artifact = artifact
@@ -112,6 +121,7 @@ public struct VersionDraft: Sendable, Hashable, Codable {
     self.parent = parent
     self.summary = summary
     self.metrics = metrics
+    self.origin = origin
   }
 }
 
@@ -131,6 +141,10 @@ extension Command {
     case .removeFreeze: nil
     case .annotate(let name, _), .recordRunbook(let name, _, _, _): name
     case .drop(let name, _, _), .addRule(let name, _, _), .removeRule(let name, _, _): name
+    case .forgetActor: nil
+    case .setRecording(let name, _): name
+    case .registry(.setPolicy(let name, _, _)): name
+    case .registry: nil
     }
   }
 }

@@ -9,13 +9,15 @@ extension Decision {
     guard let rollout = endpoint.rollout else {
       return [try admitted(try startRamp(name, version, plan, options))]
     }
-    guard version != rollout.candidate else {
+    guard !rollout.candidates.contains(version) else {
       throw ControlError(
         .refused,
         "\(version) is being ramped on \(name) already: abort it first, then "
           + "\"sluice retry \(name)\""
       )
     }
+    // What runs is not taken down for what cannot begin yet.
+    if options?.at == nil { try checkPrepared([version] + (options?.rivals ?? [])) }
     let back = change(
       endpoint,
       .rolledBack(endpoint.rollback(to: rollout.fallback, .superseded, evidence(rollout))),

@@ -83,6 +83,7 @@ extension Decision {
     }
     for version in versions {
       try checkFits(version, try registered(version).draft.signature, endpoint)
+      try checkRequirements(plan, version, endpoint)
     }
     for (index, step) in plan.steps.enumerated().dropLast() where step.kind.hasTraffic {
       guard step.weight * versions.count < Split.whole || versions.count == 1 else {

@@ -36,6 +36,10 @@ extension Decision {
     case .annotate(let name, let text): return try annotate(name, text)
     case .recordRunbook(let name, let runbook, let outcome, let steps):
       return try recordRunbook(name, RunbookRun(runbook: runbook, outcome: outcome, steps: steps))
+    case .forgetActor(let name, let pseudonym, let reason):
+      return try forgetActor(name, pseudonym, reason)
+    case .setRecording(let name, let policy): return try setRecording(name, policy)
+    case .registry(let command): return try registryEvent(command)
     default: return try rolloutEvent(command)
     }
   }
@@ -91,8 +95,14 @@ struct Decision {
 
   /// The registered version.
   func registered(_ version: VersionID) throws(ControlError) -> RegisteredVersion {
-    if let found = state.version(version) { return found }
-    let numbers = state.versions.filter { $0.version.model == version.model }.map(\.version)
+    if let found = state.version(version) {
+      guard let deletion = state.registry.record(of: version).deletion else { return found }
+      throw ControlError(
+        .unknown,
+        "\(version) was deleted by \(deletion.by) on \(deletion.time): choose another version, or "
+          + "import the file again under a new number")
+    }
+    let numbers = state.usableVersions.filter { $0.version.model == version.model }.map(\.version)
     guard let last = numbers.last else {
       throw ControlError(
         .unknown,

@@ -24,6 +24,8 @@ extension ControlState {
       freezes.append(freeze)
       freezeCount = max(freezeCount, freeze.id)
     case .freezeRemoved(let freeze): freezes.removeAll { $0.id == freeze.id }
+    case .actorForgotten(let actor): fold(actor)
+    case .registry(let change): return fold(change, event)
     default: break
     }
     guard let name = event.endpoint else { return }
@@ -32,7 +34,9 @@ extension ControlState {
       endpoints.insert(EndpointState(name: name, created: event.time), at: place)
     }
     guard let index = endpoints.firstIndex(where: { $0.name == name }) else { return }
+    let stable = endpoints[index].stable
     endpoints[index].fold(event)
+    foldServing(event, stableBefore: stable)
   }
 }
 
@@ -40,7 +44,8 @@ extension EndpointState {
   mutating func fold(_ event: Event) {
     switch event.body {
     case .versionRegistered, .endpointCreated, .noted, .runbookRun: break
-    case .freezeAdded, .freezeRemoved: break
+    case .freezeAdded, .freezeRemoved, .actorForgotten, .registry: break
+    case .recordingSet(let change): recording = change.policy
     case .approved(let approval): fold(approval, event)
     case .endpointDrained: isDrained = true
     case .endpointEnabled: isDrained = false

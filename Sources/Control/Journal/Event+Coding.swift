@@ -35,6 +35,9 @@ extension EventBody {
     case .segmentClosed: "segment-closed"
     case .ruleAdded: "rule-added"
     case .ruleRemoved: "rule-removed"
+    case .actorForgotten: "actor-forgotten"
+    case .recordingSet: "recording-set"
+    case .registry(let event): event.kind
     }
   }
 }
@@ -78,6 +81,9 @@ extension Event: Codable {
       try container.encode(data, forKey: .data)
     case .segmentClosed(let data): try container.encode(data, forKey: .data)
     case .ruleAdded(let data), .ruleRemoved(let data): try container.encode(data, forKey: .data)
+    case .actorForgotten(let data): try container.encode(data, forKey: .data)
+    case .recordingSet(let data): try container.encode(data, forKey: .data)
+    case .registry(let data): try container.encode(data, forKey: .data)
     }
   }
 
@@ -136,7 +142,14 @@ extension Event: Codable {
     case "segment-closed": return .segmentClosed(try data(SegmentClosure.self))
     case "rule-added": return .ruleAdded(try data(RouteRule.self))
     case "rule-removed": return .ruleRemoved(try data(RouteRule.self))
+    case "actor-forgotten": return .actorForgotten(try data(ForgottenActor.self))
+    case "recording-set": return .recordingSet(try data(RecordingChange.self))
     default:
+      if let event = try RegistryEvent(
+        kind: kind, from: { try container.superDecoder(forKey: .data) })
+      {
+        return .registry(event)
+      }
       throw InvalidValue(
         "the journal holds an event of the kind \"\(printable(kind))\", which this program does "
           + "not know: it was written by a newer one")

@@ -19,14 +19,23 @@ extension Event {
     switch body {
     case .rolledBack(let rollback):
       [.operator, .superseded].contains(rollback.cause) ? .warn : .bad
-    case .freezeAdded, .retreatStarted, .segmentClosed, .holdExtended: .warn
+    case .freezeAdded, .retreatStarted, .segmentClosed, .holdExtended, .actorForgotten: .warn
     case .escalated: .bad
     case .candidateDropped(let drop): drop.cause == .operator ? .ok : .bad
+    case .registry(let event): event.severity
     case .aborted, .endpointDrained: .warn
-    case .held(let change): change.hold == .operator || change.hold == .approval ? .ok : .warn
+    case .held(let change): holdSeverity(change.hold)
     case .promoted(let change), .stepped(let change), .completed(let change):
       change.isUnverified ? .warn : .ok
     default: .ok
+    }
+  }
+
+  private func holdSeverity(_ hold: HoldCause?) -> EventSeverity {
+    switch hold {
+    case .operator, .approval, .scheduled, .warming, .dependency: .ok
+    case .stuck: .bad
+    default: .warn
     }
   }
 
@@ -86,6 +95,10 @@ extension Event {
         + "\(printable(closure.segment, limit: 60)) closed to \(closure.candidate)\(evidence)"
     case .ruleAdded(let rule): return "rule \(rule.name) added: \(ruleText(rule))"
     case .ruleRemoved(let rule): return "rule \(rule.name) removed: \(ruleText(rule))"
+    case .actorForgotten: return "the name of a person was erased"
+    case .recordingSet(let change):
+      return change.policy.map { "recorded: \($0.words)" } ?? "not recorded any more"
+    case .registry(let event): return event.news
     case .noted(let text): return "note: \(printable(text, limit: 200))"
     case .runbookRun(let run):
       return "runbook \(printable(run.runbook, limit: 60)): \(printable(run.outcome))"

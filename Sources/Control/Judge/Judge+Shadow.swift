@@ -33,6 +33,20 @@ extension Judge {
     }
   }
 
+  /// The pairs of copied requests that tell of a metric.
+  static func shadowPairs(
+    _ metric: Metric, _ evidence: RolloutEvidence, stream: Int
+  ) -> ShadowEvidence.Pairs? {
+    guard let shadow = evidence.shadow else { return nil }
+    switch metric {
+    case .errors: return shadow.failures
+    case .wrongAnswers: return shadow.wrongAnswers
+    case .latency: return stream < shadow.slow.count ? shadow.slow[stream] : nil
+    case .disagreement: return shadow.disagreements
+    case .predictions, .confidence, .scores: return nil
+    }
+  }
+
   /// How often the candidate's answers differ from the stable's, against a clone's.
   static func evaluateDisagreement(
     _ judged: JudgedMetric, _ evidence: RolloutEvidence, _ plan: Plan
@@ -44,7 +58,8 @@ extension Judge {
       holdAt: plan.holdEvidence / judged.riskShare,
       rollbackAt: plan.rollbackEvidence / judged.riskShare, candidateBad: pairs.candidate,
       stableBad: pairs.other, candidateTotal: pairs.total, stableTotal: pairs.total,
-      tolerance: judged.tolerance, requestsToVerdict: nil, stream: nil, promotion: nil)
+      tolerance: judged.tolerance, requestsToVerdict: nil, stream: nil, promotion: nil,
+      shadow: pairs, labels: nil)
   }
 }
 

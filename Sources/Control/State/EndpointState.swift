@@ -111,6 +111,8 @@ public struct EndpointState: Sendable, Hashable, Codable {
   public internal(set) var recent: [RecentChange]
   /// Rules by hand, oldest first: what they match does not go by the split.
   public internal(set) var rules: [RouteRule]
+  /// What is recorded of its requests; nil is nothing.
+  public internal(set) var recording: RecordingPolicy?
 
   init(name: Name, created: Timestamp) {
     self.name = name

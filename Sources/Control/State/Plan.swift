@@ -151,6 +151,8 @@ public struct Plan: Sendable, Hashable, Codable {
   public let blast: BlastCap?
   /// What must be certain before all traffic; nil asks for nothing.
   public let promotion: PromotionRule?
+  /// What the candidate must show before the first step; nil asks for nothing.
+  public let requirements: [Requirement]?
   /// ``warmUp`` when the plan says it; plans of older journals do not.
   let warmUpAnswers: Int?
   /// What a hold does with the weight, and its deadline; nil keeps the weight and rolls back.
@@ -163,8 +165,6 @@ public struct Plan: Sendable, Hashable, Codable {
   public let judge: ComparisonRule?
   /// Endpoints whose running rollouts must have completed before the first step.
   public let after: [Name]?
-  /// What a candidate must have before the rollout may start; nil is nothing.
-  public let requires: [PlanRequirement]?
 
   /// Puts them together; see ``validate()`` for what is legal.
   public init(
@@ -174,7 +174,7 @@ public struct Plan: Sendable, Hashable, Codable {
     approvals: ApprovalRule? = nil, blast: BlastCap? = nil,
     promotion: PromotionRule? = nil, warmUp: Int? = nil, holdPolicy: HoldPolicy? = nil,
     segments: PlanSegments? = nil, judge: ComparisonRule? = nil, after: [Name]? = nil,
-    requires: [PlanRequirement]? = nil
+    requirements: [Requirement]? = nil
   ) {
     self.name = name
     self.summary = summary
@@ -193,7 +193,17 @@ public struct Plan: Sendable, Hashable, Codable {
     self.segments = segments
     self.judge = judge
     self.after = after
-    self.requires = requires
+    self.requirements = requirements
+  }
+
+  /// The same plan after the rollouts of other endpoints.
+  public func following(_ endpoints: [Name]) -> Plan {
+    Plan(
+      name: name, summary: summary, steps: steps, metrics: metrics, holdRisk: holdRisk,
+      rollbackRisk: rollbackRisk, soak: soak, holdDeadline: holdDeadline,
+      latencySlack: latencySlack, approvals: approvals, blast: blast, promotion: promotion,
+      warmUp: warmUpAnswers, holdPolicy: holdPolicy, segments: segments, judge: judge,
+      after: endpoints.isEmpty ? nil : endpoints, requirements: requirements)
   }
 
   /// Until the candidate has given so many answers nothing of either arm is judged.

@@ -64,16 +64,6 @@ public struct PlanSegments: Sendable, Hashable, Codable {
   }
 }
 
-/// What a version must have before a plan moves an endpoint to it.
-public enum PlanRequirement: String, Sendable, Hashable, Codable, CaseIterable {
-  /// Its gates passed.
-  case gates
-  /// A person approved the version itself.
-  case approved
-  /// Every item of its checklist is signed off.
-  case checklist
-}
-
 /// A further candidate of a rollout, beside the leading one and with the same weight.
 public struct Rival: Sendable, Hashable, Codable {
   /// Which version.

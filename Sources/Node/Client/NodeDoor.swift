@@ -121,9 +121,11 @@ public enum NodeDoor {
   ) throws -> String {
     let directory = try StateDirectory(stateDirectory, create: false)
     let reader = try JournalReader(directory)
-    var state = ControlState()
-    var cursor = reader.cursor()
-    while let record = try cursor.next() { state.fold(try Recovery.event(of: record)) }
+    let state = try Recovery.replay(
+      reader, saved: SavedStates(readingFrom: directory, reader), checksAll: false
+    ).state
+    let people = try People(readingFrom: directory)
+    let code = actor.kind == .person ? people.knownCode(for: actor.name) : nil
     guard let known = state.endpoint(endpoint) else {
       throw NodeError(.unknown, "there is no endpoint \"\(endpoint)\": see sluice endpoint list")
     }
@@ -141,8 +143,9 @@ public enum NodeDoor {
     let closed = Set(open).subtracting([fallback]).sorted()
     _ = try Tombstones(directory).record(
       Fence(
-        endpoint: endpoint, closed: closed, fallback: fallback, actor: actor,
-        time: SystemClock.now(), generation: known.generation + 1))
+        endpoint: endpoint, closed: closed, fallback: fallback,
+        actor: ActorID(kind: actor.kind, name: code ?? actor.name), time: SystemClock.now(),
+        generation: known.generation + 1))
     return "recorded: \(endpoint) goes back to \(fallback) as soon as its node wakes or restarts"
   }
 }

@@ -37,7 +37,7 @@ struct SnapshotBuilder {
     let name = request.endpoint ?? state.endpoints.first?.name
     guard let name, let endpoint = state.endpoint(name) else { return nil }
     let telemetry = desk.telemetry[name] ?? EndpointTelemetry()
-    return EndpointDetail(
+    var detail = EndpointDetail(
       name: name, status: endpoint.status.rawValue, generation: endpoint.generation,
       split: endpoint.split, versions: versionRows(endpoint, telemetry),
       traffic: TrafficViews.view(
@@ -45,11 +45,13 @@ struct SnapshotBuilder {
         points: request.points, now: Int(now.microseconds / 1_000_000)),
       rollout: rollout(endpoint), drift: drift(endpoint, telemetry),
       rollback: rollback(endpoint, telemetry), undo: undo(endpoint))
+    detail.rules = endpoint.rules
+    return detail
   }
 
   /// The registry for screens.
   func registry() -> [RegisteredVersionView] {
-    state.versions.map { RegisteredVersionView($0, in: state) }
+    state.usableVersions.map { RegisteredVersionView($0, in: state) }
   }
 
   // MARK: Parts
@@ -67,7 +69,7 @@ struct SnapshotBuilder {
     _ endpoint: EndpointState, _ telemetry: EndpointTelemetry
   ) -> [VersionRow] {
     let models = Set(endpoint.deployed.map(\.version.model))
-    let shown = state.versions.filter {
+    let shown = state.usableVersions.filter {
       endpoint.isDeployed($0.version) || models.isEmpty || models.contains($0.version.model)
     }
     return shown.map { registered in
@@ -141,5 +143,6 @@ extension RegisteredVersionView {
       bytes: registered.draft.artifactBytes, registered: registered.registered,
       summary: registered.draft.summary, metrics: registered.draft.metrics,
       loadedOn: state.endpoints(with: registered.version))
+    standing = state.standing(of: registered.version)
   }
 }

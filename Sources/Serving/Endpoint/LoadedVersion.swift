@@ -40,6 +40,21 @@ public final class LoadedVersion: Sendable {
     return try source.makePredictor()
   }
 
+  /// Whether a session of its own answers a row; a probe, off the request path.
+  ///
+  /// False too when there is no session to be had, or it cannot take the row's columns.
+  public func answers(_ row: RecordedRow) -> Bool {
+    let buffer = RowBuffer(row.schema)
+    guard let predictor = try? source.makePredictor(),
+      (try? predictor.attach(to: buffer)) != nil
+    else { return false }
+    return row.fill(buffer) { predictor.predict().succeeded }
+  }
+
+  /// A new predictor outside of the warm ones, for one owner that keeps it.
+  /// - Throws: ``ServingError`` with the code `noSession`.
+  func makeOwn() throws(ServingError) -> any Predictor { try source.makePredictor() }
+
   /// Gets a predictor back for the next worker.
   func giveBack(_ predictor: any Predictor) {
     let parked = Parked(predictor: predictor)

@@ -4,7 +4,7 @@ import Node
 /// `sluice bench …`: the figures that documents name, measured again by anyone.
 enum BenchCommands {
   static let group = CommandGroup(name: "bench", summary: "Measures what the documents claim")
-  static let all = [kernels, load]
+  static let all = [kernels, load] + RouteBenchCommands.all
 
   private static let model = Option<String>("model", .file, help: "the model file")
   private static let rows = Option<String>(

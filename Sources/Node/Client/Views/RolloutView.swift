@@ -117,6 +117,8 @@ public struct RampPreview: Sendable, Codable {
   public var summary: String
   /// Approvals, the judge's lines, caps, earliest times and freezes, one sentence each.
   public var conditions: [String] = []
+  /// The steps in figures; nil from an older node.
+  public var details: [StepForecast]?
   /// Nil when it can start, else why it would be refused.
   public var refusal: String?
 
