@@ -79,7 +79,9 @@ let package = Package(
     tests("Storage", ["Storage", "CSQLite", "CFaultVFS", "storage-crash-child"]),
     tests("Gateway", ["Gateway", "CSystem"]),
     tests("Documents", ["Documents"]),
-    tests("Node", ["Node", "Control", "Inference", "Storage", "Serving", "Telemetry"]),
+    tests(
+      "Node",
+      ["Node", "Control", "Inference", "Storage", "Serving", "Telemetry", "CAllocations"]),
     tests("Console", ["Console", "Control"]),
     tests("EndToEnd", ["Core", "Control", "Inference", "Node", "sluice"]),
   ]
