@@ -76,7 +76,10 @@ let package = Package(
     tests("Telemetry", ["Telemetry", "Core"]),
     tests("Serving", ["Serving", "Inference", "Telemetry", "Core", "CAllocations"]),
     tests("Control", ["Control"]),
-    tests("Storage", ["Storage", "CSQLite", "CFaultVFS", "storage-crash-child"]),
+    .testTarget(
+      name: "StorageTests",
+      dependencies: ["Storage", "CSQLite", "CFaultVFS", "storage-crash-child"],
+      exclude: ["Fixtures"], swiftSettings: strict),
     tests("Gateway", ["Gateway", "CSystem"]),
     tests("Documents", ["Documents"]),
     tests(

@@ -16,6 +16,10 @@ public enum Action: String, Sendable, Hashable, CaseIterable {
   case rollBack, undo, deploy, unload, drain, enable, annotate, acknowledge, runbook
   // Tools.
   case palette, help, copy, copyPane, export, mouse, readOnly, theme, verifyJournal, quit, suspend
+  // Look closer.
+  case verdict, registry, asOf, why, attached
+  // Release control.
+  case approve, supersede, retry, undoTo, editPlan, stopTheLine, freezes
 
   /// The pane that the action focuses, when it is one of those.
   var pane: PaneID? {
@@ -64,6 +68,14 @@ public enum ActionArgument: Sendable, Hashable {
   case runbook
   /// The name of a layout.
   case layout
+  /// A past time, `2h ago`.
+  case time
+  /// A caller's key.
+  case key
+  /// An endpoint's earlier generation.
+  case generation
+  /// A reason, which may be left out.
+  case reason
 
   /// How it is written in help and palette; empty for ``none``.
   var placeholder: String {
@@ -75,6 +87,10 @@ public enum ActionArgument: Sendable, Hashable {
     case .theme: "NAME"
     case .runbook: "RUNBOOK"
     case .layout: "LAYOUT"
+    case .time: "TIME"
+    case .key: "KEY"
+    case .generation: "GENERATION"
+    case .reason: "REASON"
     }
   }
 }
@@ -125,7 +141,8 @@ public struct ActionSpec: Sendable {
   }
 
   /// The table, in the order of the help.
-  public static let all: [ActionSpec] = moving + looking + acting + tools
+  public static let all: [ActionSpec] =
+    moving + looking + lookingCloser + acting + releasing + tools
 
   static let byAction: [Action: ActionSpec] = Dictionary(
     all.map { ($0.action, $0) }, uniquingKeysWith: { first, _ in first })

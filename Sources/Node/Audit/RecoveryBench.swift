@@ -87,8 +87,8 @@ public struct RecoveryBench: Sendable, Codable {
     return Double(SystemClock.monotonicNanoseconds() - start) / 1e6
   }
 
-  /// Journals what real commands decide, and saves the state every 1,000 events but at the end; gives
-  /// the state there.
+  /// Journals what real commands decide, and saves the state every 1,000 events but at the end.
+  /// - Returns: the state at the end.
   private static func write(_ count: Int, _ directory: StateDirectory) throws -> ControlState {
     let lock = try directory.acquireLock()
     let journal = try Journal(lock, program: Product.version)

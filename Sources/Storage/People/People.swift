@@ -91,7 +91,7 @@ public final class People: PersonCoding, Sendable {
         throw StorageError(.notFound, "nobody of the name \(name) is known to this state")
       }
       var person = Person(name: name, since: People.now())
-      // The first digits are what is shown of an erased one, so they are kept apart while they can.
+      // The first digits are what is shown of an erased one: kept apart while they can be.
       for _ in 0..<64 where book.persons.contains(where: { People.isAlike($0, person) }) {
         person = Person(name: name, since: person.since ?? People.now())
       }
