@@ -85,6 +85,8 @@ public enum BreachBench {
         ], metrics: [JudgedMetric(metric: .errors, tolerance: 1.25, riskShare: 1)], warmUp: 0)
       try World.prepare(node, endpoint, fails)
       try node.begin()
+      // It would close the candidate on its own account.
+      node.stopProbing()
       guard let runtime = node.plane.runtime(of: endpoint) else {
         throw NodeError(.system, "the bench's endpoint does not serve")
       }
