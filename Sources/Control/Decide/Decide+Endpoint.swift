@@ -22,6 +22,10 @@ extension Decision {
         "the card's summary is longer than \(ControlLimits.remarkLengthMax) characters or it has "
           + "more than 1000 metrics: shorten it")
     }
+    if let parent = draft.parent, state.version(parent) == nil {
+      throw ControlError(
+        .unknown, "there is no version \(parent) that the new one could be made from")
+    }
     let number = state.nextNumber(of: draft.model)
     guard number <= ControlLimits.versionsPerModelMax else {
       throw ControlError(

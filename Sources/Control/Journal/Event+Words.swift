@@ -24,10 +24,18 @@ extension Event {
     case .candidateDropped(let drop): drop.cause == .operator ? .ok : .bad
     case .registry(let event): event.severity
     case .aborted, .endpointDrained: .warn
-    case .held(let change): change.hold == .operator || change.hold == .approval ? .ok : .warn
+    case .held(let change): holdSeverity(change.hold)
     case .promoted(let change), .stepped(let change), .completed(let change):
       change.isUnverified ? .warn : .ok
     default: .ok
+    }
+  }
+
+  private func holdSeverity(_ hold: HoldCause?) -> EventSeverity {
+    switch hold {
+    case .operator, .approval, .scheduled, .warming, .dependency: .ok
+    case .stuck: .bad
+    default: .warn
     }
   }
 

@@ -64,7 +64,7 @@ extension Watch {
   /// Certainty that the candidate is not worse by the margin ends a hold for want of it, and one
   /// for suspicion: a candidate may be a little worse than tolerated and surely under the margin.
   private func certaintyEvent() -> Event? {
-    guard rollout.plan.promotion != nil else { return nil }
+    guard rollout.plan.promotion != nil || rollout.plan.judge != nil else { return nil }
     let metric: MetricEvidence?
     switch rollout.hold {
     case .suspect(let held):
@@ -74,9 +74,9 @@ extension Watch {
       }
       guard metric?.isCertified ?? false else { return nil }
     case .inconclusive:
-      guard rollout.metricGap(evidence) == nil, rollout.certaintyGap(evidence) == nil else {
-        return nil
-      }
+      guard rollout.metricGap(evidence) == nil, rollout.certaintyGap(evidence) == nil,
+        comparisonGap == nil
+      else { return nil }
       metric = nil
     default: return nil
     }
@@ -173,6 +173,9 @@ extension Watch {
       // With all traffic on the candidate nothing can be compared any more: what has not been seen
       // by now never will be, so a person decides.
       if let gap = rollout.metricGap(evidence) { return hold(gap, .guard) }
+      if let gap = comparisonGap, let metric = gap.metric {
+        return hold(.inconclusive(metric), .guard, reason: "\(gap.judge): \(gap.sentence)")
+      }
       if let gap = rollout.certaintyGap(evidence) {
         return hold(
           .inconclusive(gap.metric), .guard,
@@ -184,6 +187,15 @@ extension Watch {
     return event(
       .stepped(rollout.change(evidence, step: next, weight: weight)), .system,
       to: rollout.split(weight, step: next))
+  }
+
+  /// What the plan's comparison rule still waits for; nil when for nothing, or a person passed it.
+  private var comparisonGap: ComparisonVerdict? {
+    guard rollout.plan.judge != nil,
+      let verdict = Judge.comparison(evidence, plan: rollout.plan), verdict.outcome == .hold,
+      let metric = verdict.metric, !rollout.overridden.contains(metric)
+    else { return nil }
+    return verdict
   }
 
   /// The end.

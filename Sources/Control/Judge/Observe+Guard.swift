@@ -81,7 +81,9 @@ extension Watch {
   private func breach(of version: VersionID) -> (metric: MetricEvidence?, words: String)? {
     guard let own = evidence.about(version, in: rollout) else { return nil }
     if rollout.plan.judge != nil {
-      return Judge.comparisonBreach(own, plan: rollout.plan).map { (nil, $0.words) }
+      let verdict = Judge.comparison(own, plan: rollout.plan)
+      guard let verdict, verdict.outcome == .rollback else { return nil }
+      return (nil, "\(verdict.judge): \(verdict.sentence)")
     }
     let metrics = Judge.evaluate(own, plan: rollout.plan)
     let worst = metrics.max { $0.eValue / $0.rollbackAt < $1.eValue / $1.rollbackAt }
@@ -138,15 +140,17 @@ extension Watch {
     guard rollout.isStarted, rollout.retreat == nil, rollout.plan.judge == nil,
       let segments = rollout.plan.segments
     else { return nil }
-    let breach = Judge.breachedSegment(
-      evidence, plan: rollout.plan, closed: rollout.closedSegments ?? [])
-    guard let breach else { return nil }
+    let closed = rollout.closedSegments ?? []
+    let worst = Judge.segments(evidence, plan: rollout.plan).first {
+      $0.breach != nil && !closed.contains($0.segment)
+    }
+    guard let worst, let metric = worst.breach else { return nil }
     return event(
       .segmentClosed(
         SegmentClosure(
           rollout: rollout.id, candidate: rollout.candidate, column: segments.by,
-          segment: breach.segment, metric: breach.metric, evidence: evidence)), .guard,
-      reason: breach.metric.sentence)
+          segment: worst.segment, metric: metric, evidence: evidence)), .guard,
+      reason: metric.sentence)
   }
 }
 

@@ -46,6 +46,13 @@ extension RegistryEvent {
     text += ", \(run.lines.count - failed.count) of \(run.lines.count) pass"
     if let rows = run.rows { text += "; rows \(printable(rows, limit: 100))" }
     if let against = run.against { text += "; against \(against)" }
+    let signed = run.lines.filter { $0.passed && $0.measured.hasPrefix("signed by ") }
+    if !signed.isEmpty {
+      text += "; signed: "
+      text += signed.prefix(8).map {
+        "\(printable($0.gate, limit: 60)) \(printable(String($0.measured.dropFirst(7)), limit: 60))"
+      }.joined(separator: ", ")
+    }
     if !failed.isEmpty {
       text += "; failed: "
       text += run.lines.filter { !$0.passed }.prefix(8).map {

@@ -12,7 +12,7 @@ public struct RecordingPolicy: Sendable, Hashable, Codable {
   public let withheld: [String]
 
   /// The least and the most bytes that can be asked for.
-  public static let keepBytesRange = 1 << 20...1 << 44
+  public static let keepBytesRange = 16 << 20...1 << 44
   /// The least and the greatest age.
   public static let maxAgeRange = TimeSpan.minutes(1)...ControlLimits.spanMax
 
@@ -75,7 +75,7 @@ extension Decision {
     }
     guard RecordingPolicy.keepBytesRange.contains(policy.keepBytes) else {
       throw ControlError(
-        .badInput, "a recording keeps from 1 MiB to 16 TiB, got \(byteText(policy.keepBytes))")
+        .badInput, "a recording keeps from 16 MiB to 16 TiB, got \(byteText(policy.keepBytes))")
     }
     guard RecordingPolicy.maxAgeRange.contains(policy.maxAge) else {
       throw ControlError(

@@ -25,7 +25,7 @@ struct EvidenceBook {
 
   /// Follows an endpoint whose route table gets the generation `route`; nil when what comes by that
   /// table is no evidence.
-  mutating func follow(_ endpoint: EndpointState, route: Int?, layout: RowLayout? = nil) {
+  mutating func follow(_ endpoint: EndpointState, route: Int?, layout: Telemetry.RowLayout? = nil) {
     opened(endpoint.name).follow(endpoint, route: route, layout: layout)
     if endpoint.rollout != nil { endings[endpoint.name] = nil }
   }

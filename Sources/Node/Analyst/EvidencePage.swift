@@ -85,7 +85,7 @@ final class EvidencePage {
   /// Follows an endpoint whose route table gets the generation `route`; nil when what comes by that
   /// table is no evidence.
   /// - Parameter layout: how the rows of its requests look.
-  func follow(_ endpoint: EndpointState, route: Int?, layout: RowLayout? = nil) {
+  func follow(_ endpoint: EndpointState, route: Int?, layout: Telemetry.RowLayout? = nil) {
     if running?.id != endpoint.rollout?.id || running?.stage != endpoint.rollout?.stage {
       gap = .zero
     }
@@ -114,7 +114,7 @@ final class EvidencePage {
     if marks.count > EvidencePage.marksKept { marks.removeFirst() }
   }
 
-  private func readSegments(_ rollout: Rollout, _ layout: RowLayout) {
+  private func readSegments(_ rollout: Rollout, _ layout: Telemetry.RowLayout) {
     guard let told = rollout.plan.segments else {
       segments = nil
       return
@@ -306,7 +306,7 @@ struct SegmentReader {
   ///   - name: the column by which segments are told apart.
   ///   - values: its judged values, in the order of their places.
   /// Nil when requests carry no such column.
-  init?(_ name: String, values: [String], _ layout: RowLayout) {
+  init?(_ name: String, values: [String], _ layout: Telemetry.RowLayout) {
     guard let field = layout.field(name) else { return nil }
     switch field.kind {
     case .text: column = .texts(offsetBytes: field.offsetBytes, values.map { TextKey($0) })

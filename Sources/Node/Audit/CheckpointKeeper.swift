@@ -127,7 +127,7 @@ struct CheckpointBook {
         return nil
       }
       saver = nil
-      return check.fault ?? "row \(head.sequence) is not the one that the saved state was made after"
+      return check.fault ?? "row \(head.sequence) is not the one that a saved state was made after"
     } catch {
       saver = nil
       return error.message

@@ -87,8 +87,8 @@ public struct RecoveryBench: Sendable, Codable {
     return Double(SystemClock.monotonicNanoseconds() - start) / 1e6
   }
 
-  /// Journals what real commands decide, and saves the state every 1,000 events but at the end; gives
-  /// the state there.
+  /// Journals what real commands decide, and saves the state every 1,000 events but at the end.
+  /// - Returns: the state at the end.
   private static func write(_ count: Int, _ directory: StateDirectory) throws -> ControlState {
     let lock = try directory.acquireLock()
     let journal = try Journal(lock, program: Product.version)
@@ -123,14 +123,18 @@ public struct RecoveryBench: Sendable, Codable {
 }
 
 /// An endless series of commands: versions, ramps by the built-in plan, steps, holds, rollbacks.
-private struct RecoveryScript {
+struct RecoveryScript {
   private(set) var state = ControlState()
   private var time = Timestamp(microseconds: 1_700_000_000_000_000)
   private var setUp: [Command] = []
   private var count = 0
   private var endpoints: [Name] = []
+  /// Nil for the same order in every round.
+  private var random: SplitMix64?
 
-  init() {
+  /// - Parameter seed: for commands in an order of their own, by several persons.
+  init(seed: UInt64? = nil) {
+    random = seed.map { SplitMix64(seed: $0) }
     guard let model = try? Name("model") else { return }
     let spec = TensorSpec(name: "x", elementType: .float32, shape: [nil, 4])
     for number in 1...3 {
@@ -152,7 +156,7 @@ private struct RecoveryScript {
   mutating func next() throws -> Event {
     time = time + .seconds(7)
     let context = DecisionContext(
-      now: time, actor: ActorID(kind: .person, name: "ana"),
+      now: time, actor: ActorID(kind: .person, name: person()),
       prepared: Set(state.versions.map(\.version)))
     let command = setUp.popLast() ?? later()
     let events: [Event]
@@ -168,8 +172,14 @@ private struct RecoveryScript {
     return event
   }
 
+  private mutating func person() -> String {
+    guard let number = random?.next() else { return "ana" }
+    return ["ana", "bob", "zoë \"z\" o'neil", "~0123456789abcde~"][Int(number % 4)]
+  }
+
   private mutating func later() -> Command {
     defer { count += 1 }
+    if let number = random?.next() { count = Int(number % 1_000) }
     let endpoint = endpoints[count % endpoints.count]
     let version = VersionID(model: state.versions[0].version.model, number: 2)
     switch count / endpoints.count % 6 {

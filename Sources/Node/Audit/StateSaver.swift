@@ -5,17 +5,23 @@ import Synchronization
 
 /// Where states are saved, until the node gives its directory up.
 final class StateSink: Sendable {
-  private let journal: Mutex<Journal?>
+  private struct Holder {
+    // The node has it: a thread that saves must not keep the directory's lock after the node.
+    weak var journal: Journal?
+  }
+  private let holder: Mutex<Holder>
 
-  init(_ journal: Journal) { self.journal = Mutex(journal) }
+  init(_ journal: Journal) { holder = Mutex(Holder(journal: journal)) }
 
   /// Saves one; does nothing once it is closed.
   func save(_ state: SavedState) throws(StorageError) {
-    try journal.withLock { (journal) throws(StorageError) in try journal?.saveState(state) }
+    try holder.withLock { (holder) throws(StorageError) in
+      try holder.journal?.saveState(state)
+    }
   }
 
   /// Ends saving; on return none is under way.
-  func close() { journal.withLock { $0 = nil } }
+  func close() { holder.withLock { $0.journal = nil } }
 }
 
 /// Folds the journal on, beside the node and by the journal's own rows, and saves what it comes to.

@@ -55,6 +55,8 @@ public enum NodeRequest: Sendable, Codable {
   case tryRequest(
     endpoint: Name, row: [String: String], key: String?, headers: [String: String],
     version: VersionID?)
+  /// What a ramp would have done on the recorded requests; takes seconds.
+  case rehearse(RehearsalOrder)
   /// What every endpoint did at a past time, or (with `endpoint`) that one.
   case asOf(time: Timestamp, endpoint: Name?)
   /// Registered versions from place `offset` on, at most `limit` and ``RegistryPage/limitMax``.
@@ -103,6 +105,7 @@ public enum NodeReply: Sendable, Codable {
   case registry(RegistryAnswer)
   /// To ``NodeRequest/tryRequest(endpoint:row:key:headers:version:)``.
   case tried(TriedRequest)
+  case rehearsal(RehearsalReport)
   case asOf(AsOf)
   case registryPage(RegistryPage)
 }

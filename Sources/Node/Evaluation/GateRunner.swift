@@ -282,7 +282,7 @@ struct GateEvidence {
     comparison = try VersionComparison.compare(
       try table(stable), own,
       (stable.registered.version.description, detail.registered.version.description), options,
-      ComparisonRule())
+      NonInferiorityRule())
   }
 
   private static func result<Value>(_ body: () throws -> Value) -> Result<Value, NodeError> {

@@ -76,7 +76,7 @@ public enum PlanFile {
   private static func doing(
     _ step: DocumentMapping, _ node: DocumentNode
   ) throws -> (Strategy?, BasisPoints) {
-    let given = try ["weight", "shadow", "preview", "ab"].filter { try step.optional($0) != nil }
+    let given = ["weight", "shadow", "preview", "ab"].filter { step.optional($0) != nil }
     guard given.count == 1 else {
       throw node.error(
         "a step has exactly one of weight, shadow, preview and ab, got "

@@ -174,8 +174,9 @@ public enum Rehearsal {
       return RehearsalClock(even: facts, perSecond: rate)
     }
     guard options.trafficPath != nil else { return RehearsalClock(own: facts) }
-    // A file is played over the time of the plan, with a request a second at least.
-    let seconds = max(1, options.plan.duration.seconds)
+    // A file is played over the time of the plan and a little more, with a request a second at
+    // least.
+    let seconds = max(1, options.plan.duration.seconds * 1.1)
     return RehearsalClock(even: facts, perSecond: max(1, Double(facts.count) / seconds))
   }
 
@@ -195,7 +196,8 @@ public enum Rehearsal {
   private static func play(
     _ stage: RehearsalStage, _ options: RehearsalOptions, _ progress: (String) -> Void
   ) throws -> [RehearsalReport.Run] {
-    progress("\(options.runs) \(options.runs == 1 ? "rollout" : "rollouts") by \(options.plan.name)")
+    progress(
+      "\(options.runs) \(options.runs == 1 ? "rollout" : "rollouts") by \(options.plan.name)")
     let shared = Shared(options.runs)
     let workers = try (0..<max(1, min(options.threads, options.runs))).map { index in
       try ServiceThread("rehearse-\(index)") { _ in

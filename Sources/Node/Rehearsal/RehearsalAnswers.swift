@@ -69,8 +69,8 @@ struct RehearsalEngine {
     return (try first.get(), try second.get())
   }
 
+  // Safe to share: written by the thread before it ends, read after it was joined.
   private final class AnswersBox: @unchecked Sendable {
-    // Safe to share: written by the thread before it ends, read after it was joined.
     var result: Result<RehearsalAnswers, any Error>?
   }
 

@@ -81,13 +81,13 @@ struct RehearsalControl {
     var events: [Event] = []
     var evidence = evidence
     for _ in 0..<RehearsalControl.eventsMax {
+      if current.rollout?.hold == .approval { events += approve(evidence, now) }
       let next = observe(state, endpoint: endpoint, evidence: evidence, now: now)
       guard let event = next.first else { break }
       state.fold(event)
       events.append(event)
       guard let rollout = current.rollout else { break }
       evidence.follow(rollout)
-      if rollout.hold == .approval { events += approve(evidence, now) }
     }
     return events
   }

@@ -112,7 +112,7 @@ struct RehearsalRun {
     table = try RouteTable(
       endpoint.split ?? Split(all: stage.subject.stable), stable: stage.subject.stable,
       salt: KeyHash.salt("\(stage.subject.endpoint)/\(seed)"))
-    step = RehearsalRun.emptyStep(endpoint.rollout)
+    step = RehearsalRun.emptyStep(0, endpoint.rollout?.weight ?? 0)
     run = RehearsalReport.Run(
       seed: seed, outcome: .unfinished, cause: "", reason: "", took: .zero, requests: 0, passes: 1,
       cost: RehearsalReport.Cost(), steps: [], decisions: [], decisionsUnlisted: 0)
@@ -120,11 +120,10 @@ struct RehearsalRun {
     if let profile = stage.profile { page.judgeAnswers(by: profile) }
   }
 
-  private static func emptyStep(_ rollout: Rollout?) -> RehearsalReport.Step {
+  private static func emptyStep(_ step: Int?, _ weight: BasisPoints) -> RehearsalReport.Step {
     RehearsalReport.Step(
-      step: rollout.flatMap { $0.isSoaking ? nil : $0.step + 1 }, weight: rollout?.weight ?? 0,
-      began: .zero, lasted: .zero, candidateRequests: 0, stableRequests: 0, metrics: [],
-      decision: "")
+      step: step.map { $0 + 1 }, weight: weight, began: .zero, lasted: .zero,
+      candidateRequests: 0, stableRequests: 0, metrics: [], decision: "")
   }
 
   /// Plays it to its end.
@@ -194,8 +193,8 @@ struct RehearsalRun {
   private mutating func request(_ row: Int, at time: Int64) throws {
     let fact = stage.facts[row]
     // In a later pass the same callers stand for new ones.
-    let key = fact.isKeyed ? SplitMix64.mix(fact.key &+ UInt64(run.passes - 1)) : 0
-    let hash = fact.isKeyed ? hashed(key) : random.next()
+    let pass = SplitMix64.mix(UInt64(run.passes - 1))
+    let hash = fact.isKeyed ? hashed(fact.key ^ pass) : random.next()
     let isCandidate = goesToCandidate[KeyHash.bucket(of: hash)]
     let answers = isCandidate ? stage.candidate : stage.stable
     let failed = answers.failed[row]
@@ -288,13 +287,16 @@ struct RehearsalRun {
       }
     }
     switch event.body {
-    case .stepped, .soaking, .promoted, .weightSet: closeStep("went on", at: time)
+    case .stepped(let change), .promoted(let change), .weightSet(let change):
+      closeStep("went on", at: time, next: (change.step, change.weight))
+    case .soaking(let change): closeStep("went on", at: time, next: (nil, change.weight))
     case .rolledBack(let rollback), .aborted(let rollback):
       run.cause = RehearsalRun.words(rollback.cause)
       end(.rolledBack, words, at: time)
     case .completed: end(.completed, words, at: time)
     case .held(let change) where change.weight != step.weight:
-      closeStep("held: \(change.hold?.words ?? "")", at: time)
+      closeStep(
+        "held: \(change.hold?.words ?? "")", at: time, next: (change.step, change.weight))
     default: break
     }
   }
@@ -316,21 +318,26 @@ struct RehearsalRun {
     return summary.hasPrefix(name) ? String(summary.dropFirst(name.count)) : summary
   }
 
-  private mutating func closeStep(_ decision: String, at time: Int64) {
-    guard isDetailed else { return }
+  private mutating func closeStep(
+    _ decision: String, at time: Int64, next: (step: Int?, weight: BasisPoints)
+  ) {
     step.began = TimeSpan(microseconds: stepBegan)
     step.lasted = TimeSpan(microseconds: time - stepBegan)
     step.decision = decision
-    if let evidence = page.evidence { step.metrics = Judge.evaluate(evidence, plan: stage.plan) }
-    // A plan that waits for approvals begins with an empty wait.
-    if step.weight > 0 || step.stableRequests > 0 { run.steps.append(step) }
-    step = RehearsalRun.emptyStep(control.current.rollout)
+    if isDetailed, let evidence = page.evidence {
+      step.metrics = Judge.evaluate(evidence, plan: stage.plan)
+    }
+    // A step without requests is passed through at once: a wait for approvals, a last step.
+    if isDetailed, step.candidateRequests + step.stableRequests > 0 { run.steps.append(step) }
+    step = RehearsalRun.emptyStep(next.step, next.weight)
     stepBegan = time
   }
 
   private mutating func end(_ outcome: RehearsalReport.Outcome, _ reason: String, at time: Int64) {
     guard self.outcome == nil else { return }
-    closeStep(outcome == .completed ? "completed" : "\(outcome.words): \(reason)", at: time)
+    closeStep(
+      outcome == .completed ? "completed" : "\(outcome.words): \(reason)", at: time,
+      next: (nil, 0))
     self.outcome = outcome
     run.outcome = outcome
     run.reason = reason

@@ -249,7 +249,8 @@ final class ControlCore: Sendable {
   /// Appends what the journal lacks and then `events`, and clears the tombstones of the former.
   private func append(_ events: [Event], _ writer: inout Writer) throws {
     let all = writer.unwritten + events
-    let sequences = try writer.journal.append(try all.map { try ControlCore.entry($0, writer.people) })
+    let sequences = try writer.journal.append(
+      try all.map { try ControlCore.entry($0, writer.people) })
     // Their rows were shown without a number; nothing else was appended since.
     rows.withLock { $0.removeLast(min($0.count, writer.unwritten.count)) }
     for (event, sequence) in zip(all, sequences) { remember(event, sequence) }

@@ -1,6 +1,7 @@
 import Control
 import Core
 import Serving
+import Storage
 
 extension Node {
   /// Carries out one order: prepare, decide, commit, apply, route, tell.
@@ -45,6 +46,7 @@ extension Node {
 
   private func carryOut(_ order: Order) throws -> Outcome {
     let received = SystemClock.monotonicNanoseconds()
+    try checkRules(of: order.command)
     let reserved = try prepareVersions(for: order.command)
     defer {
       for version in reserved { shelf.letGo(version) }
@@ -71,10 +73,17 @@ extension Node {
   private func context(_ order: Order, _ state: ControlState) -> DecisionContext {
     let endpoint = order.command.endpoint
     return DecisionContext(
-      now: SystemClock.now(), actor: order.actor, expectedGeneration: order.expectedGeneration,
+      now: SystemClock.now(), actor: Node.shown(order.actor),
+      expectedGeneration: order.expectedGeneration,
       prepared: isServing ? preparedVersions(on: endpoint) : Set(state.versions.map(\.version)),
       evidence: endpoint.flatMap { analyst.latestEvidence(of: $0) },
       stableLatency: stableLatency(order.command, state), freezeOverride: order.freezeOverride)
+  }
+
+  /// A person by the name that is read back from the journal, which is also what screens show.
+  private static func shown(_ actor: ActorID) -> ActorID {
+    guard actor.kind == .person else { return actor }
+    return ActorID(kind: .person, name: People.canonical(actor.name))
   }
 
   /// Loads what a command needs, before anything is decided or locked.
@@ -85,8 +94,8 @@ extension Node {
     case .startRamp(_, let version, _, let options), .supersede(_, let version, _, _, let options):
       return try prepare([version] + (options?.rivals ?? []))
     case .retry(let name):
-      guard let last = core.state.endpoint(name)?.ended.first else { return [] }
-      return try prepare([last.candidate] + (last.rivals ?? []))
+      guard let ended = core.state.endpoint(name)?.ended.first else { return [] }
+      return try prepare([ended.candidate] + (ended.rivals ?? []))
     case .registerVersion(let draft):
       // An artifact that does not compile never becomes a version.
       let trial = RegisteredVersion(
@@ -116,6 +125,24 @@ extension Node {
       throw error
     }
     return reserved
+  }
+
+  /// Refuses rules and segments that no request of the endpoint can be about.
+  private func checkRules(of command: Command) throws {
+    let (name, rules): (Name, [RequestRule])
+    switch command {
+    case .addRule(let endpoint, let rule, _): (name, rules) = (endpoint, [rule.rule])
+    case .startRamp(let endpoint, _, let plan, _), .supersede(let endpoint, _, let plan, _, _):
+      let segments = plan.segments.map { RequestRule([.input($0.by, anyOf: $0.values)]) }
+      (name, rules) = (endpoint, plan.steps.compactMap(\.rule) + [segments].compactMap { $0 })
+    default: return
+    }
+    guard !rules.isEmpty, let signature = core.state.endpoint(name)?.signature else { return }
+    let schema = try RowSchema(signature)
+    for rule in rules {
+      guard let fault = RoutedRule.fault(of: rule, on: schema) else { continue }
+      throw NodeError(.badInput, "the rule \(printable("\(rule)", limit: 100)): \(fault)")
+    }
   }
 
   /// Forgets versions that no endpoint has any more.

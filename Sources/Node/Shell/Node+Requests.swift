@@ -35,6 +35,7 @@ extension Node {
         try tryRequest(
           TryOrder(endpoint: endpoint, row: row, key: key, headers: headers, version: version)))
     case .recording(let endpoint): return .recording(try recording(of: endpoint))
+    case .rehearse(let order): return .rehearsal(try rehearse(order))
     case .shutdown:
       requestStop()
       return .ready(info())
@@ -44,7 +45,7 @@ extension Node {
     case .registryPage(let offset, let limit):
       return .registryPage(RegistryPage(core.state, offset: offset, limit: limit))
     case .previewSupersede(let endpoint, let version, let plan):
-      return .rampPreview(try previewRamp(endpoint, version, plan, supersedes: true))
+      return .rampPreview(try previewRamp(endpoint, version, plan, nil, supersedes: true))
     }
   }
 
@@ -112,7 +113,7 @@ extension Node {
 
   private func journal(after: Int, limit: Int) throws -> [JournalRow] {
     var rows: [JournalRow] = []
-    var cursor = core.reader.cursor(after: max(0, after))
+    var cursor = try core.reader.cursor(after: max(0, after))
     let count = min(max(limit, 1), 10_000)
     while rows.count < count, let (sequence, record) = try cursor.nextResult() {
       do {
@@ -198,7 +199,7 @@ extension Node {
     var refusal: String?
     if supersedes, known.rollout != nil {
       let command = Command.supersede(
-        endpoint: endpoint, version: version, plan: plan, reason: nil)
+        endpoint: endpoint, version: version, plan: plan, reason: nil, options: options)
       do {
         // The ramp begins where the rollback of the running one leaves the endpoint.
         if let back = try decide(state, command, context).first { state.fold(back) }

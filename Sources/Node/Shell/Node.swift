@@ -214,6 +214,15 @@ public final class Node: NodeClient, Sendable {
     try keepCheckpoints()
   }
 
+  /// Ends probing; for benches whose versions fail on purpose.
+  func stopProbing() {
+    let thread = running.withLock { running in
+      defer { running.probeThread = nil }
+      return running.probeThread
+    }
+    thread?.stop()
+  }
+
   /// Signs the journal's head from time to time, here and where the environment says.
   private func keepCheckpoints() throws {
     let outside = getenv(CheckpointKeeper.variable).map { String(cString: $0) }

@@ -8,12 +8,16 @@ struct NodeProgram: SimulatedProgram {
   func open(
     _ disk: SimulatedDisk, _ plane: SimulatedPlane, lease: Int
   ) throws -> any SimulatedCore {
-    var recovered = Recovered(state: ControlState(), rows: [], fault: nil)
+    var fold = JournalFold()
+    var rows: [JournalRow] = []
     for (index, row) in disk.rows.enumerated() {
-      let event = try CanonicalJSON.decode(Event.self, from: row.body)
-      recovered.state.fold(event)
-      recovered.rows.append(JournalRow(event: event, sequence: index + 1))
+      guard let event = row.event else { throw SimulatedFailure("a row cannot be read") }
+      fold.take(event, at: index + 1)
+      rows.append(JournalRow(event: event, sequence: index + 1))
     }
+    let recovered = Recovered(
+      state: fold.state, rows: rows, fault: nil, fold: fold, sequence: fold.sequence,
+      unchecked: nil, savedSequence: 0, refusals: [])
     let core = ControlCore(
       recovered, journal: SimulatedLog(disk: disk, lease: lease), reader: nil,
       tombstones: SimulatedFences(disk: disk))

@@ -45,16 +45,15 @@ struct SnapshotBuilder {
         points: request.points, now: Int(now.microseconds / 1_000_000)),
       rollout: rollout(endpoint), drift: drift(endpoint, telemetry),
       rollback: rollback(endpoint, telemetry), undo: undo(endpoint))
-    detail.history = GenerationView.all(of: endpoint)
     detail.rules = endpoint.rules
+    detail.history = GenerationView.all(of: endpoint)
     return detail
   }
 
   /// The registry for screens.
   func registry() -> [RegisteredVersionView] {
-    guard request.wantsRegistry != false else { return [] }
-    let usable = state.usableVersions
-    return RegistryPage.views(usable[...], in: state)
+    request.wantsRegistry == false
+      ? [] : RegistryPage.views(state.usableVersions[...], in: state)
   }
 
   // MARK: Parts
@@ -147,13 +146,12 @@ extension RegisteredVersionView {
         endpoint: endpoint.name, role: endpoint.role(of: registered.version),
         weight: endpoint.split?.weight(of: registered.version) ?? 0)
     }
-    self.init(registered, at: places, in: state)
+    self.init(registered, at: places)
+    standing = state.standing(of: registered.version)
   }
 
   /// A registered version that is in these places.
-  init(
-    _ registered: RegisteredVersion, at places: [VersionTraits.Place], in state: ControlState
-  ) {
+  init(_ registered: RegisteredVersion, at places: [VersionTraits.Place]) {
     let draft = registered.draft
     self.init(
       version: registered.version, digest: draft.artifact, bytes: draft.artifactBytes,
@@ -162,6 +160,5 @@ extension RegisteredVersionView {
     traits = VersionTraits(
       hasCard: draft.card != nil, hasReference: draft.reference != nil,
       hasGolden: draft.golden != nil, parent: draft.parent, by: registered.by, places: places)
-    standing = state.standing(of: registered.version)
   }
 }

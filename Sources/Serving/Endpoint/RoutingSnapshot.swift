@@ -48,6 +48,8 @@ public final class RoutingSnapshot: Sendable {
   public var table: RouteTable? { content.table }
   /// What is routed ahead of the table, in the order in which it is asked.
   public var rules: [RoutedRule] { content.rules }
+  /// Whether what the table draws is evidence.
+  public var isTableDrawn: Bool { content.isTableDrawn }
   /// What is copied for shadows; nil when nothing is.
   public var shadow: ShadowOrder? { content.shadow }
   /// Whether the endpoint is drained.

@@ -4,7 +4,7 @@ import Core
 /// A key for ECDSA on one of the curves P-256, P-384 and P-521 (FIPS 186-5), by OpenSSL.
 ///
 /// The hash is that of the curve's strength: SHA-256, SHA-384 or SHA-512, as Sigstore has it.
-public struct EllipticKey: ~Copyable {
+public final class EllipticKey {
   /// The SHA-256 of the public key's PEM, in hexadecimal digits: what signatures name the key by.
   public let fingerprint: String
   /// Whether it can sign.
@@ -18,14 +18,14 @@ public struct EllipticKey: ~Copyable {
   /// Reads a private key in PEM that needs no passphrase.
   /// - Parameter name: what errors call the file.
   /// - Throws: ``StorageError`` (`unacceptable`) when it is none, or of another kind.
-  public init(privatePEM pem: [UInt8], name: String) throws(StorageError) {
+  public convenience init(privatePEM pem: [UInt8], name: String) throws(StorageError) {
     try self.init(pem, name, isPrivate: true)
   }
 
   /// Reads a public key in PEM.
   /// - Parameter name: what errors call the file.
   /// - Throws: ``StorageError`` (`unacceptable`) when it is none, or of another kind.
-  public init(publicPEM pem: [UInt8], name: String) throws(StorageError) {
+  public convenience init(publicPEM pem: [UInt8], name: String) throws(StorageError) {
     try self.init(pem, name, isPrivate: false)
   }
 
@@ -56,6 +56,26 @@ public struct EllipticKey: ~Copyable {
   }
 
   deinit { EVP_PKEY_free(key) }
+
+  /// Makes a new key on the curve P-256.
+  /// - Returns: both halves in PEM: the private one is a secret.
+  /// - Throws: ``StorageError`` when the system gives no randomness.
+  public static func makePair() throws(StorageError) -> (private: [UInt8], public: [UInt8]) {
+    let context = EVP_PKEY_CTX_new_from_name(nil, "EC", nil)
+    var key: OpaquePointer?
+    defer {
+      EVP_PKEY_CTX_free(context)
+      EVP_PKEY_free(key)
+      ERR_clear_error()
+    }
+    guard EVP_PKEY_keygen_init(context) == 1,
+      EVP_PKEY_CTX_set_group_name(context, "prime256v1") == 1,
+      EVP_PKEY_generate(context, &key) == 1, let key,
+      let secret = text({ PEM_write_bio_PrivateKey($0, key, nil, nil, 0, nil, nil) }),
+      let open = publicPEM(of: key)
+    else { throw StorageError(.inputOutput, "no key can be made: the system gives no randomness") }
+    return (secret, open)
+  }
 
   /// Signs a message.
   /// - Returns: the signature in DER.
@@ -125,9 +145,14 @@ public struct EllipticKey: ~Copyable {
   }
 
   private static func publicPEM(of key: OpaquePointer) -> [UInt8]? {
+    text { PEM_write_bio_PUBKEY($0, key) }
+  }
+
+  /// What `write` puts out; nil when it fails.
+  private static func text(_ write: (OpaquePointer) -> Int32) -> [UInt8]? {
     guard let memory = BIO_new(BIO_s_mem()) else { return nil }
     defer { BIO_free(memory) }
-    guard PEM_write_bio_PUBKEY(memory, key) == 1 else { return nil }
+    guard write(memory) == 1 else { return nil }
     var text = [UInt8](repeating: 0, count: 4_096)
     let count = BIO_read(memory, &text, Int32(text.count))
     return count > 0 ? Array(text[..<Int(count)]) : nil

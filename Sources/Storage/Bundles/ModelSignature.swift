@@ -23,7 +23,7 @@ public enum ModelSignature {
   /// - Returns: the signature file.
   /// - Throws: ``StorageError`` when the key cannot sign.
   public static func make(
-    folder: String, files: [String: Digest], key: borrowing EllipticKey
+    folder: String, files: [String: Digest], key: EllipticKey
   ) throws(StorageError) -> [UInt8] {
     let resources = files.sorted { $0.key < $1.key }.map {
       Resource(name: $0.key, algorithm: "sha256", digest: $0.value.description)
@@ -56,7 +56,7 @@ public enum ModelSignature {
   /// - Throws: ``StorageError`` (`damaged`) in one clause: another key, another format, a wrong
   ///   signature, or a statement that is not consistent.
   public static func verify(
-    _ bytes: [UInt8], key: borrowing EllipticKey
+    _ bytes: [UInt8], key: EllipticKey
   ) throws(StorageError) -> [String: Digest] {
     guard bytes.count <= bytesMax,
       let bundle = try? CanonicalJSON.decode(Bundle.self, from: bytes)

@@ -10,6 +10,7 @@ import Synchronization
 public final class People: PersonCoding, Sendable {
   /// The most bytes of the file.
   static let sizeLimitBytes = 16 << 20
+  private static let temporaryPrefix = "people.jsonl.new-"
   /// The most characters of a name, which is as many as a screen shows of it.
   private static let nameLengthMax = 40
 
@@ -36,6 +37,11 @@ public final class People: PersonCoding, Sendable {
   /// - Throws: ``StorageError`` when the file cannot be read.
   public convenience init(_ lock: DirectoryLock) throws(StorageError) {
     try self.init(lock.directory.peoplePath, lock: lock)
+    // What a kill in the middle of an erasure left has names in it.
+    let folder = lock.directory.path
+    for name in try FileSystem.names(in: folder) where name.hasPrefix(People.temporaryPrefix) {
+      unlink("\(folder)/\(name)")
+    }
   }
 
   private init(_ path: String, lock: DirectoryLock?) throws(StorageError) {
@@ -85,7 +91,7 @@ public final class People: PersonCoding, Sendable {
         throw StorageError(.notFound, "nobody of the name \(name) is known to this state")
       }
       var person = Person(name: name, since: People.now())
-      // The first digits are what is shown of an erased one, so they are kept apart while they can.
+      // The first digits are what is shown of an erased one: kept apart while they can be.
       for _ in 0..<64 where book.persons.contains(where: { People.isAlike($0, person) }) {
         person = Person(name: name, since: person.since ?? People.now())
       }
@@ -143,9 +149,10 @@ public final class People: PersonCoding, Sendable {
   private func rewrite(_ persons: [Person]) throws(StorageError) {
     var bytes: [UInt8] = []
     for person in persons { bytes += Array(try People.line(of: person).utf8) + [0x0A] }
-    let temporary = "\(path).new-\(getpid())"
-    defer { unlink(temporary) }
+    let folder = FileSystem.folder(of: path)
+    let temporary = "\(folder)/\(People.temporaryPrefix)\(getpid())"
     unlink(temporary)
+    defer { unlink(temporary) }
     let file = try OpenFile(
       temporary, O_WRONLY | O_CREAT | O_EXCL | O_NOFOLLOW, doing: "write the names")
     try file.write(bytes, at: 0)
@@ -183,7 +190,7 @@ public final class People: PersonCoding, Sendable {
 
   /// A name as every sentence shows it, so that one that was told before it was read back is the
   /// same.
-  private static func canonical(_ name: String) -> String {
+  public static func canonical(_ name: String) -> String {
     var name = name
     // A control character becomes two, which may be cut the next time.
     for _ in 0..<3 { name = printable(name, limit: nameLengthMax) }

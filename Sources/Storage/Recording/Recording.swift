@@ -37,10 +37,11 @@ public struct Recording: Sendable {
   public init(_ directory: StateDirectory, endpoint: Name) throws(StorageError) {
     self.endpoint = endpoint
     files = try Recording.files(in: Recording.folder(of: endpoint, in: directory))
-    header = files.reversed().lazy.compactMap { file in
-      (try? Recording.bytes(of: file, limit: RecordingFrame.headerBytesMax + 20))
-        .flatMap { try? RecordingScanner($0, name: file.path).header }
-    }.first
+    header =
+      files.reversed().lazy.compactMap { file in
+        (try? Recording.bytes(of: file, limit: RecordingFrame.headerBytesMax + 20))
+          .flatMap { try? RecordingScanner($0, name: file.path).header }
+      }.first
   }
 
   /// All bytes on disk.

@@ -31,7 +31,8 @@ enum RecordingFrame {
     do {
       json = try CanonicalJSON.encode(header)
     } catch {
-      throw StorageError(.unacceptable, "the recording's header cannot be written: \(error.message)")
+      throw StorageError(
+        .unacceptable, "the recording's header cannot be written: \(error.message)")
     }
     var bytes = fileMark
     append(format, to: &bytes)

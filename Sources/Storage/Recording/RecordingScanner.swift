@@ -144,7 +144,8 @@ struct RecordingPayload {
     guard let time: UInt64 = word(), let id: UInt64 = word(), let key: UInt64 = word(),
       let generation: UInt64 = word(), let latency: UInt32 = word(), let score: UInt32 = word(),
       let weight: UInt16 = word(), let flagByte: UInt8 = word(), let routed = version(),
-      let version = routed, let other = self.version(), let label = text(), let count: UInt16 = word(),
+      let version = routed, let other = self.version(), let label = text(),
+      let count: UInt16 = word(),
       Int(count) == columns.count
     else { return nil }
     let flags = RecordingFrame.Flags(rawValue: flagByte)

@@ -8,8 +8,8 @@ public struct RecordingLimits: Sendable, Hashable {
   /// The greatest age of a request.
   public var maxAge: TimeSpan
 
-  /// The least that can be kept: two small files.
-  public static let keepBytesMin = 1 << 20
+  /// The least that can be kept: sixteen files that each hold a full buffer.
+  public static let keepBytesMin = 16 << 20
 
   /// Puts the two together; less than ``keepBytesMin`` is raised to it.
   public init(keepBytes: Int, maxAge: TimeSpan) {
@@ -60,7 +60,7 @@ public final class RecordingWriter {
   }
 
   /// The most bytes held in memory.
-  public static let bufferBytesMax = 1 << 20
+  public static let bufferBytesMax = 896 << 10
 
   /// What was written.
   public private(set) var counts = Counts()

@@ -12,6 +12,7 @@ extension CommandSet {
       + [
         PredictCommand.declaration, VerdictCommand.declaration, RehearseCommand.declaration,
       ] + EndpointCommands.all
+      + RequestCommands.all
       + ControlCommands.all
       + RuleCommands.all + FreezeCommands.all + JournalCommands.all + RunbookCommands.all
       + OnnxCommands.all + ThemeCommands.all + JudgeCommands.all + SimulateCommands.all

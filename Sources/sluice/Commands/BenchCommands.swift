@@ -5,7 +5,7 @@ import Node
 /// `sluice bench …`: the figures that documents name, measured again by anyone.
 enum BenchCommands {
   static let group = CommandGroup(name: "bench", summary: "Measures what the documents claim")
-  static let all = [kernels, load, console]
+  static let all = [kernels, load, console] + RouteBenchCommands.all
 
   private static let model = Option<String>("model", .file, help: "the model file")
   private static let rows = Option<String>(

@@ -141,14 +141,6 @@ enum RecordCommands {
   }
 }
 
-extension ValueKind where Value == Timestamp {
-  /// `2026-03-14T14:02:31Z`, `2h ago`.
-  static let moment = ValueKind(placeholder: "TIME", completion: .nothing) {
-    (word) throws(InvalidValue) in
-    try Timestamp(written: word)
-  }
-}
-
 extension ValueKind where Value == Int {
   /// `512MiB`, `1GiB`, `1048576`.
   static let bytes = ValueKind(placeholder: "SIZE", completion: .nothing) {

@@ -124,7 +124,7 @@ enum RuleCommands {
 }
 
 extension ValueKind where Value == Timestamp {
-  /// A moment to come: `2026-03-14T14:00:00Z`, or `+30m` from now.
+  /// A moment: `2026-03-14T14:00:00Z`, `2h ago`, or `+30m` from now.
   static let moment = ValueKind(placeholder: "TIME", completion: .nothing) {
     (word) throws(InvalidValue) in
     if word.hasPrefix("+") {

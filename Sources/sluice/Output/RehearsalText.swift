@@ -8,13 +8,13 @@ enum RehearsalText {
     var lines = [
       "\(report.endpoint): \(report.candidate) against \(report.stable) by \(report.plan), "
         + "\(grouped(report.rows)) requests, \(grouped(report.labelled)) with labels, over "
-        + "\(report.spans)",
+        + "\(report.spans)"
     ]
     lines += report.notes.map { "note: \(printable($0, limit: 400))" }
     lines.append("")
     return lines.joined(separator: "\n") + "\n" + steps(report.run).text + "\n"
       + (outcome(report.run) + cost(report.run.cost) + distribution(report) + truth(report)
-        + speed(report)).joined(separator: "\n") + "\n"
+      + speed(report)).joined(separator: "\n") + "\n"
   }
 
   private static func steps(_ run: RehearsalReport.Run) -> TextTable {
@@ -68,7 +68,8 @@ enum RehearsalText {
     lines.append(
       "  median (90 %): \(all.tookMedian) (\(all.took90)), \(grouped(all.exposedMedian)) "
         + "(\(grouped(all.exposed90))) exposed, \(grouped(all.wrongMedian)) "
-        + "(\(grouped(all.wrong90))) wrong answers more, \(fixed(all.userErrorsMean, 1)) unanswered")
+        + "(\(grouped(all.wrong90))) wrong answers more, \(fixed(all.userErrorsMean, 1)) unanswered"
+    )
     return lines
   }
 

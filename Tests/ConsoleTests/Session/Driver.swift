@@ -110,13 +110,16 @@ struct Driver {
     case .journal: "journal"
     case .verifyJournal: "verify"
     case .version(let version): "version \(version)"
-    case .why(_, let key): "why \(key)"
+    case .why(_, let key, _, _): "why \(key ?? "")"
+    case .tryRequest(let endpoint, _, _, _, _): "try \(endpoint)"
     case .verdict(let endpoint): "verdict \(endpoint)"
     case .shutdown: "shutdown"
+    case .recording(let endpoint): "recording \(endpoint)"
+    case .registry: "registry"
+    case .rehearse(let order): "rehearse \(order.candidate)"
     case .asOf(_, let endpoint): "as-of \(endpoint?.text ?? "all")"
     case .registryPage(let offset, let limit): "registry \(offset)+\(limit)"
     case .previewSupersede(_, let version, let plan): "supersede \(version) \(plan.name)"
-    case .recording(let endpoint): "recording \(endpoint)"
     }
   }
 

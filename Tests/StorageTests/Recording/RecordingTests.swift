@@ -36,10 +36,12 @@ private func writer(
   _ state: TemporaryState, keepBytes: Int = 1 << 30, maxAge: TimeSpan = .minutes(60),
   _ columns: [RecordingHeader.Column] = columns
 ) -> RecordingWriter {
-  RecordingWriter(
-    state.directory, endpoint: endpoint,
-    limits: RecordingLimits(keepBytes: keepBytes, maxAge: maxAge)
-  ) { header($0, columns) }
+  var limits = RecordingLimits(keepBytes: keepBytes, maxAge: maxAge)
+  // Less than a person can ask for, so that tests are quick.
+  limits.keepBytes = keepBytes
+  return RecordingWriter(state.directory, endpoint: endpoint, limits: limits) {
+    header($0, columns)
+  }
 }
 
 private func request(_ number: Int) -> RecordedRequest {
@@ -172,7 +174,9 @@ private func replace(_ path: String, _ bytes: [UInt8]) throws {
     written.append(request(0))
     try written.flush(now: time(0))
     let first = try #require(try paths(state).first)
-    var times = [timeval(tv_sec: 1_700_000_000, tv_usec: 0), timeval(tv_sec: 1_700_000_000, tv_usec: 0)]
+    var times = [
+      timeval(tv_sec: 1_700_000_000, tv_usec: 0), timeval(tv_sec: 1_700_000_000, tv_usec: 0),
+    ]
     utimes(first, &times)
     // A file is written to for an eighth of the age.
     written.append(request(1))
@@ -350,7 +354,9 @@ private func replace(_ path: String, _ bytes: [UInt8]) throws {
         bytes = Array(whole[..<first])
         for _ in 0..<20 {
           RecordingFrame.append(.request, to: &bytes) { bytes in
-            for _ in 0..<(random.next() % 120) { bytes.append(UInt8(truncatingIfNeeded: random.next())) }
+            for _ in 0..<(random.next() % 120) {
+              bytes.append(UInt8(truncatingIfNeeded: random.next()))
+            }
           }
         }
       case 1:

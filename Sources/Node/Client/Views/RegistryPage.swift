@@ -71,12 +71,12 @@ public struct RegistryPage: Sendable, Codable {
 
   /// A part of the registry of `state`.
   init(_ state: ControlState, offset: Int, limit: Int) {
-    let usable = state.usableVersions
-    let first = max(0, min(offset, usable.count))
-    let last = min(usable.count, first + max(0, min(limit, RegistryPage.limitMax)))
+    let versions = state.usableVersions
+    let first = max(0, min(offset, versions.count))
+    let last = min(versions.count, first + max(0, min(limit, RegistryPage.limitMax)))
     self.init(
-      revision: state.registryRevision, total: usable.count, offset: first,
-      versions: RegistryPage.views(usable[first..<last], in: state))
+      revision: state.registryRevision, total: versions.count, offset: first,
+      versions: RegistryPage.views(versions[first..<last], in: state))
   }
 
   /// Versions as screens list them; where they are is looked up once for all of them.
@@ -92,7 +92,11 @@ public struct RegistryPage: Sendable, Codable {
             weight: endpoint.split?.weight(of: deployment.version) ?? 0))
       }
     }
-    return versions.map { RegisteredVersionView($0, at: places[$0.version] ?? [], in: state) }
+    return versions.map { registered in
+      var view = RegisteredVersionView(registered, at: places[registered.version] ?? [])
+      view.standing = state.standing(of: registered.version)
+      return view
+    }
   }
 }
 

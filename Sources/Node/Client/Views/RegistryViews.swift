@@ -17,10 +17,10 @@ public struct RegisteredVersionView: Sendable, Codable {
   public var metrics: [String: Double]
   /// Endpoints where it is loaded.
   public var loadedOn: [Name]
-  /// What else the registry's list tells; nil from an older node.
-  public var traits: VersionTraits?
   /// Aliases, tags, status, gates, checklist; nil from an older node.
   public var standing: VersionStanding?
+  /// What else the registry's list tells; nil from an older node.
+  public var traits: VersionTraits?
 
   /// Puts them together.
   public init(

@@ -1,5 +1,6 @@
 import Control
 import Core
+import Glibc
 import Inference
 import Storage
 
@@ -11,6 +12,28 @@ public enum VersionBundle {
     public let manifest: BundleManifest
     /// The SHA-256 of the public key whose secret signed it; nil when it is not signed.
     public let signer: String?
+  }
+
+  /// Makes a pair of keys: the private one at `path`, the public one at `path` + `.pub`.
+  /// - Returns: what signatures name the key by.
+  /// - Throws: a ``Failure`` when one of the files is there already or cannot be written.
+  public static func makeKey(_ path: String) throws -> String {
+    let pair = try EllipticKey.makePair()
+    try writeNew(pair.private, path, mode: 0o600)
+    try writeNew(pair.public, path + ".pub", mode: 0o644)
+    return try EllipticKey(publicPEM: pair.public, name: path).fingerprint
+  }
+
+  private static func writeNew(_ bytes: [UInt8], _ path: String, mode: mode_t) throws(NodeError) {
+    let file = open(path, O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC, mode)
+    guard file >= 0 else {
+      throw NodeError(
+        .badInput, "cannot make \(printable(path)): \(String(cString: strerror(errno)))")
+    }
+    defer { close(file) }
+    guard Glibc.write(file, bytes, bytes.count) == bytes.count, fsync(file) == 0 else {
+      throw NodeError(.system, "cannot write \(printable(path))")
+    }
   }
 
   /// Writes a version with all that is known of it into one file.

@@ -3,7 +3,7 @@ import Node
 
 /// `sluice model bundle` and `unbundle`.
 enum BundleCommands {
-  static let all: [CommandDeclaration] = [bundle, unbundle]
+  static let all: [CommandDeclaration] = [bundle, unbundle, key]
 
   private static let output = Option<String>(
     "output", .file, help: "the file that is written (default: MODEL-N.tar)")
@@ -39,6 +39,27 @@ enum BundleCommands {
       written,
       text: "\(version) in \(printable(path)): \(written.manifest.files.count + 1) files, "
         + "\(byteText(bytes)), \(signed)\n")
+    return .done
+  }
+
+  private static let secretFile = Positional(
+    "file", .file, help: "the file of the private key, which must not be there yet")
+
+  static let key = CommandDeclaration(
+    "model key", summary: "Makes a pair of keys (P-256) for signing bundles",
+    discussion: [
+      "FILE has the private key, readable by you alone; FILE.pub has the public one, for those who "
+        + "unbundle. Keys made by openssl work as well."
+    ],
+    parameters: [secretFile],
+    examples: [("sluice model key release.pem", "release.pem and release.pem.pub")]
+  ) { call in
+    let path = call[required: secretFile]
+    let fingerprint = try VersionBundle.makeKey(path)
+    try call.tell(
+      ["private": path, "public": path + ".pub", "key": fingerprint],
+      text: "\(printable(path)) is secret, \(printable(path)).pub is for those who unbundle; key "
+        + "\(fingerprint.prefix(12))\n")
     return .done
   }
 
