@@ -83,7 +83,10 @@ extension Decision {
     for version in versions {
       try checkFits(version, try registered(version).draft.signature, endpoint)
     }
-    for (index, step) in plan.steps.enumerated().dropLast() where step.kind.hasTraffic {
+    let last = plan.steps.count - 1
+    // The last step is for the one that is left then, unless nothing comes before it.
+    for (index, step) in plan.steps.enumerated()
+    where step.kind.hasTraffic && (index < last || index == 0) {
       guard step.weight * versions.count < Split.whole || versions.count == 1 else {
         throw ControlError(
           .refused,
