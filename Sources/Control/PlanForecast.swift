@@ -117,8 +117,8 @@ extension Plan {
     if let segments {
       let values = segments.values.map { printable($0, limit: 40) }.joined(separator: ", ")
       lines.append(
-        "requests by \(printable(segments.by, limit: 60)) (\(values)) are judged apart as well; one "
-          + "that breaches alone goes back to the stable alone")
+        "requests by \(printable(segments.by, limit: 60)) (\(values)) are judged apart as well; "
+          + "one that breaches alone goes back to the stable alone")
     }
     switch holdPolicy?.weight {
     case .floor: lines.append("a hold by the guard takes the weight down to the first step's")

@@ -36,7 +36,8 @@ struct Chaos {
       steps.append(PlanStep(weight: 0, hold: .seconds(below(40)), strategy: .preview))
     }
     if below(3) == 0 {
-      steps.append(PlanStep(weight: 1 + below(10_000), hold: .seconds(below(40)), strategy: .shadow))
+      steps.append(
+        PlanStep(weight: 1 + below(10_000), hold: .seconds(below(40)), strategy: .shadow))
     }
     if below(3) == 0, let rule = try? RequestRule("carrier=AA") {
       var weight = 0

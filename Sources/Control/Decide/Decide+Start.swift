@@ -110,7 +110,8 @@ extension Decision {
       guard let rollout = other.rollout else { continue }
       guard !isAwaited(endpoint.name, by: name, depth: 0) else {
         throw ControlError(
-          .refused, "the ramp on \(name) waits for \(endpoint.name): they cannot wait for each other")
+          .refused,
+          "the ramp on \(name) waits for \(endpoint.name): they cannot wait for each other")
       }
       found.append(RolloutDependency(endpoint: name, rollout: rollout.id))
     }

@@ -73,7 +73,7 @@ public enum PlanFile {
   private static func doing(
     _ step: DocumentMapping, _ node: DocumentNode
   ) throws -> (Strategy?, BasisPoints) {
-    let given = try ["weight", "shadow", "preview", "ab"].filter { try step.optional($0) != nil }
+    let given = ["weight", "shadow", "preview", "ab"].filter { step.optional($0) != nil }
     guard given.count == 1 else {
       throw node.error(
         "a step has exactly one of weight, shadow, preview and ab, got "
@@ -91,7 +91,9 @@ public enum PlanFile {
   }
 
   private static func rule(_ node: DocumentNode) throws -> RequestRule {
-    do { return try RequestRule(try node.string(limitBytes: 100_000)) } catch let error as InvalidValue {
+    do { return try RequestRule(try node.string(limitBytes: 100_000)) } catch let error
+      as InvalidValue
+    {
       throw node.error(error.message)
     }
   }
@@ -118,7 +120,7 @@ public enum PlanFile {
   }
 
   /// A comparison rule with what is not said as its documentation shows it; nil for `evidence`.
-  private static func judge(_ node: DocumentNode) throws -> ComparisonRule? {
+  private static func judge(_ node: DocumentNode) throws -> Control.ComparisonRule? {
     if case .scalar = node.content {
       return try comparison(try node.choice(JudgeName.self), nil)
     }
@@ -130,7 +132,7 @@ public enum PlanFile {
 
   private static func comparison(
     _ name: JudgeName, _ settings: DocumentMapping?
-  ) throws -> ComparisonRule? {
+  ) throws -> Control.ComparisonRule? {
     let limit = try settings?.optional("limit").map(risk) ?? 0.02
     let judge: ComparisonJudge
     switch name {
@@ -148,7 +150,7 @@ public enum PlanFile {
         tolerance: try settings?.optional("tolerance")?.double(in: 0...999) ?? 0.25,
         pointsMin: try settings?.optional("points")?.int(in: 1...100) ?? 10)
     }
-    return ComparisonRule(
+    return Control.ComparisonRule(
       judge: judge, interval: try settings?.optional("interval")?.duration() ?? .seconds(60))
   }
 

@@ -11,7 +11,8 @@ extension CommandSet {
     commands: ConsoleCommands.all + StatusCommands.all + ModelCommands.all + EvaluateCommands.all
       + [PredictCommand.declaration, VerdictCommand.declaration] + EndpointCommands.all
       + ControlCommands.all
-      + RuleCommands.all + FreezeCommands.all + JournalCommands.all + RunbookCommands.all + OnnxCommands.all
+      + RuleCommands.all
+      + FreezeCommands.all + JournalCommands.all + RunbookCommands.all + OnnxCommands.all
       + ThemeCommands.all + JudgeCommands.all + BackupCommands.all
       + BenchCommands.all + SystemCommands.all)
 }
