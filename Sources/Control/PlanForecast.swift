@@ -105,9 +105,13 @@ extension Plan {
       return ["judged every \(judge.interval) with traffic by \(judge.judge.words)"]
     }
     return metrics.map { judged in
-      "\(judged.metric.words): held at E \(evidenceText(holdEvidence / judged.riskShare)), rolled "
-        + "back at E \(evidenceText(rollbackEvidence / judged.riskShare)), against "
-        + "\(judged.tolerance) times the stable's"
+      let limit = Int(((judged.limit ?? JudgedMetric.defaultLimit) * Double(Split.whole)).rounded())
+      let line =
+        judged.metric == .disagreement
+        ? "over \(percentText(limit)) more than a copy of the stable differs from it"
+        : "\(judged.tolerance) times the stable's"
+      return "\(judged.metric.words): held at E \(evidenceText(holdEvidence / judged.riskShare)), "
+        + "rolled back at E \(evidenceText(rollbackEvidence / judged.riskShare)), against \(line)"
     }
   }
 

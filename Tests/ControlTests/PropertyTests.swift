@@ -383,6 +383,13 @@ struct Chaos {
     // The run reached something.
     #expect(chaos.accepted >= 40 && chaos.refused >= 50, "\(chaos.accepted), \(chaos.refused)")
 
+    // Whatever happened is told without harm.
+    for event in chaos.bench.journal {
+      for text in [event.summary, event.commandLine ?? "x"] {
+        #expect(!text.isEmpty && text.unicodeScalars.allSatisfy { $0.value >= 0x20 }, "\(event)")
+      }
+    }
+
     // Replaying the journal, through JSON, gives the same state byte for byte.
     var replayed = ControlState()
     for event in chaos.bench.journal {

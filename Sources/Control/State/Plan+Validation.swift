@@ -147,7 +147,7 @@ extension Plan {
       else {
         throw InvalidValue(
           "\(label): segments needs a column (by) and 1 to \(ControlLimits.segmentsMax) values "
-          + "of at most \(limit) bytes, each once")
+            + "of at most \(limit) bytes, each once")
       }
     }
     if let judge {
