@@ -113,6 +113,7 @@ struct Driver {
     case .why(_, let key): "why \(key)"
     case .verdict(let endpoint): "verdict \(endpoint)"
     case .shutdown: "shutdown"
+    case .registry(let question): "registry \(question)"
     }
   }
 
