@@ -44,8 +44,8 @@ extension Decision {
     guard before != nil || count < ControlLimits.aliasesPerModelMax else {
       throw ControlError(
         .refused,
-        "\(version.model) has \(ControlLimits.aliasesPerModelMax) aliases, the most allowed: remove "
-          + "one first")
+        "\(version.model) has \(ControlLimits.aliasesPerModelMax) aliases, the most allowed: "
+          + "remove one first")
     }
     return said(.aliasSet(AliasChange(alias: alias, version: version, before: before)))
   }

@@ -12,5 +12,6 @@ extension CommandSet {
       + ControlCommands.all
       + FreezeCommands.all + JournalCommands.all + RunbookCommands.all + OnnxCommands.all
       + ThemeCommands.all + JudgeCommands.all + BackupCommands.all
-      + BenchCommands.all + RegistryCommands.all + BundleCommands.all + ChecklistCommands.all + SystemCommands.all)
+      + BenchCommands.all + RegistryCommands.all + BundleCommands.all
+      + ChecklistCommands.all + SystemCommands.all)
 }

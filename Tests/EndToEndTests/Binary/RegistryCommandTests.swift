@@ -89,7 +89,8 @@ import Testing
     let sluice = try registry(folder)
     let card = folder.path + "/card.md"
     try writeText(
-      "---\nsummary: \"x\\e[31mred\\u202Eevil\"\nowner: \(String(repeating: "o", count: 300))\n---\n"
+      "---\nsummary: \"x\\e[31mred\\u202Eevil\"\n"
+        + "owner: \(String(repeating: "o", count: 300))\n---\n"
         + "# A\u{1B}]0;title\u{07} card\n\n| a | \(String(repeating: "wide ", count: 60)) |\n\n"
         + "```\n\(String(repeating: "c", count: 200))\n```\n"
         + "\(String(repeating: "w", count: 170)) end\n", to: card)
