@@ -246,7 +246,7 @@ enum BuiltInFiles {
     "default.yaml": """
     # What a version must show when no file of gates is given. Nothing here needs labelled rows.
     name: default
-    summary: Fits the endpoint, gives its golden answers, written down, fits in memory, fast under load.
+    summary: Fits the endpoint, right on golden rows, written down, fits in memory, fast.
 
     signature: true
     golden:
