@@ -89,6 +89,10 @@ enum CardView {
     case .attached: AttachedCard.content(model, canvas)
     case .reason(let card): card.content(model, canvas)
     case .planEditor(let editor): editor.content(model, canvas)
+    case .tryOut(let card): card.content(model, canvas)
+    case .standing(let card): card.content(model, canvas)
+    case .recording(let card): card.content(model, canvas)
+    case .rules(let list): list.content(model, canvas)
     }
   }
 
@@ -186,7 +190,8 @@ enum CardView {
       for (index, word) in printable(span.text, limit: 4000)
         .split(separator: " ", omittingEmptySubsequences: false).enumerated()
       {
-        let blank = index > 0 && used > 0 ? " " : ""
+        // Blanks at the very beginning are an indent.
+        let blank = index > 0 && (used > 0 || result.isEmpty) ? " " : ""
         let length = Canvas.columns(of: blank + word)
         if used + length > width, used > indent {
           result.append(CardLine(spans))

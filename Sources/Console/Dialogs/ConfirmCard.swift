@@ -97,11 +97,17 @@ extension Command {
       .setCandidateWeight(endpoint: e, weight: w, reason: reason)
     case .abort(let e, _): .abort(endpoint: e, reason: reason)
     case .promote(let e, _, let v): .promote(endpoint: e, reason: reason, version: v)
-    case .supersede(let e, let v, let p, _, let options):
-      .supersede(endpoint: e, version: v, plan: p, reason: reason, options: options)
+    case .supersede(let e, let v, let p, _, let o):
+      .supersede(endpoint: e, version: v, plan: p, reason: reason, options: o)
     case .approve(let e, let p, _): .approve(endpoint: e, plan: p, reason: reason)
     case .addFreeze(let e, let w, _): .addFreeze(endpoint: e, window: w, reason: reason)
     case .removeFreeze(let id, _): .removeFreeze(id: id, reason: reason)
+    case .drop(let e, let v, _): .drop(endpoint: e, version: v, reason: reason)
+    case .removeRule(let e, let n, _): .removeRule(endpoint: e, name: n, reason: reason)
+    case .registry(.unsign(let v, let item, _)):
+      .registry(.unsign(version: v, item: item, reason: reason))
+    case .registry(.decideApproval(let v, let status, _)):
+      .registry(.decideApproval(version: v, status: status, reason: reason))
     default: self
     }
   }

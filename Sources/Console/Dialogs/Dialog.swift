@@ -28,6 +28,10 @@ enum Dialog: Sendable {
   case attached
   case reason(ReasonCard)
   case planEditor(PlanEditor)
+  case tryOut(TryCard)
+  case standing(StandingCard)
+  case recording(RecordingCard)
+  case rules(RuleList)
 
   /// True when letters are text and no commands.
   var takesText: Bool {
@@ -37,6 +41,7 @@ enum Dialog: Sendable {
     case .why(let card): card.answer == nil
     case .registry(let card): card.isTyping
     case .planEditor(let editor): editor.field != nil
+    case .tryOut(let card): card.field != nil
     case .confirm(let card): card.demand != nil
     default: false
     }

@@ -210,6 +210,12 @@ extension ConfirmCard {
     case .releaseLine: "release"
     case .addFreeze: "freeze"
     case .removeFreeze: "end freeze"
+    case .pick: "PICK"
+    case .drop: "drop"
+    case .sign: "sign"
+    case .unsign: "take back"
+    case .approveVersion: "approve"
+    case .removeRule: "end rule"
     }
   }
 

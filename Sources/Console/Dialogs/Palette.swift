@@ -64,6 +64,7 @@ extension ConsoleModel {
     switch kind {
     case .none, .text, .key, .reason: return []
     case .time: return ["10m ago", "1h ago", "6h ago", "1d ago", "7d ago"]
+    case .candidate: return (runningRollout?.candidates ?? []).map(\.description)
     case .generation: return generationChoices.map { String($0.generation) }
     case .weight: return ["1%", "5%", "10%", "25%", "50%", "75%", "90%"]
     case .theme: return settings.themes.map(\.name)
@@ -75,7 +76,8 @@ extension ConsoleModel {
     case .version:
       switch action {
       case .unload: return pickable(for: .unload).map(\.description)
-      case .ramp: return rampCandidates.map(\.description)
+      case .ramp, .supersede: return rampCandidates.map(\.description)
+      case .checklist: return feed.registry.versions.reversed().map(\.version.description)
       default: return pickable(for: .deploy).map(\.description)
       }
     }

@@ -4,7 +4,7 @@ import Core
 /// A value of a plan that can be edited.
 enum PlanCell: Sendable, Hashable {
   case plan, candidate
-  case weight(Int), hold(Int), requests(Int), approvals(Int)
+  case weight(Int), hold(Int), requests(Int), approvals(Int), strategy(Int), rule(Int)
   case tolerance(Metric), riskPart(Metric)
   case soak, holdDeadline, warmUp, latencySlack
   case holdRisk, rollbackRisk
@@ -18,7 +18,9 @@ enum PlanCell: Sendable, Hashable {
   /// The step it belongs to.
   var step: Int? {
     switch self {
-    case .weight(let step), .hold(let step), .requests(let step), .approvals(let step): step
+    case .weight(let step), .hold(let step), .requests(let step), .approvals(let step),
+      .strategy(let step), .rule(let step):
+      step
     default: nil
     }
   }
@@ -39,6 +41,8 @@ enum PlanCell: Sendable, Hashable {
     case .weight: "the candidate's share, like 25%; weights rise, the last is 100%"
     case .hold: "observed time in the step, like 5m or 1h; time without traffic does not count"
     case .requests: "how many requests the candidate must have answered in the step"
+    case .strategy: "canary, shadow (copies only), preview (no traffic) or ab (a fixed time)"
+    case .rule: "only such requests take part, like carrier=AA|UA header:x-beta=1; empty: all"
     case .approvals: "nothing, any (anyone may let it go on), or how many people have to agree"
     case .tolerance:
       "tolerated ratio of bad answers, candidate to stable, 1 or more; empty: not judged"
@@ -86,6 +90,8 @@ struct PlanDraft: Sendable {
       texts[.weight(index)] = percentText(step.weight)
       texts[.hold(index)] = step.hold == .zero ? "" : step.hold.description
       texts[.requests(index)] = step.minRequests == 0 ? "" : "\(step.minRequests)"
+      texts[.strategy(index)] = step.strategy?.rawValue ?? ""
+      texts[.rule(index)] = step.rule.map { "\($0)" } ?? ""
       texts[.approvals(index)] =
         step.approvals.map { "\($0)" } ?? (step.needsApproval ? "any" : "")
     }
@@ -130,7 +136,7 @@ struct PlanDraft: Sendable {
   /// The rows of the form, each with its cells from left to right.
   var rows: [[PlanCell]] {
     var rows: [[PlanCell]] = [[.candidate], [.plan]]
-    rows += (0..<stepCount).map { [.weight($0), .hold($0), .requests($0), .approvals($0)] }
+    rows += (0..<stepCount).map { PlanDraft.cells(ofStep: $0) }
     rows += Metric.allCases.map { [.tolerance($0), .riskPart($0)] }
     rows += [
       [.holdRisk, .rollbackRisk], [.margin, .promotionRisk], [.capRequests, .capErrors],
@@ -168,7 +174,9 @@ struct PlanDraft: Sendable {
   }
 
   private static func cells(ofStep step: Int) -> [PlanCell] {
-    [.weight(step), .hold(step), .requests(step), .approvals(step)]
+    [
+      .weight(step), .hold(step), .requests(step), .approvals(step), .strategy(step), .rule(step),
+    ]
   }
 
   private mutating func shift(from place: Int, by: Int) {
@@ -214,7 +222,8 @@ struct PlanDraft: Sendable {
       blast: caps == (nil, nil) ? nil : BlastCap(requests: caps.0, errors: caps.1),
       promotion: try margin.map { (margin) throws(Fault) in
         PromotionRule(margin: margin, risk: try number(.promotionRisk) ?? 0.05)
-      }, warmUp: try whole(.warmUp) ?? 0)
+      }, warmUp: try whole(.warmUp) ?? 0, holdPolicy: base.holdPolicy, segments: base.segments,
+      judge: base.judge, after: base.after, requires: base.requires)
     do { try plan.validate() } catch {
       throw Fault(cell: cell(named: error.message, plan), sentence: shown(error.message))
     }
@@ -229,10 +238,31 @@ struct PlanDraft: Sendable {
     var approvals: Int?
     let agreed = self[.approvals(index)]
     if !agreed.isEmpty, agreed != "any" { approvals = try whole(.approvals(index)) }
+    var strategy: Strategy?
+    if !self[.strategy(index)].isEmpty {
+      strategy = Strategy(rawValue: self[.strategy(index)].lowercased())
+      guard strategy != nil else {
+        throw Fault(
+          cell: .strategy(index), sentence: "expected canary, shadow, preview or ab")
+      }
+      // A step that says nothing is a canary: kept as it was written.
+      let origin = origins[index].flatMap { base.steps[$0].strategy }
+      if strategy == .canary, origin == nil { strategy = nil }
+    }
+    var rule: RequestRule?
+    if !self[.rule(index)].isEmpty {
+      do {
+        let read = try RequestRule(self[.rule(index)])
+        try read.validate()
+        rule = read
+      } catch {
+        throw Fault(cell: .rule(index), sentence: error.message)
+      }
+    }
     return PlanStep(
       weight: weight, hold: try span(.hold(index)) ?? .zero,
       minRequests: try whole(.requests(index)) ?? 0, needsApproval: agreed == "any",
-      approvals: approvals)
+      approvals: approvals, strategy: strategy, rule: rule)
   }
 
   /// The sign may be left out.
@@ -271,7 +301,16 @@ struct PlanDraft: Sendable {
     let label = "plan \"\(printable(name, limit: 60))\""
     guard sentence.hasPrefix(label) else { return sentence }
     let rest = sentence.dropFirst(label.count)
-    return String(rest.hasPrefix(": ") ? rest.dropFirst(2) : "it" + rest)
+    var text = String(rest.hasPrefix(": ") ? rest.dropFirst(2) : "it" + rest)
+    // People count from one, and see a form instead of a file.
+    for index in 0..<stepCount {
+      let field = "steps[\(index)]"
+      if let start = text.firstRange(ofASCII: field) {
+        let end = text.index(start, offsetBy: field.count)
+        text = text[..<start] + "step \(index + 1)" + text[end...].drop { $0 == "." }.asWord
+      }
+    }
+    return text
   }
 
   /// The cell that a validation's sentence is about, by the field that it names.
@@ -283,8 +322,10 @@ struct PlanDraft: Sendable {
         : has(".minRequests")
           ? .requests(index)
           : has(".approvals")
-            ? .approvals(index)
-            : .weight(index)
+          ? .approvals(index)
+          : has(".strategy")
+            ? .strategy(index)
+            : has(".when") ? .rule(index) : has(" is a") ? .strategy(index) : .weight(index)
     }
     for (index, judged) in plan.metrics.enumerated() where has("metrics[\(index)]") {
       return has(".riskShare") ? .riskPart(judged.metric) : .tolerance(judged.metric)
@@ -299,4 +340,9 @@ struct PlanDraft: Sendable {
     ]
     return fields.first { has($0.0) }?.1
   }
+}
+
+extension Substring {
+  /// The rest of a field's name as a word of its own: `weight must` after `step 2`.
+  fileprivate var asWord: String { hasPrefix(" ") || isEmpty ? String(self) : " \(self)" }
 }

@@ -4,9 +4,9 @@ import Node
 
 extension PlanEditor {
   /// Whether the preview stands beside the form rather than under it.
-  private static let columnsForTwo = 116
+  private static let columnsForTwo = 130
   /// The form's width where both stand beside each other.
-  private static let formWidth = 62
+  private static let formWidth = 76
 
   /// Draws form and preview over the whole screen.
   func draw(_ model: ConsoleModel, on canvas: inout Canvas) {
@@ -91,15 +91,15 @@ extension PlanEditor {
       Line(label: "candidate", cells: [(.candidate, "", 40)], isHeading: false),
       Line(label: "plan", cells: [(.plan, "", 40)], isHeading: false),
       Line(
-        label: "step  weight    hold      requests    approvals", cells: [], isHeading: true),
+        label: "step  weight    hold     requests   approvals  kind     when", cells: [], isHeading: true),
     ]
     for step in 0..<draft.stepCount {
       lines.append(
         Line(
           label: "\(padded(step + 1, 2))",
           cells: [
-            (.weight(step), "", 8), (.hold(step), "", 8), (.requests(step), "", 10),
-            (.approvals(step), "", 9),
+            (.weight(step), "", 8), (.hold(step), "", 7), (.requests(step), "", 9),
+            (.approvals(step), "", 9), (.strategy(step), "", 7), (.rule(step), "", 16),
           ], isHeading: false))
     }
     lines.append(Line(label: "metric        tolerance   risk part", cells: [], isHeading: true))
@@ -188,6 +188,7 @@ extension PlanEditor {
     case .candidate: return "< \(candidate) >"
     default:
       if let field, cell == self.cell { return field.text }
+      if case .strategy = cell, draft[cell].isEmpty { return "canary" }
       return draft[cell].isEmpty ? Format.none : draft[cell]
     }
   }

@@ -138,11 +138,13 @@ extension RegistryCard {
     let hasBy: Bool
     let hasSize: Bool
     let hasMarks: Bool
+    let hasStanding: Bool
 
     init(_ width: Int) {
       hasSize = width >= 70
       hasMarks = width >= 84
-      hasBy = width >= 110
+      hasBy = width >= 130
+      hasStanding = width >= 100
       version = width >= 100 ? 30 : 18
       serves = width >= 100 ? 34 : 20
     }
@@ -193,6 +195,7 @@ extension RegistryCard {
         "/", filter.text.isEmpty ? "filter" : "filter \(filter.text.prefix(16))",
         .key(.character("/"))),
       .init("s", "sort", .key(.character("s"))), .init("S", "turn", .key(.character("S"))),
+      .init("K", "checklist", .key(.character("K"))),
       .init("o", "deploy", .key(.character("o"))), .init("c", "ramp", .key(.character("c"))),
       .init("y", "copy", .key(.character("y"))), .init("Esc", "close", .key(.escape)),
     ]
@@ -244,7 +247,8 @@ extension RegistryCard {
     put("SINCE", 6, .age, right: true)
     x += 1
     put("SERVES", columns.serves, .traffic)
-    if columns.hasMarks { put("HAS", 7, nil) }
+    if columns.hasMarks { put("HAS", 5, nil) }
+    if columns.hasStanding { put("STANDING", 20, nil) }
     if columns.hasBy { put("BY", 9, nil) }
     put("SUMMARY", max(7, rect.x + rect.width - x), nil)
   }
@@ -254,7 +258,10 @@ extension RegistryCard {
     _ y: Int, on canvas: inout Canvas
   ) {
     var x = rect.x + 2
-    canvas.put(entry.version.description, x: x, y: y, .text, .bold, limit: columns.version)
+    let aliases = (entry.standing?.aliases ?? []).map(\.text).joined(separator: " ")
+    canvas.put(
+      [Span(entry.version.description, .text, .bold), Span(" \(aliases)", .title)], x: x, y: y,
+      limit: columns.version)
     x += columns.version + 1
     if columns.hasSize {
       canvas.putRight(Format.bytes(entry.bytes), end: x + 8, y: y, .dim, limit: 8)
@@ -266,8 +273,14 @@ extension RegistryCard {
     canvas.put(RegistryCard.places(entry, canvas), x: x, y: y, limit: columns.serves)
     x += columns.serves + 1
     if columns.hasMarks {
-      canvas.put(RegistryCard.marks(entry), x: x, y: y, .dim, limit: 7)
-      x += 8
+      canvas.put(RegistryCard.marks(entry), x: x, y: y, .dim, limit: 5)
+      x += 6
+    }
+    if columns.hasStanding {
+      if let standing = entry.standing {
+        canvas.put(RegistryStanding.short(standing, canvas), x: x, y: y, limit: 20)
+      }
+      x += 21
     }
     if columns.hasBy {
       canvas.put(entry.traits?.by.name ?? "", x: x, y: y, .dim, limit: 9)
@@ -323,6 +336,13 @@ extension RegistryCard {
       last.append(traits.hasCard ? "model card" : "NO model card")
       last.append(traits.hasReference ? "drift reference" : "no drift reference")
       last.append(traits.hasGolden ? "golden rows" : "no golden rows")
+    }
+    if let standing = entry.standing {
+      last.insert(standing.gateWords, at: 0)
+      last.insert(standing.status.rawValue, at: 0)
+      if !standing.tags.isEmpty {
+        last.append(standing.tags.prefix(6).map(\.description).joined(separator: " "))
+      }
     }
     lines.append(CardLine(last.joined(separator: ", "), .dim))
     return lines

@@ -64,6 +64,25 @@ struct VerdictText {
     if view.metrics.isEmpty {
       lines += [.blank, CardLine("The plan judges no metric: it goes on by time alone.", .warn)]
     }
+    for rival in view.rivals ?? [] {
+      lines += [
+        .blank,
+        CardLine([
+          Span("Rival ", .dim), Span(rival.version.description, .candidate, .bold),
+          Span(rival.isBroken ? "  fails again and again" : "", .bad),
+        ]),
+      ]
+      lines += rival.metrics.map { evidenceLine($0, name: MetricText.of($0.metric)) }
+    }
+    if let segments = view.segments, !segments.isEmpty {
+      lines += [.blank, CardLine("Segments, the worst first", .title, .bold)]
+      for segment in segments {
+        let isClosed = view.closedSegments?.contains(segment.segment) == true
+        lines.append(
+          segment.worst.map { evidenceLine($0, name: segment.segment, isClosed: isClosed) }
+            ?? CardLine("  \(segment.segment): not seen yet", .dim))
+      }
+    }
     if !view.missing.isEmpty {
       lines += [.blank, CardLine("Missing", .title, .bold)]
       lines += view.missing.map { CardLine("\(canvas.glyph(.stale)) \($0)") }
@@ -104,6 +123,13 @@ struct VerdictText {
             + "\(Format.count(view.warmUp)) answers, nothing is judged yet", .warn))
     }
     lines.append(shares)
+    if let comparison = view.comparison {
+      let role: Role =
+        comparison.outcome == .rollback ? .bad : comparison.outcome == .hold ? .warn : .ok
+      lines.append(
+        CardLine(
+          "judged by \(comparison.judge): \(comparison.sentence); its risks are its own", role))
+    }
     return lines
   }
 
@@ -146,6 +172,20 @@ struct VerdictText {
       rateLine("stable", verdict.stable, metric, isCandidate: false), effectLine(verdict),
     ]
     if let promotion = metric.promotion { lines.append(promotionLine(promotion)) }
+    if let pairs = metric.shadow, pairs.total > 0 {
+      var line = CardLine([
+        Span(label("copies"), .dim),
+        Span(
+          "\(Format.count(pairs.total)) compared: \(Format.count(pairs.candidateOnly)) the "
+            + "candidate alone, \(Format.count(pairs.otherOnly)) the other alone, "
+            + "\(Format.count(pairs.both)) both"),
+      ])
+      line.hangingIndent = 13
+      lines.append(line)
+    }
+    if let labels = metric.labels, labels.isSuspect {
+      lines.append(CardLine("  \(labels.sentence)", .warn))
+    }
     if let requests = metric.requestsToVerdict, !metric.isBreach {
       var line = CardLine([
         Span(label("verdict"), .dim),
@@ -163,6 +203,19 @@ struct VerdictText {
   }
 
   private func label(_ text: String) -> String { "  " + SafeText.fitted(text, to: 11) }
+
+  /// A rival's metric or a segment in one line.
+  private func evidenceLine(
+    _ metric: MetricEvidence, name: String, isClosed: Bool = false
+  ) -> CardLine {
+    var line = evidenceLine(metric)
+    line.spans[0] = Span("  " + SafeText.fitted(name, to: 14, ellipsis: canvas.glyphs.ellipsis))
+    line.spans.append(
+      Span(
+        isClosed ? "  \(canvas.glyph(.bad)) closed" : "  \(MetricText.of(metric.metric))",
+        isClosed ? .bad : .dim))
+    return line
+  }
 
   private func evidenceLine(_ metric: MetricEvidence) -> CardLine {
     let bar = EvidenceBar(

@@ -30,8 +30,8 @@ extension VersionCard {
       content.lines.append(CardLine("Reading the card...", .dim))
     }
     content.buttons = [
-      .init("Up/Down", "scroll", .key(.down)), .init("y", "copy name", .key(.character("y"))),
-      .init("Esc", "close", .key(.escape)),
+      .init("Up/Down", "scroll", .key(.down)), .init("K", "checklist", .key(.character("K"))),
+      .init("y", "copy name", .key(.character("y"))), .init("Esc", "close", .key(.escape)),
     ]
     return content
   }
@@ -70,6 +70,27 @@ struct VersionPage {
         Span("   \(Format.bytes(known.bytes))", .text), Span("   sha256 ", .dim),
         Span(known.digest.short),
       ]))
+    if let standing = known.standing {
+      var spans = [RegistryStanding.status(standing.status, canvas)]
+      spans.append(
+        Span(
+          "  \(standing.gateWords)",
+          standing.gatesPassed == true ? .ok : standing.gatesPassed == false ? .bad : .dim))
+      spans.append(
+        Span("  checklist \(standing.itemsSigned) of \(standing.items) signed", .dim))
+      lines.append(CardLine(spans))
+      if !standing.aliases.isEmpty {
+        lines.append(
+          CardLine([
+            Span("aliases ", .dim),
+            Span(standing.aliases.map(\.text).joined(separator: ", "), .title, .bold),
+          ]))
+      }
+      if !standing.tags.isEmpty {
+        lines.append(
+          CardLine("tags " + standing.tags.map(\.description).joined(separator: ", "), .dim))
+      }
+    }
     if let damage = detail.damage {
       lines.append(CardLine("\(canvas.glyph(.bad)) damaged: \(damage)", .bad, .bold))
     }

@@ -17,9 +17,9 @@ public enum Action: String, Sendable, Hashable, CaseIterable {
   // Tools.
   case palette, help, copy, copyPane, export, mouse, readOnly, theme, verifyJournal, quit, suspend
   // Look closer.
-  case verdict, registry, asOf, why, attached
+  case verdict, registry, asOf, why, attached, tryRequest, checklist, recording, rules
   // Release control.
-  case approve, supersede, retry, undoTo, editPlan, stopTheLine, freezes
+  case approve, supersede, retry, undoTo, editPlan, stopTheLine, freezes, pick, drop
 
   /// The pane that the action focuses, when it is one of those.
   var pane: PaneID? {
@@ -76,12 +76,14 @@ public enum ActionArgument: Sendable, Hashable {
   case generation
   /// A reason, which may be left out.
   case reason
+  /// One of the running rollout's candidates.
+  case candidate
 
   /// How it is written in help and palette; empty for ``none``.
   var placeholder: String {
     switch self {
     case .none: ""
-    case .version, .target: "MODEL@N"
+    case .version, .target, .candidate: "MODEL@N"
     case .weight: "PERCENT"
     case .text: "TEXT"
     case .theme: "NAME"

@@ -178,6 +178,21 @@ extension ActionSpec {
     ActionSpec(
       .attached, .look, [.character("O")], "who", "Who is attached",
       "Lists who else looks at this node.", synonyms: ["operators", "attached", "peers"]),
+    ActionSpec(
+      .tryRequest, .look, [.character("i")], "try", "Try",
+      "Sends one test request whose row can be changed; it is outside of every verdict.",
+      synonyms: ["test request", "synthetic", "predict"]),
+    ActionSpec(
+      .checklist, .look, [.character("K")], "checklist", "Checklist",
+      "Shows a version's gates, approval and checklist; Enter signs an item in your name.",
+      argument: .version, synonyms: ["sign off", "gates", "standing", "tags", "aliases"]),
+    ActionSpec(
+      .recording, .look, [], "recording", "Recording",
+      "Shows what is recorded of the endpoint's requests.", synonyms: ["recorder", "traffic log"]),
+    ActionSpec(
+      .rules, .look, [], "rules", "Rules",
+      "Lists the rules by hand that route ahead of the split, and ends them.",
+      synonyms: ["pins", "segments", "headers"]),
   ]
 
   static let releasing: [ActionSpec] = [
@@ -209,6 +224,13 @@ extension ActionSpec {
       .undoTo, .act, [.character("U")], "undo-to", "Undo to",
       "Gives back the split of an earlier generation, chosen from a list.", risk: .risk,
       argument: .generation, synonyms: ["generation", "revision", "restore split"]),
+    ActionSpec(
+      .pick, .act, [], "pick", "Pick",
+      "Gives one of several candidates all traffic and closes the others.", risk: .destructive,
+      argument: .candidate, synonyms: ["choose", "winner"]),
+    ActionSpec(
+      .drop, .act, [], "drop", "Drop", "Goes on without one of several candidates.", risk: .safe,
+      argument: .candidate, synonyms: ["remove candidate"]),
   ]
 
   static let tools: [ActionSpec] = [

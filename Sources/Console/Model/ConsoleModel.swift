@@ -195,9 +195,11 @@ extension RolloutView {
   var isRunning: Bool {
     !["completed", "rolled back", "aborted", "superseded"].contains(phase)
   }
-  var isHeld: Bool { phase == "held" }
+  var isHeld: Bool { ["held", "scheduled", "warming", "stuck"].contains(phase) }
   /// True when evidence against the candidate has reached a metric's hold line.
   var isSuspect: Bool { evidence.contains { $0.eValue >= $0.holdAt } }
+  /// Everything that is moved to, the leading one first.
+  var candidates: [VersionID] { [candidate] + (facts?.rivals ?? []).map(\.version) }
   /// The metric with the most evidence, which comes first wherever there is room for one only.
   var worstEvidence: Evidence? { evidence.max { $0.eValue < $1.eValue } }
 }

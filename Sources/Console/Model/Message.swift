@@ -73,6 +73,12 @@ public struct Ticket: Sendable, Hashable {
     case registry
     /// What an edited plan would do.
     case planPreview
+    /// One test request.
+    case tried
+    /// Everything that the registry keeps of a version.
+    case standing
+    /// What is recorded.
+    case recording
   }
 
   /// What the question was for.

@@ -79,6 +79,12 @@ extension RegisteredVersionView {
   var searchText: String {
     let places = (traits?.places ?? []).map { "\($0.endpoint) \($0.role)" }.joined(separator: " ")
     let state = loadedOn.isEmpty ? "unused" : "deployed"
-    return "\(version) \(state) \(places) \(summary) \(traits?.by.name ?? "")"
+    var text = "\(version) \(state) \(places) \(summary) \(traits?.by.name ?? "")"
+    if let standing {
+      text += " \(standing.status.rawValue) \(standing.gateWords) "
+        + standing.aliases.map(\.text).joined(separator: " ") + " "
+        + standing.tags.map(\.description).joined(separator: " ")
+    }
+    return text
   }
 }

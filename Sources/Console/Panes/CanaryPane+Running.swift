@@ -57,6 +57,7 @@ extension CanaryPane {
     if let facts { blocks += limits(facts) }
     blocks.append(Block(rank: 11, rows: 1) { _, _ in })
     blocks += evidenceBlocks(rollout)
+    if let facts { blocks += partBlocks(facts, model) }
     let missing = (facts?.missing ?? []).prefix(3)
     if !missing.isEmpty { blocks.append(Block(rank: 14, rows: 1) { _, _ in }) }
     for (index, sentence) in missing.enumerated() {
@@ -120,11 +121,30 @@ extension CanaryPane {
     if let shares = facts?.sampleRatio, shares.isSuspect {
       notice(3, .bad, "\(canvas.glyph(.bad)) \(shares.sentence)")
     }
+    if let retreat = facts?.retreat {
+      notice(2.2, .warn, "\(canvas.glyph(.warn)) rolling back \(retreat)")
+    }
+    if let facts, let strategy = facts.strategy, strategy != .canary || facts.rule != nil {
+      var text = CanaryPane.words(strategy)
+      if let rule = facts.rule { text += ", only requests with \(rule)" }
+      notice(4.5, .title, "\(canvas.glyphs.arrow) \(text)")
+    }
+    if let comparison = facts?.comparison { notice(5.5, .text, "judged by \(comparison)") }
     if facts?.isUnverified == true {
       notice(
         7, .warn, "\(canvas.glyph(.warn)) unverified: a step was passed without its evidence")
     }
     return blocks
+  }
+
+  /// What a step does, in words.
+  static func words(_ strategy: Strategy) -> String {
+    switch strategy {
+    case .canary: "canary: callers get its answers"
+    case .shadow: "shadow: copies only, its answers never leave"
+    case .preview: "preview: loaded and probed, only pinned and test requests reach it"
+    case .abTest: "A/B test: runs its full time"
+    }
   }
 
   // MARK: What it may cost
@@ -156,6 +176,9 @@ extension CanaryPane {
     if let errors = facts.errors {
       limit(6.2, "cap errors", errors, errors.fraction >= 0.8 ? .bad : .current, "")
     }
+    if let copies = facts.copies {
+      limit(6.3, "differ", copies, .candidate, " copies")
+    }
     return blocks
   }
 
@@ -186,6 +209,42 @@ extension CanaryPane {
             drawPromotion(promotion, rect, on: &canvas)
           })
       }
+    }
+    return blocks
+  }
+
+  /// Further candidates and segments, each with its strongest evidence.
+  private static func partBlocks(_ facts: RolloutFacts, _ model: ConsoleModel) -> [Block] {
+    var blocks: [Block] = []
+    func add(_ part: RolloutFacts.Part, _ label: String, _ rank: Double, _ role: Role) {
+      blocks.append(
+        Block(rank: rank, rows: 1) { canvas, rect in
+          let y = rect.y
+          let state =
+            part.isClosed ? "closed" : part.metric.map { MetricText.of($0) } ?? "not judged yet"
+          canvas.put(label, x: rect.x, y: y, role, .bold, limit: 14)
+          let bar = EvidenceBar(
+            evidence: part.eValue, holdAt: part.holdAt, rollbackAt: part.endsAt,
+            glyphs: canvas.glyphs.charts)
+          canvas.put("E", x: rect.x + 15, y: y, .dim)
+          canvas.putRight(
+            Format.evidence(part.eValue), end: rect.x + 22, y: y,
+            bar.role == .ok ? .text : bar.role, .bold, limit: 5)
+          let width = min(24, rect.width - 24 - 15)
+          if width >= 6 {
+            bar.draw(into: &canvas.frame.buffer, x: rect.x + 23, y: y, width: width)
+          }
+          let x = rect.x + 23 + (width >= 6 ? width + 1 : 0)
+          canvas.put(
+            part.isClosed ? "\(canvas.glyph(.bad)) \(state)" : state, x: x, y: y,
+            part.isClosed ? .bad : .dim, limit: max(0, rect.x + rect.width - x))
+        })
+    }
+    for (index, rival) in (facts.rivals ?? []).enumerated() {
+      add(rival.part, "rival \(model.label(rival.version))", 4.2 + Double(index) / 100, .candidate)
+    }
+    for (index, segment) in (facts.segments ?? []).prefix(8).enumerated() {
+      add(segment, segment.name, 8.5 + Double(index) / 100, .text)
     }
     return blocks
   }

@@ -125,6 +125,7 @@ enum MetricText {
     case .confidence: "confidence"
     case .scores: "scores"
     case .disagreement: "disagreement"
+    case .disagreement: "disagreement"
     }
   }
 

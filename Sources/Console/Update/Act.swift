@@ -43,6 +43,13 @@ extension ConsoleModel {
     case .undoTo: return chooseGeneration(argument)
     case .supersede: return openRamp(argument, supersedes: true)
     case .editPlan: return openPlanEditor()
+    case .pick, .drop:
+      guard let argument else {
+        openPalette(action.spec.word + " ")
+        return []
+      }
+      guard let version = version(named: argument) else { return [] }
+      return propose(action == .pick ? .pick(version) : .drop(version))
     default: return []
     }
   }
@@ -103,7 +110,7 @@ extension ConsoleModel {
   }
 
   /// Reads `MODEL@N` or `@N` and says what is wrong with it.
-  private mutating func version(named text: String) -> VersionID? {
+  mutating func version(named text: String) -> VersionID? {
     let model = liveDetail?.versions.first?.version.model.text ?? ""
     do {
       return try VersionID(text.hasPrefix("@") ? model + text : text)

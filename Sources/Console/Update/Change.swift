@@ -20,6 +20,12 @@ enum Change: Sendable, Hashable {
   case releaseLine
   case addFreeze(FreezeWindow, endpoint: Name?, reason: String)
   case removeFreeze(Int)
+  case pick(VersionID)
+  case drop(VersionID)
+  case sign(VersionID, item: String)
+  case unsign(VersionID, item: String)
+  case approveVersion(VersionID)
+  case removeRule(Name)
 }
 
 /// What comes of a ``Change``.
@@ -37,6 +43,7 @@ extension ConsoleModel {
   func proposal(for change: Change) -> Proposal {
     switch change {
     case .stopLine, .releaseLine, .addFreeze, .removeFreeze: return freezeProposal(change)
+    case .sign, .unsign, .approveVersion: return registryProposal(change)
     default: break
     }
     guard let detail = liveDetail else { return .refuse("No endpoint is shown yet") }
@@ -65,6 +72,9 @@ extension ConsoleModel {
     case .approve: return approveProposal(detail)
     case .retry: return retryProposal(detail)
     case .undoTo(let generation): return undoProposal(detail, to: generation)
+    case .pick(let version): return pickProposal(version, detail)
+    case .drop(let version): return dropProposal(version, detail)
+    case .removeRule(let name): return removeRuleProposal(name, detail)
     default: return .refuse("This cannot be done here")
     }
   }

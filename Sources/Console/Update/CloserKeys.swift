@@ -20,8 +20,109 @@ extension ConsoleModel {
     case .attached: return pressInReader(key, copying: nil)
     case .reason(let card): return press(key, in: card)
     case .planEditor(let editor): return press(key, in: editor)
+    case .tryOut(let card): return press(key, in: card)
+    case .standing(let card): return press(key, in: card)
+    case .recording: return pressInReader(key, copying: nil)
+    case .rules(let list): return press(key, in: list)
     default: return []
     }
+  }
+
+  // MARK: A test request
+
+  private mutating func press(_ key: InputEvent.Key, in card: TryCard) -> [Effect] {
+    var card = card
+    if card.field != nil {
+      switch key {
+      case .escape: card.field = nil
+      case .control("c"): return perform(.quit)
+      case .enter, .tab, .down, .up:
+        card.commit()
+        if key != .enter { card.move(by: key == .up ? -1 : 1) }
+        replaceTop(.tryOut(card))
+        return askTry()
+      default: _ = card.field?.edit(key)
+      }
+      replaceTop(.tryOut(card))
+      return []
+    }
+    if let step = listStep(key) {
+      card.move(by: step)
+      replaceTop(.tryOut(card))
+      return []
+    }
+    switch key {
+    case .left, .right, .character("h"), .character("l"):
+      guard card.line == .version else { return [] }
+      card.chooseVersion(by: key == .left || key == .character("h") ? -1 : 1)
+    case .enter where card.line != .version:
+      card.field = TextField(card.text(of: card.line))
+      replaceTop(.tryOut(card))
+      return []
+    case .enter, .character("s"): break
+    case .character("r"): card.forgetRow()
+    default:
+      return pressInReader(
+        key,
+        copying: card.answer.map { answer in
+          "\(answer.version?.description ?? "nobody") \(answer.outcome)"
+            + (answer.label.map { " label \($0)" } ?? "")
+            + (answer.score.map { " score \($0)" } ?? "")
+        })
+    }
+    replaceTop(.tryOut(card))
+    return askTry()
+  }
+
+  // MARK: The checklist
+
+  private mutating func press(_ key: InputEvent.Key, in card: StandingCard) -> [Effect] {
+    var card = card
+    if let step = listStep(key) {
+      card.move(by: step)
+      replaceTop(.standing(card))
+      return []
+    }
+    switch key {
+    case .enter, .character("A"):
+      guard !look.isReadOnly else {
+        card.notice = "Read-only: nothing is changed; ! allows changes"
+        replaceTop(.standing(card))
+        return []
+      }
+      if key == .character("A") { return propose(.approveVersion(card.version)) }
+      guard let row = card.row else { return [] }
+      return propose(
+        row.signOff == nil
+          ? .sign(card.version, item: row.item) : .unsign(card.version, item: row.item))
+    default: return pressInReader(key, copying: card.version.description)
+    }
+  }
+
+  // MARK: Rules by hand
+
+  private mutating func press(_ key: InputEvent.Key, in list: RuleList) -> [Effect] {
+    var list = list
+    let rules = liveDetail?.rules ?? []
+    let index = rules.firstIndex { $0.name == list.selected } ?? 0
+    if let step = listStep(key), !rules.isEmpty {
+      let (sum, overflow) = index.addingReportingOverflow(step)
+      let next = overflow ? (step < 0 ? 0 : rules.count - 1) : sum
+      list.selected = rules[max(0, min(rules.count - 1, next))].name
+      replaceTop(.rules(list))
+      return []
+    }
+    switch key {
+    case .character("d"), .delete:
+      guard !look.isReadOnly else {
+        say("Read-only: nothing is changed; ! allows changes", .warn)
+        return []
+      }
+      guard rules.indices.contains(index) else { return [] }
+      return propose(.removeRule(rules[index].name))
+    default: if isCancel(key) || key == .enter { pop() }
+    }
+    return []
   }
 
   /// How far a key moves in a list; nil when it does not.
@@ -69,6 +170,9 @@ extension ConsoleModel {
       return perform(
         key == .character("o") ? .deploy : runningRollout == nil ? .ramp : .supersede,
         argument: chosen.description)
+    case .character("K"):
+      guard let chosen else { return [] }
+      return openStanding(chosen.description)
     case .escape where !card.filter.text.isEmpty: card.clearFilter(book)
     default:
       if isCancel(key) || key == .character("b") { pop() }

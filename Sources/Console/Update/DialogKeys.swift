@@ -14,6 +14,8 @@ extension ConsoleModel {
       if let scroll = scrolled(card.scroll, by: key) {
         card.scroll = scroll
         replaceTop(.version(card))
+      } else if key == .character("K") {
+        return openStanding(card.version.description)
       } else {
         return pressInReader(key, copying: card.version.description)
       }
@@ -28,7 +30,7 @@ extension ConsoleModel {
     case .quit: return pressInQuit(key)
     case .journalCheck: return pressInReader(key, copying: nil)
     case .verdict, .registry, .generations, .freezes, .freezeForm, .why, .attached, .reason,
-      .planEditor:
+      .planEditor, .tryOut, .standing, .recording, .rules:
       return pressCloser(key, in: dialog)
     }
     return []
@@ -208,7 +210,8 @@ extension ConsoleModel {
       say("Still waiting for the node to answer the last change", .warn)
       return []
     }
-    dialogs.removeAll()
+    // A signature leads back to the checklist that it was given on.
+    if case .registry = card.command { pop() } else { dialogs.removeAll() }
     return send(card.order(by: settings.actor), what: card.title, from: .change(card.change))
   }
 

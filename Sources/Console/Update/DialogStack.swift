@@ -71,6 +71,30 @@ extension PlanEditor: DialogCard {
   var dialog: Dialog { .planEditor(self) }
 }
 
+extension TryCard: DialogCard {
+  init?(_ dialog: Dialog) {
+    guard case .tryOut(let card) = dialog else { return nil }
+    self = card
+  }
+  var dialog: Dialog { .tryOut(self) }
+}
+
+extension StandingCard: DialogCard {
+  init?(_ dialog: Dialog) {
+    guard case .standing(let card) = dialog else { return nil }
+    self = card
+  }
+  var dialog: Dialog { .standing(self) }
+}
+
+extension RecordingCard: DialogCard {
+  init?(_ dialog: Dialog) {
+    guard case .recording(let card) = dialog else { return nil }
+    self = card
+  }
+  var dialog: Dialog { .recording(self) }
+}
+
 extension ConsoleModel {
   /// Opens a card over the others.
   mutating func push(_ dialog: Dialog) {

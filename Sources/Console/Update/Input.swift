@@ -55,6 +55,9 @@ extension ConsoleModel {
     case .freezeForm(var form) where form.place != .endpoint:
       if form.place == .window { form.window.insert(text) } else { form.reason.insert(text) }
       replaceTop(.freezeForm(form))
+    case .tryOut(var card) where card.field != nil:
+      card.field?.insert(text)
+      replaceTop(.tryOut(card))
     case .planEditor(var editor) where editor.field != nil:
       editor.field?.insert(text)
       replaceTop(.planEditor(editor))

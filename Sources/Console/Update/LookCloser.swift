@@ -10,6 +10,10 @@ extension ConsoleModel {
     case .asOf: return openPast(argument)
     case .why: return openWhy(argument)
     case .attached: push(.attached)
+    case .tryRequest: return openTry()
+    case .checklist: return openStanding(argument)
+    case .recording: return openRecording()
+    case .rules: push(.rules(RuleList()))
     default: break
     }
     return []
@@ -107,6 +111,60 @@ extension ConsoleModel {
   var pastEndpoint: EndpointAsOf? {
     guard feed.pastAt != nil, feed.past != nil, let name = endpoint else { return nil }
     return feed.asOf?.endpoints.first { $0.endpoint == name }
+  }
+
+  // MARK: A test request
+
+  private mutating func openTry() -> [Effect] {
+    guard let detail = liveDetail else { return [] }
+    let loaded = detail.versions.filter {
+      ["live", "canary", "standby"].contains($0.state)
+    }.map(\.version).sorted(by: >)
+    push(.tryOut(TryCard(endpoint: detail.name, versions: loaded)))
+    return askTry()
+  }
+
+  /// Sends the request of the open card.
+  mutating func askTry() -> [Effect] {
+    guard case .tryOut(var card) = dialogs.last else { return [] }
+    let ticket = ticket(.tried)
+    card.ticket = ticket
+    card.notice = nil
+    replaceTop(.tryOut(card))
+    return [.send(ticket, card.request, .reading)]
+  }
+
+  // MARK: What the registry says
+
+  mutating func openStanding(_ argument: String?) -> [Effect] {
+    var wanted = selectedVersion?.version
+    if let argument {
+      guard let named = version(named: argument) else { return [] }
+      wanted = named
+    }
+    guard let wanted else {
+      say("No version is selected", .warn)
+      return []
+    }
+    let ticket = ticket(.standing)
+    push(.standing(StandingCard(version: wanted, ticket: ticket)))
+    return [.send(ticket, .registry(.record(wanted)), .reading)]
+  }
+
+  /// Asks for the open checklist again: somebody may have signed.
+  mutating func renewStanding() -> [Effect] {
+    guard case .standing(var card) = dialogs.last, card.view != nil else { return [] }
+    let ticket = ticket(.standing)
+    card.ticket = ticket
+    replaceTop(.standing(card))
+    return [.send(ticket, .registry(.record(card.version)), .reading)]
+  }
+
+  private mutating func openRecording() -> [Effect] {
+    guard let name = liveDetail?.name else { return [] }
+    let ticket = ticket(.recording)
+    push(.recording(RecordingCard(endpoint: name, ticket: ticket)))
+    return [.send(ticket, .recording(endpoint: name), .reading)]
   }
 
   // MARK: Routing

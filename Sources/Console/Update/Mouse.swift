@@ -112,6 +112,17 @@ extension ConsoleModel {
       let views = feed.live?.freezes ?? []
       if views.indices.contains(index) { list.selected = views[index].freeze.id }
       replaceTop(.freezes(list))
+    case .tryOut(var card):
+      if card.lines.firstIndex(of: card.line) == index { return press(.enter) }
+      card.choose(index)
+      replaceTop(.tryOut(card))
+    case .standing(var card):
+      card.choose(index)
+      replaceTop(.standing(card))
+    case .rules(var list):
+      let rules = liveDetail?.rules ?? []
+      if rules.indices.contains(index) { list.selected = rules[index].name }
+      replaceTop(.rules(list))
     case .freezeForm(var form):
       form.place = FreezeForm.Place(rawValue: index) ?? form.place
       replaceTop(.freezeForm(form))

@@ -29,6 +29,9 @@ extension ConsoleModel {
     case .undo: return liveDetail?.undo == nil ? "There is no change to undo" : nil
     case .approve: return approvalObstacle
     case .retry: return retryObstacle
+    case .pick, .drop: return candidatesObstacle
+    case .tryRequest, .recording, .rules:
+      return liveDetail?.split == nil ? "The endpoint serves nothing yet" : nil
     case .supersede:
       guard let rollout = runningRollout else { return "No rollout runs: c starts one" }
       return hasRampCandidate(besides: rollout.candidate)

@@ -136,6 +136,21 @@ extension ConsoleModel {
         if card.ticket == ticket { card.answer = answer }
       }
       return []
+    case (.tried, .tried(let answer)):
+      changeTop { (card: inout TryCard) in
+        if card.ticket == ticket { card.take(answer) }
+      }
+      return []
+    case (.standing, .registry(.record(let record))):
+      changeTop { (card: inout StandingCard) in
+        if card.ticket == ticket { card.take(record) }
+      }
+      return []
+    case (.recording, .recording(let view)):
+      changeTop { (card: inout RecordingCard) in
+        if card.ticket == ticket { card.view = view }
+      }
+      return []
     case (.planPreview, .rampPreview(let preview)):
       let now = moment
       changeTop { (editor: inout PlanEditor) in
@@ -257,6 +272,21 @@ extension ConsoleModel {
     case .registry:
       feed.registry.fail()
       return []
+    case .tried:
+      changeTop { (card: inout TryCard) in
+        if card.ticket == ticket { card.fail(sentence) }
+      }
+      return []
+    case .standing:
+      changeTop { (card: inout StandingCard) in
+        if card.ticket == ticket { card.fail(sentence) }
+      }
+      return []
+    case .recording:
+      changeTop { (card: inout RecordingCard) in
+        if card.ticket == ticket { card.failure = sentence }
+      }
+      return []
     }
   }
 
@@ -285,6 +315,7 @@ extension ConsoleModel {
       $0.severity == .bad && !known.contains(Self.symptomKey($0))
     }
     return (isNewTrouble && !isFirst ? [.bell] : []) + requestRegistry() + renewVerdict()
+      + renewStanding()
   }
 
   /// Decides, on the first picture, whether the list of endpoints or one of them is shown.

@@ -31,7 +31,7 @@ extension Judge {
         let sum = counts.reduce(RolloutEvidence.Counts(), +)
         return StreamEvidence(
           metric: judged.metric, stream: name,
-          eValue: EProcess.value(fromLog: logEvidence(counts, evidence, judged)),
+          eValue: EProcess.value(fromLog: logEvidence(counts, evidence, judged, plan)),
           candidateBad: sum.candidateBad, candidateTotal: sum.candidateTotal,
           stableBad: sum.stableBad, stableTotal: sum.stableTotal)
       }

@@ -19,7 +19,7 @@ public struct SnapshotRequest: Sendable, Codable {
   public var driftHistograms: Bool
   /// Whether all registered versions are sent too; nil is yes.
   ///
-  /// A screen asks for them in pages instead, see ``NodeRequest/registry(offset:limit:)``.
+  /// A screen asks for them in pages instead, see ``NodeRequest/registryPage(offset:limit:)``.
   public var wantsRegistry: Bool?
 
   /// The live view of the first endpoint over five minutes.

@@ -59,7 +59,9 @@ public final class Node: NodeClient, Sendable {
   /// When a console in this process looked first and last.
   let looks = Mutex<(first: Timestamp, last: Timestamp)?>(nil)
   /// The control socket's peers.
-  var peers: [ControlSocketServer.Peer] { running.withLock { $0.server?.peers ?? [] } }
+  var peers: [ControlSocketServer.Peer] {
+    running.withLock { ($0.server?.peers ?? []) + ($0.sharedServer?.peers ?? []) }
+  }
 
   /// Opens the state, recovers it, and (when `options.serves`) begins to serve.
   /// - Throws: a ``Failure`` that names what is wrong with the directory, the lock or the journal.

@@ -11,7 +11,7 @@ struct NodeProgram: SimulatedProgram {
     var fold = JournalFold()
     var rows: [JournalRow] = []
     for (index, row) in disk.rows.enumerated() {
-      let event = try CanonicalJSON.decode(Event.self, from: row.body)
+      guard let event = row.event else { throw SimulatedFailure("a row cannot be read") }
       fold.take(event, at: index + 1)
       rows.append(JournalRow(event: event, sequence: index + 1))
     }

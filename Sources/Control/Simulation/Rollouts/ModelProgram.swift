@@ -10,7 +10,8 @@ struct ModelProgram: SimulatedProgram {
   ) throws -> any SimulatedCore {
     var state = ControlState()
     for row in disk.rows {
-      state = ModelCore.fold(state, try CanonicalJSON.decode(Event.self, from: row.body), mutation)
+      guard let event = row.event else { throw SimulatedFailure("a row cannot be read") }
+      state = ModelCore.fold(state, event, mutation)
     }
     return ModelCore(state, disk, plane, lease: lease, mutation: mutation)
   }

@@ -12,7 +12,8 @@ struct RandomCommand {
 
     var here: EndpointState? { state.endpoint(endpoint) }
     mutating func version() -> VersionID {
-      VersionID(model: RolloutRun.model, number: 1 + draw.below(versions))
+      let number = draw.once(in: 30) ? versions + 1 : 1 + draw.below(versions)
+      return VersionID(model: RolloutRun.model, number: number)
     }
     mutating func reason() -> String? { draw.once(in: 4) ? nil : "because" }
     mutating func plan() -> Plan { RandomPlan.make(&draw) }
@@ -21,7 +22,9 @@ struct RandomCommand {
       let minute = Timestamp(microseconds: now.microseconds / 60_000_000 * 60_000_000)
       switch draw.below(3) {
       case 0: return .untilReleased
-      case 1: return .weekly(from: draw.below(10_080), to: draw.below(10_080), zone: 0)
+      case 1:
+        let from = draw.below(10_080)
+        return .weekly(from: from, to: (from + 1 + draw.below(600)) % 10_080, zone: 0)
       default: return .once(from: minute, to: minute + .minutes(1 + draw.below(5)))
       }
     }

@@ -16,17 +16,30 @@ extension RolloutRun {
   private func randomOrder() -> SimulatedOrder {
     let actor = draw.one(of: RolloutRun.operators) ?? .system
     let endpoint = endpoints[draw.below(3) / 2]
-    var setting = RandomCommand.Setting(
-      state: state, endpoint: endpoint, now: clock.now, versions: RolloutRun.versions + 1,
-      draw: Draw(seed: draw.bits()))
-    let command = RandomCommand.pick(&setting)
+    let command = command(on: endpoint, by: actor)
     let generation = state.endpoint(endpoint)?.generation
     let remembered = seen[actor]?[endpoint]
     if draw.once(in: 2) { seen[actor, default: [:]][endpoint] = generation }
     return SimulatedOrder(
       command: command, actor: actor,
-      expectedGeneration: draw.once(in: 3) ? nil : draw.once(in: 3) ? remembered : generation,
+      expectedGeneration: draw.once(in: 2) ? nil : draw.once(in: 6) ? remembered : generation,
       freezeOverride: draw.once(in: 4) ? "urgent" : nil)
+  }
+
+  /// A command, more often one that could be carried out now.
+  private func command(on endpoint: Name, by actor: ActorID) -> Command {
+    var setting = RandomCommand.Setting(
+      state: state, endpoint: endpoint, now: clock.now, versions: RolloutRun.versions,
+      draw: Draw(seed: draw.bits()))
+    var command = RandomCommand.pick(&setting)
+    guard let node, !draw.once(in: 4) else { return command }
+    let context = DecisionContext(
+      now: clock.now, actor: actor, prepared: Set(state.versions.map(\.version)),
+      evidence: node.collector.evidence(of: endpoint), stableLatency: world.stableLatency)
+    for _ in 0..<4 where (try? decide(state, command, context)) == nil {
+      command = RandomCommand.pick(&setting)
+    }
+    return command
   }
 
   /// Gives an order and checks what came of it.

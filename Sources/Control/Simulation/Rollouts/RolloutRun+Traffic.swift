@@ -193,9 +193,9 @@ extension RolloutRun {
   }
 
   /// Requests that come while something is written.
-  func requestsDuring(_ bodies: [[UInt8]]) {
-    witness.begins(bodies)
-    guard let node, !bodies.isEmpty else { return }
+  func requestsDuring(_ events: [Event?]) {
+    witness.begins(events)
+    guard let node, !events.isEmpty else { return }
     let state = node.state
     for endpoint in state.endpoints {
       let isClosing = endpoint.name == witness.closingEndpoint

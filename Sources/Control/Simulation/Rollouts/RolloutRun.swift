@@ -11,7 +11,7 @@ final class RolloutRun {
     case conditions
     case diskFull, writeFails, saveFails, tombstonesFail, heal
     case stopAtWrite, stopNow, restart, absence, clockJump
-    case outsideRollback, damage, mend, zombie
+    case outsideRollback, clearingFails, damage, mend, zombie
 
     var weight: Int {
       switch self {
@@ -21,7 +21,7 @@ final class RolloutRun {
       case .lateAnswers, .effects, .stopAtWrite: 3
       case .diskFull, .writeFails, .mend, .conditions: 2
       case .saveFails, .tombstonesFail, .stopNow, .restart, .absence, .clockJump: 1
-      case .outsideRollback, .damage, .zombie: 1
+      case .outsideRollback, .clearingFails, .damage, .zombie: 1
       }
     }
     static let total = allCases.reduce(0) { $0 + $1.weight }
@@ -52,7 +52,6 @@ final class RolloutRun {
   var missingAtStart: Set<VersionID> = []
   /// What the present step did, for the trace.
   var note = ""
-  private var hashedEvents = 0
   private var stateBefore = ControlState()
 
   init(seed: UInt64, program: any SimulatedProgram, mutation: Mutation?, isTracing: Bool) {
@@ -65,7 +64,7 @@ final class RolloutRun {
     clock = SimulatedClock(wall: 1_700_000_000_000_000)
     world = SimulatedWorld(&draw, versions: RolloutRun.versions)
     disk.now = { [clock] in clock.now }
-    disk.duringWrite = { [unowned self] bodies in requestsDuring(bodies) }
+    disk.duringWrite = { [unowned self] events in requestsDuring(events) }
     disk.afterWrite = { [unowned self] in witness.ended() }
     disk.onAppend = { [unowned self] rows in witness.appended(rows) }
   }
@@ -157,6 +156,7 @@ final class RolloutRun {
     case .absence: restart(after: .seconds(1 + draw.below(draw.once(in: 2) ? 600 : 300_000)))
     case .clockJump: clock.wall += jump()
     case .outsideRollback: rollBackFromOutside()
+    case .clearingFails: rollBackWithoutClearing()
     case .damage:
       if let version = draw.one(of: state.versions)?.version { world.damaged.insert(version) }
     case .mend:
@@ -195,6 +195,26 @@ final class RolloutRun {
     _ = try? disk.recordTombstone(
       endpoint: endpoint.name, closed: rollout.candidates.sorted(), fallback: rollout.fallback,
       actor: RolloutRun.operators[1], time: clock.now, generation: endpoint.generation + 1)
+  }
+
+  /// A rollback is kept by a tombstone that cannot be cleared, and its version comes back before
+  /// the machine stops.
+  private func rollBackWithoutClearing() {
+    guard let endpoint = draw.one(of: state.endpoints.filter({ $0.rollout != nil })),
+      let rollout = endpoint.rollout
+    else { return }
+    let actor = RolloutRun.operators[2]
+    disk.isFull = true
+    order(
+      SimulatedOrder(command: .abort(endpoint: endpoint.name, reason: nil), actor: actor))
+    disk.heal()
+    disk.tombstonesFail = true
+    order(
+      SimulatedOrder(
+        command: .startRamp(
+          endpoint: endpoint.name, version: rollout.candidate, plan: rollout.plan), actor: actor,
+        freezeOverride: "again"))
+    disk.stopNow()
   }
 
   /// A node that has lost its lease tries to write.
@@ -252,12 +272,7 @@ final class RolloutRun {
   }
 
   private func hashNewEvents() {
-    let state = witness.durable
-    while hashedEvents < disk.rows.count {
-      hash.add(disk.rows[hashedEvents].body.count > 0 ? 1 : 0)
-      hashedEvents += 1
-    }
-    hash.add(state.sequence)
+    hash.add(witness.durable.sequence)
     hash.add(restarts)
     hash.add(tombstones)
     hash.add(UInt64(bitPattern: clock.wall))

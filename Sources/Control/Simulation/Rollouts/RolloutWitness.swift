@@ -21,7 +21,6 @@ final class RolloutWitness {
   private var closed: [Name: Set<VersionID>] = [:]
   /// Versions that are being closed by the write that is under way.
   private var closing: (endpoint: Name, versions: [VersionID])?
-  private var decoded: [(body: [UInt8], event: Event)] = []
   /// Evidence that was surely kept, by endpoint: rollout and how much.
   var kept: [Name: (rollout: Int, events: Int)] = [:]
   /// Rollouts that passed something without its evidence.
@@ -37,19 +36,16 @@ final class RolloutWitness {
   // MARK: The journal
 
   /// A write begins: whoever it closes is closed already.
-  func begins(_ bodies: [[UInt8]]) {
+  func begins(_ events: [Event?]) {
     closing = nil
-    decoded = []
-    if bodies.isEmpty { return }
-    for body in bodies {
-      guard let event = try? CanonicalJSON.decode(Event.self, from: body) else {
+    for event in events {
+      guard let event else {
         fail("I5", "a row that cannot be read back")
         return
       }
-      decoded.append((body, event))
-      if let name = event.endpoint, let versions = event.body.closes {
-        closing = (name, versions)
-      } else if let name = event.endpoint, closing?.endpoint == name {
+      guard let name = event.endpoint else { continue }
+      if let versions = event.body.closes { closing = (name, versions) }
+      if closing?.endpoint == name {
         closing?.versions.removeAll { event.body.opens.contains($0) }
       }
     }
@@ -60,12 +56,11 @@ final class RolloutWitness {
 
   /// Rows are durable.
   func appended(_ rows: ArraySlice<SimulatedDisk.Row>) {
-    for (row, known) in zip(rows, decoded) {
-      if row.body != known.body { fail("I5", "another row was written than was begun") }
+    for event in rows.compactMap(\.event) {
       let before = durable
-      durable = apply(durable, known.event)
-      events.append(known.event)
-      check(known.event, from: before)
+      durable = apply(durable, event)
+      events.append(event)
+      check(event, from: before)
     }
   }
 
@@ -167,7 +162,8 @@ final class RolloutWitness {
     // Below 100 % there is time to see more.
     let isMissing = change.weight == Split.whole && rollout.metricsMissing(seen)
     if event.actor.kind != .person, change.weight == Split.whole, rollout.weight < Split.whole,
-      isMissing, !rollout.isUnverified, rollout.isStarted
+      isMissing, !rollout.isUnverified, rollout.isStarted,
+      rollout.planStep.weight < Split.whole
     {
       fail("I9", "all traffic by itself, and not every metric was seen")
     }
@@ -228,15 +224,19 @@ final class RolloutWitness {
     if state != durable { fail("I5", "a started node has another state than its journal") }
   }
 
-  /// Versions that a pending tombstone closes and that were put on their endpoint again since.
+  /// Versions that only such pending tombstones close as came before they were put on their
+  /// endpoint again.
   func overtaken(_ tombstones: [SimulatedTombstone]) -> [(endpoint: Name, version: VersionID)] {
     tombstones.flatMap { tombstone in
       tombstone.closed.filter { version in
-        durable.endpoint(tombstone.endpoint)?.closed.contains(version) == false
-          && events.indices.contains { row in
-            row >= tombstone.rows && events[row].endpoint == tombstone.endpoint
-              && events[row].body.puts.contains(version)
-          }
+        guard durable.endpoint(tombstone.endpoint)?.closed.contains(version) == false,
+          let put = events.lastIndex(where: {
+            $0.endpoint == tombstone.endpoint && $0.body.puts.contains(version)
+          })
+        else { return false }
+        return !tombstones.contains {
+          $0.endpoint == tombstone.endpoint && $0.closed.contains(version) && $0.rows > put
+        }
       }.map { (tombstone.endpoint, $0) }
     }
   }

@@ -55,6 +55,8 @@ package final class SimulatedDisk: @unchecked Sendable {
   package struct Row {
     /// The event's JSON.
     package let body: [UInt8]
+    /// The event that was read back from the JSON, once: equal bytes are equal events.
+    package let event: Event?
     /// The hash of this row after the one before.
     let chain: UInt64
     /// The lease of whoever wrote it.
@@ -89,8 +91,8 @@ package final class SimulatedDisk: @unchecked Sendable {
 
   /// What time a write gets.
   var now: () -> Timestamp = { Timestamp(microseconds: 0) }
-  /// Requests that come while a write waits for the disk, with what is being written.
-  var duringWrite: ([[UInt8]]) -> Void = { _ in }
+  /// Requests that come while a write waits for the disk, with the events that are being written.
+  var duringWrite: ([Event?]) -> Void = { _ in }
   /// Told when a write has ended, well or not.
   var afterWrite: () -> Void = {}
   /// Told of rows that are durable now.
@@ -106,11 +108,12 @@ package final class SimulatedDisk: @unchecked Sendable {
     _ bodies: [[UInt8]], lease writer: Int
   ) throws(SimulatedDiskError) -> [Int] {
     let first = rows.count
-    try write(bodies, failing: true) { [self] () throws(SimulatedDiskError) in
+    let events = bodies.map { try? CanonicalJSON.decode(Event.self, from: $0) }
+    try write(events, failing: true) { [self] () throws(SimulatedDiskError) in
       guard writer == lease || breaksLease else { throw .stale }
-      for body in bodies {
+      for (body, event) in zip(bodies, events) {
         let chain = TraceHash.chain(body, after: rows.last?.chain ?? 0)
-        rows.append(Row(body: body, chain: chain, lease: writer))
+        rows.append(Row(body: body, event: event, chain: chain, lease: writer))
       }
       outbox.add(rows: first..<rows.count)
       onAppend(rows[first...])
@@ -168,10 +171,10 @@ package final class SimulatedDisk: @unchecked Sendable {
 
   /// One write, after which the machine may stop, or before.
   private func write(
-    _ bodies: [[UInt8]], failing: Bool, _ perform: () throws(SimulatedDiskError) -> Void
+    _ events: [Event?], failing: Bool, _ perform: () throws(SimulatedDiskError) -> Void
   ) throws(SimulatedDiskError) {
     if isDown { throw .down }
-    duringWrite(bodies)
+    duringWrite(events)
     defer { afterWrite() }
     if isDown { throw .down }
     if let crash, crash.writesLeft == 0 {

@@ -47,6 +47,56 @@ public struct RolloutFacts: Sendable, Codable, Hashable {
     public var isComplete: Bool { given.count >= wanted }
   }
 
+  /// A further candidate, or a part of the requests: its strongest evidence against its lines.
+  public struct Part: Sendable, Codable, Hashable {
+    /// The version, or the segment's value.
+    public var name: String
+    /// The metric with the most evidence; nil when nothing is judged.
+    public var metric: Metric?
+    /// Its e-value.
+    public var eValue: Double
+    /// Where it is held, or this part alone is suspect.
+    public var holdAt: Double
+    /// Where this part alone is closed or dropped.
+    public var endsAt: Double
+    /// Whether it was closed.
+    public var isClosed: Bool
+
+    /// Puts them together.
+    public init(
+      name: String, metric: Metric?, eValue: Double, holdAt: Double, endsAt: Double,
+      isClosed: Bool = false
+    ) {
+      self.name = name
+      self.metric = metric
+      self.eValue = eValue
+      self.holdAt = holdAt
+      self.endsAt = endsAt
+      self.isClosed = isClosed
+    }
+
+    /// A part by the metric that is nearest to its line.
+    init(_ name: String, _ worst: MetricEvidence?, isClosed: Bool = false) {
+      self.init(
+        name: name, metric: worst?.metric, eValue: worst?.eValue ?? 1,
+        holdAt: worst?.holdAt ?? 20, endsAt: worst?.rollbackAt ?? 100, isClosed: isClosed)
+    }
+  }
+
+  /// A further candidate.
+  public struct Rival: Sendable, Codable, Hashable {
+    /// Which version.
+    public var version: VersionID
+    /// Its strongest evidence.
+    public var part: Part
+
+    /// Puts the two together.
+    public init(version: VersionID, part: Part) {
+      self.version = version
+      self.part = part
+    }
+  }
+
   /// When the present phase began.
   public var phaseSince: Timestamp
   /// Whether the present hold ends by itself.
@@ -73,6 +123,20 @@ public struct RolloutFacts: Sendable, Codable, Hashable {
   public var promotionGap: String?
   /// Whether the versions get their shares of the requests; nil while nothing was drawn.
   public var sampleRatio: SampleRatioEvidence?
+  /// What the present step does with the candidates; nil from an older node.
+  public var strategy: Strategy?
+  /// Which requests take part in the present step; nil is all.
+  public var rule: String?
+  /// Further candidates; nil is none.
+  public var rivals: [Rival]?
+  /// Parts of the requests that are judged apart, the worst first; nil is none.
+  public var segments: [Part]?
+  /// What another tool's rule says, when the plan lets it judge.
+  public var comparison: String?
+  /// The gradual rollback that is under way, in words.
+  public var retreat: String?
+  /// Copies compared and how many of their answers differed; nil when none were made.
+  public var copies: Use?
 
   /// Puts them together.
   public init(
@@ -123,6 +187,32 @@ extension RolloutFacts {
       isUnverified: rollout.isUnverified, missing: VerdictView.missing(rollout, evidence),
       promotionGap: rollout.promotionGap(evidence),
       sampleRatio: shares.candidate + shares.stable > 0 ? shares : nil)
+    strategy = hasStarted ? rollout.planStep.kind : nil
+    rule = hasStarted ? rollout.planStep.rule.map { "\($0)" } : nil
+    let rivals = Judge.rivals(evidence, plan: rollout.plan)
+    self.rivals = rollout.rivals.map { known in
+      known.map { rival in
+        let worst = rivals.first { $0.version == rival.version }?.metrics.max {
+          $0.eValue / $0.rollbackAt < $1.eValue / $1.rollbackAt
+        }
+        return Rival(version: rival.version, part: Part(rival.version.short, worst))
+      }
+    }
+    if evidence.segments != nil {
+      let closed = Set(rollout.closedSegments ?? [])
+      segments = Judge.segments(evidence, plan: rollout.plan).map {
+        Part($0.segment, $0.worst, isClosed: closed.contains($0.segment))
+      }
+    }
+    comparison = Judge.comparison(evidence, plan: rollout.plan).map { "\($0.judge): \($0.sentence)" }
+    retreat = rollout.retreat.map {
+      "from \(percentText($0.from)) to 0% in \($0.moves) moves over \($0.over)"
+    }
+    copies = evidence.shadow.map { shadow in
+      Use(
+        used: shadow.disagreements.candidate,
+        limit: max(1, shadow.disagreements.total))
+    }
   }
 
   /// A hold for want of traffic or for a freeze waits without a deadline.

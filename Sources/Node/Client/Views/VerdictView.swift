@@ -43,6 +43,8 @@ public struct VerdictView: Sendable, Codable {
   public let missing: [String]
   /// The streams of the metrics that have several; nil from an older node.
   public let streams: [StreamEvidence]?
+  /// Segments whose requests go to the stable for the rest of the rollout.
+  public let closedSegments: [String]?
 
   /// Whether the warm-up is over, so that answers are judged.
   public var isWarm: Bool { candidateRequests >= warmUp }
@@ -75,6 +77,7 @@ public struct VerdictView: Sendable, Codable {
     droppedCopies = evidence.shadow?.dropped
     missing = ended == nil ? VerdictView.missing(rollout, evidence) : []
     streams = Judge.streams(evidence, plan: rollout.plan)
+    closedSegments = rollout.closedSegments
   }
 
   /// What the present step, or all traffic, still waits for.
