@@ -43,14 +43,8 @@ public struct VerdictView: Sendable, Codable {
   public let missing: [String]
   /// The streams of the metrics that have several; nil from an older node.
   public let streams: [StreamEvidence]?
-  /// Further candidates; nil or empty when there are none.
-  public let rivals: [RivalVerdict]?
-  /// Parts of the requests that are judged apart, the worst first; nil or empty without them.
-  public let segments: [SegmentVerdict]?
   /// Segments whose requests go to the stable for the rest of the rollout.
   public let closedSegments: [String]?
-  /// What another tool's rule says, when the plan lets it judge.
-  public let comparison: ComparisonVerdict?
 
   /// Whether the warm-up is over, so that answers are judged.
   public var isWarm: Bool { candidateRequests >= warmUp }
@@ -83,10 +77,7 @@ public struct VerdictView: Sendable, Codable {
     droppedCopies = evidence.shadow?.dropped
     missing = ended == nil ? VerdictView.missing(rollout, evidence) : []
     streams = Judge.streams(evidence, plan: rollout.plan)
-    rivals = Judge.rivals(evidence, plan: rollout.plan)
-    segments = Judge.segments(evidence, plan: rollout.plan)
     closedSegments = rollout.closedSegments
-    comparison = Judge.comparison(evidence, plan: rollout.plan)
   }
 
   /// What the present step, or all traffic, still waits for.
