@@ -46,8 +46,8 @@ public struct MetricEvidence: Sendable, Hashable, Codable {
       && saturated(candidateBad, metric == .disagreement ? 0 : shadow?.candidate ?? 0)
         >= Judge.minimumBadEvents
   }
-  /// Whether labels come for one version more than for the other, so that those that are missing may
-  /// hide what is wrong.
+  /// Whether labels come for one version more than for the other, so that those that are missing
+  /// may hide what is wrong.
   public var lacksLabels: Bool { labels?.isSuspect ?? false }
   /// Whether anything was seen on both arms.
   public var isSeen: Bool { candidateTotal > 0 && stableTotal > 0 }

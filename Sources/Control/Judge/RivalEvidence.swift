@@ -28,8 +28,8 @@ extension RolloutEvidence {
   /// A candidate's evidence: nil is the leading one, else the place of a rival.
   ///
   /// Of the stable's answers each candidate has its own count, since each is warm at its own time:
-  /// record a stable's answer once for every candidate that it is compared with. A rival that is not
-  /// there takes nothing.
+  /// record a stable's answer once for every candidate that it is compared with. A rival that is
+  /// not there takes nothing.
   public subscript(rival index: Int?) -> RolloutEvidence {
     get {
       guard let index, let rivals, rivals.indices.contains(index) else { return self }
