@@ -82,7 +82,9 @@ let package = Package(
       exclude: ["Fixtures"], swiftSettings: strict),
     tests("Gateway", ["Gateway", "CSystem"]),
     tests("Documents", ["Documents"]),
-    tests("Node", ["Node", "Control", "Inference", "Storage", "Serving", "Telemetry"]),
+    tests(
+      "Node",
+      ["Node", "Control", "Inference", "Storage", "Serving", "Telemetry", "CAllocations"]),
     tests("Console", ["Console", "Control"]),
     tests("EndToEnd", ["Core", "Control", "Inference", "Node", "sluice"]),
   ]

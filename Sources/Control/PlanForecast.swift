@@ -110,9 +110,13 @@ extension Plan {
       return ["judged every \(judge.interval) with traffic by \(judge.judge.words)"]
     }
     return metrics.map { judged in
-      "\(judged.metric.words): held at E \(evidenceText(holdEvidence / judged.riskShare)), rolled "
-        + "back at E \(evidenceText(rollbackEvidence / judged.riskShare)), against "
-        + "\(judged.tolerance) times the stable's"
+      let limit = Int(((judged.limit ?? JudgedMetric.defaultLimit) * Double(Split.whole)).rounded())
+      let line =
+        judged.metric == .disagreement
+        ? "over \(percentText(limit)) more than a copy of the stable differs from it"
+        : "\(judged.tolerance) times the stable's"
+      return "\(judged.metric.words): held at E \(evidenceText(holdEvidence / judged.riskShare)), "
+        + "rolled back at E \(evidenceText(rollbackEvidence / judged.riskShare)), against \(line)"
     }
   }
 
@@ -122,8 +126,8 @@ extension Plan {
     if let segments {
       let values = segments.values.map { printable($0, limit: 40) }.joined(separator: ", ")
       lines.append(
-        "requests by \(printable(segments.by, limit: 60)) (\(values)) are judged apart as well; one "
-          + "that breaches alone goes back to the stable alone")
+        "requests by \(printable(segments.by, limit: 60)) (\(values)) are judged apart as well; "
+          + "one that breaches alone goes back to the stable alone")
     }
     switch holdPolicy?.weight {
     case .floor: lines.append("a hold by the guard takes the weight down to the first step's")

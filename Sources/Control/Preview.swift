@@ -111,12 +111,12 @@ public func rampPreview(
   let count = 1 + rivals.count
   let details = plan.steps.indices.map { plan.forecast($0, count, requestsPerSecond) }
   let names = ([version] + rivals).map(\.description).joined(separator: ", ")
+  let first = plan.steps.first.map { $0.doing ?? percentText($0.weight) } ?? "nothing"
   return RampForecast(
     fallback: fallback,
     steps: plan.steps.indices.map { plan.describe($0, count, details[$0]) }, details: details,
-    summary: "\(names) from \(percentText(plan.steps.first?.weight ?? 0)) to 100% in "
-      + "\(plan.steps.count) \(plan.steps.count == 1 ? "step" : "steps"), at least \(total) with "
-      + "traffic\(watched)",
+    summary: "\(names) from \(first) to 100% in \(plan.steps.count) "
+      + "\(plan.steps.count == 1 ? "step" : "steps"), at least \(total) with traffic\(watched)",
     conditions: state.conditions(of: plan, on: name, at: context.now, options, details),
     refusal: refusal)
 }

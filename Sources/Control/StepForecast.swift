@@ -41,7 +41,8 @@ extension Plan {
     switch step.kind {
     case .canary: text = percentText(step.weight) + about + each
     case .abTest: text = "A/B at \(percentText(step.weight))\(about)\(each)"
-    case .shadow: text = "copies of \(percentText(step.weight))\(about)\(each), no caller sees them,"
+    case .shadow:
+      text = "copies of \(percentText(step.weight))\(about)\(each), no caller sees them,"
     case .preview: text = "preview, pinned and synthetic requests only,"
     }
     if step.hold > .zero { text += " for \(step.hold)" }

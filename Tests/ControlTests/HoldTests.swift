@@ -114,7 +114,8 @@ import Testing
     try bench.give(.addFreeze(endpoint: nil, window: .untilReleased, reason: nil))
     let time = bench.now + .minutes(30)
     try start(&bench, at: time)
-    #expect(try bench.rollout.phaseWord == "scheduled" && bench.here.split == Split(all: bench.v(1)))
+    #expect(
+      try bench.rollout.phaseWord == "scheduled" && bench.here.split == Split(all: bench.v(1)))
     #expect(try look(&bench) == nil)
     bench.now = time
     #expect(try look(&bench)?.kind == "held")

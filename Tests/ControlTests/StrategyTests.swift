@@ -118,16 +118,26 @@ import Testing
     let rule = try RequestRule("a=1")
     let other = try RequestRule("a=2")
     let bad: [([PlanStep], String)] = [
-      ([PlanStep(weight: 500, hold: .zero), PlanStep(weight: 5, hold: .zero, strategy: .shadow)],
-        "comes too late"),
+      (
+        [PlanStep(weight: 500, hold: .zero), PlanStep(weight: 5, hold: .zero, strategy: .shadow)],
+        "comes too late"
+      ),
       ([PlanStep(weight: 5, hold: .zero, strategy: .preview)], "preview"),
       ([PlanStep(weight: 500, hold: .zero, strategy: .abTest)], "takes a time"),
-      ([PlanStep(weight: 500, hold: .zero, rule: rule), PlanStep(weight: 400, hold: .zero, rule: rule)],
-        "must rise"),
-      ([
-        PlanStep(weight: 500, hold: .zero, rule: rule), PlanStep(weight: 400, hold: .zero, rule: other),
-        PlanStep(weight: 600, hold: .zero, rule: rule),
-      ], "must follow each other"),
+      (
+        [
+          PlanStep(weight: 500, hold: .zero, rule: rule),
+          PlanStep(weight: 400, hold: .zero, rule: rule),
+        ],
+        "must rise"
+      ),
+      (
+        [
+          PlanStep(weight: 500, hold: .zero, rule: rule),
+          PlanStep(weight: 400, hold: .zero, rule: other),
+          PlanStep(weight: 600, hold: .zero, rule: rule),
+        ], "must follow each other"
+      ),
       ([PlanStep(weight: 500, hold: .zero, rule: RequestRule([]))], "conditions"),
       ([PlanStep(weight: 500, hold: .zero)], ""),
     ]

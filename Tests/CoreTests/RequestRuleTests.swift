@@ -11,7 +11,8 @@ import Testing
       ])
     #expect(rule.description == "carrier=AA|UA header:X-Beta=1 key=alice")
     #expect(try RequestRule("a=").conditions == [.input("a", anyOf: [""])])
-    #expect(try RequestRule(#"a=x\|y|z\ w\\"#).conditions == [.input("a", anyOf: ["x|y", #"z w\"#])])
+    #expect(
+      try RequestRule(#"a=x\|y|z\ w\\"#).conditions == [.input("a", anyOf: ["x|y", #"z w\"#])])
     #expect(try RequestRule("input:key=1").conditions == [.input("key", anyOf: ["1"])])
     #expect(try RequestRule("a=b=c").conditions == [.input("a", anyOf: ["b=c"])])
   }

@@ -157,7 +157,8 @@ extension Event {
     switch body {
     case .rolledBack, .aborted: return false
     // What begins later is held by the freezes of its time.
-    case .rampStarted(let start): if let at = start.schedule { return at <= time } else { return true }
+    case .rampStarted(let start):
+      if let at = start.schedule { return at <= time } else { return true }
     case .undone, .promoted, .soaking, .completed: return true
     case .ruleAdded(let rule): return rule.split.versions.contains { $0 != endpoint.stable }
     case .resumed(let change) where change.hold == .freeze: return true

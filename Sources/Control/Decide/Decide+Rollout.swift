@@ -8,7 +8,8 @@ extension Decision {
     if rollout.owedRollback != nil {
       throw ControlError(
         .refused,
-        "the ramp of \(rollout.candidate) is stuck: it goes back as soon as a good version is ready")
+        "the ramp of \(rollout.candidate) is stuck: it goes back as soon as a good version is ready"
+      )
     }
     if case .held(let cause) = rollout.phase, !cause.endsByItself {
       throw ControlError(
@@ -226,8 +227,8 @@ extension Decision {
     guard let retreat = rollout.retreat else { return }
     throw ControlError(
       .refused,
-      "the ramp of \(rollout.candidate) is being rolled back over \(retreat.over): it cannot go on; "
-        + "\"sluice abort\" ends it at once")
+      "the ramp of \(rollout.candidate) is being rolled back over \(retreat.over): it "
+        + "cannot go on; \"sluice abort\" ends it at once")
   }
 
   // MARK: - What they share

@@ -41,7 +41,8 @@ extension Decision {
       let names = endpoint.rules.prefix(8).map(\.name.text).joined(separator: ", ")
       throw ControlError(
         .unknown,
-        "\(name) has no rule \"\(rule)\" (\(names.isEmpty ? "there is none" : "there are: " + names))"
+        "\(name) has no rule \"\(rule)\" "
+          + "(\(names.isEmpty ? "there is none" : "there are: " + names))"
       )
     }
     return change(endpoint, .ruleRemoved(found), reason: reason)

@@ -85,7 +85,10 @@ extension Decision {
       try checkFits(version, try registered(version).draft.signature, endpoint)
       try checkRequirements(plan, version, endpoint)
     }
-    for (index, step) in plan.steps.enumerated().dropLast() where step.kind.hasTraffic {
+    let last = plan.steps.count - 1
+    // The last step is for the one that is left then, unless nothing comes before it.
+    for (index, step) in plan.steps.enumerated()
+    where step.kind.hasTraffic && (index < last || index == 0) {
       guard step.weight * versions.count < Split.whole || versions.count == 1 else {
         throw ControlError(
           .refused,
@@ -109,7 +112,8 @@ extension Decision {
       guard let rollout = other.rollout else { continue }
       guard !isAwaited(endpoint.name, by: name, depth: 0) else {
         throw ControlError(
-          .refused, "the ramp on \(name) waits for \(endpoint.name): they cannot wait for each other")
+          .refused,
+          "the ramp on \(name) waits for \(endpoint.name): they cannot wait for each other")
       }
       found.append(RolloutDependency(endpoint: name, rollout: rollout.id))
     }

@@ -169,7 +169,8 @@ extension EndpointState {
       id: start.rollout, candidate: start.candidate, fallback: start.fallback, plan: start.plan,
       step: 0, weight: weight, epoch: 0, stage: 0, isSoaking: false,
       hold: hold, phaseSince: event.time, isStepApproved: false,
-      overridden: [], isStarted: hold == nil, approvals: [], freezesPassed: [], isBlastPassed: false,
+      overridden: [], isStarted: hold == nil, approvals: [], freezesPassed: [],
+      isBlastPassed: false,
       isUnverified: false,
       evidence: .begin(rollout: start.rollout, weight: weight, thresholds: start.thresholds),
       started: event.time, startedBy: event.actor)

@@ -41,7 +41,11 @@ extension Judge {
       return plan.metrics.contains { $0.metric == metric } && evidence.isCompared(metric)
     }
     let failed = judged.first { seen.rollsBack(metric: $0) }
-    let waits = judged.first { seen.waits(metric: $0) }
+    // Labels may never come, and latency may never be judged: what has no values waits for nothing.
+    let waits = judged.first {
+      (ComparisonEvidence.metrics[$0] == .errors || seen.counted[$0].candidateTotal > 0)
+        && seen.waits(metric: $0)
+    }
     let outcome: ComparisonVerdict.Outcome =
       failed != nil ? .rollback : waits != nil ? .hold : .pass
     let shown = failed ?? waits

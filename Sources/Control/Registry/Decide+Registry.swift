@@ -40,12 +40,12 @@ extension Decision {
     guard before != version else {
       throw ControlError(.refused, "\(version.model)@\(alias) is \(version) already")
     }
-    let count = state.registry.aliases.count { $0.version.model == version.model }
+    let count = state.registry.aliases(ofModel: version.model).count
     guard before != nil || count < ControlLimits.aliasesPerModelMax else {
       throw ControlError(
         .refused,
-        "\(version.model) has \(ControlLimits.aliasesPerModelMax) aliases, the most allowed: remove "
-          + "one first")
+        "\(version.model) has \(ControlLimits.aliasesPerModelMax) aliases, the most allowed: "
+          + "remove one first")
     }
     return said(.aliasSet(AliasChange(alias: alias, version: version, before: before)))
   }

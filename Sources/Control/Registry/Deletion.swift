@@ -24,7 +24,8 @@ extension ControlState {
         blockers.append(
           isTarget
             ? "a rollback of \(name) can go to it"
-            : "it is on \(name) (\(endpoint.role(of: version))): \"sluice unload \(name) \(version)\""
+            : "it is on \(name) (\(endpoint.role(of: version))): \"sluice unload \(name) "
+              + "\(version)\""
         )
       } else if endpoint.goodVersions.contains(version) {
         blockers.append("a rollback of \(name) can go to it")

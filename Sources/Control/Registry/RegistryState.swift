@@ -63,12 +63,22 @@ public struct RegistryState: Sendable, Hashable, Codable {
 
   /// The version that an alias of a model stands for.
   public func version(_ model: Name, alias: Name) -> VersionID? {
-    aliases.first { $0.alias == alias && $0.version.model == model }?.version
+    aliases(ofModel: model).first { $0.alias == alias }?.version
+  }
+
+  /// The aliases of a model, by name.
+  public func aliases(ofModel model: Name) -> ArraySlice<ModelAlias> {
+    var (low, high) = (0, aliases.count)
+    while low < high {
+      let middle = (low + high) / 2
+      if aliases[middle].version.model < model { low = middle + 1 } else { high = middle }
+    }
+    return aliases[low...].prefix { $0.version.model == model }
   }
 
   /// The aliases of a version, by name.
   public func aliases(of version: VersionID) -> [Name] {
-    aliases.filter { $0.version == version }.map(\.alias)
+    aliases(ofModel: version.model).filter { $0.version == version }.map(\.alias)
   }
 
   /// What an endpoint requires of every version.
@@ -124,7 +134,7 @@ extension ControlState {
           + "MODEL@ALIAS, like flight-delay@3 or flight-delay@champion")
     }
     if let version = registry.version(model, alias: alias) { return version }
-    let known = registry.aliases.filter { $0.version.model == model }.map(\.alias.text)
+    let known = registry.aliases(ofModel: model).map(\.alias.text)
     throw ControlError(
       .unknown,
       "\(model) has no alias \"\(alias)\" "

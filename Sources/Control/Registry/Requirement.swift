@@ -24,7 +24,8 @@ extension ControlState {
       case .approved:
         record.status == .approved
           ? nil
-          : "approval (it is \(record.status.rawValue); \"sluice model approve \(version)\" gives it)"
+          : "approval (it is \(record.status.rawValue); \"sluice model approve \(version)\" gives "
+            + "it)"
       case .checklist: missingSignOffs(record)
       }
     }

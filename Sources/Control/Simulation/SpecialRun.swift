@@ -5,8 +5,9 @@ import Statistics
 struct SpecialRun {
   private static let looks = 60
   private static let requestsPerLook = 1_000
-  private static let shadowLooks = 20
-  private static let pairsPerLook = 500
+  /// The requests that are copied before the canary, and how often is looked meanwhile.
+  private static let copies = 10_000
+  private static let shadowLooks = 200
   private static let segmentShares = [0.3, 0.2, 0.15, 0.1, 0.1, 0.05, 0.05, 0.05]
   private static let segmentRates = [0.005, 0.01, 0.01, 0.02, 0.01, 0.03, 0.005, 0.04]
   private static let harmedSegment = 1
@@ -48,7 +49,9 @@ struct SpecialRun {
     var result = JudgeRun.Result(others: [])
     if case .shadow(let shared, let wrong, let differs, let clone) = world.kind {
       for look in 0..<SpecialRun.shadowLooks where result.rolledBack == nil {
-        let difficulty = 0.5 + 1.5 * Double(look) / Double(SpecialRun.shadowLooks - 1)
+        // A good version's requests become harder on the way, for both.
+        let past = Double(look) / Double(SpecialRun.shadowLooks - 1)
+        let difficulty = world.isGood ? 0.5 + 1.5 * past : 1
         gatherPairs(
           shared: shared * difficulty, stableOnly: (0.1 - shared) * difficulty,
           candidateOnly: (wrong - shared) * difficulty, differs: differs, clone: clone)
@@ -169,7 +172,7 @@ struct SpecialRun {
     shared: Double, stableOnly: Double, candidateOnly: Double, differs: Double, clone: Double
   ) {
     var shadow = evidence.shadow ?? ShadowEvidence()
-    let count = SpecialRun.pairsPerLook
+    let count = SpecialRun.copies / SpecialRun.shadowLooks
     seen += count
     draw(&shadow.wrongAnswers, count, shared, candidateOnly, stableOnly)
     draw(&shadow.failures, count, 0.005, 0.005, 0.005)

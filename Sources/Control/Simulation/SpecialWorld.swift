@@ -7,7 +7,7 @@ import Core
 public struct SpecialWorld: Sendable {
   /// What is simulated.
   enum Kind: Sendable {
-    /// Twenty looks of 500 copied requests, each labelled, and then the canary.
+    /// Two hundred looks of 50 copied requests, each labelled, and then the canary.
     ///
     /// Of the stable's answers 10 % are wrong; `shared` of all requests are wrong by both versions,
     /// `candidateWrong` by the candidate.

@@ -67,8 +67,8 @@ extension Plan {
     if step.kind == .preview {
       guard step.weight == 0, step.rule == nil, step.minRequests == 0 else {
         throw InvalidValue(
-          "\(label): \(field) is a preview, which no caller's request reaches: it has no weight, no "
-            + "rule and no requests to wait for")
+          "\(label): \(field) is a preview, which no caller's request reaches: it has no "
+            + "weight, no rule and no requests to wait for")
       }
       return
     }
@@ -79,7 +79,9 @@ extension Plan {
     }
     if step.kind == .abTest, step.hold == .zero || step.weight == Split.whole {
       throw InvalidValue(
-        "\(label): \(field) is an A/B test, which takes a time (hold) and under 100% of the requests")
+        "\(label): \(field) is an A/B test, which takes a time (hold) and under "
+          + "100% of the requests"
+      )
     }
   }
 
@@ -106,7 +108,8 @@ extension Plan {
       guard let first = rules.firstIndex(of: rule), rules[first...index].allSatisfy({ $0 == rule })
       else {
         throw InvalidValue(
-          "\(label): the steps for \(printable(rule.description, limit: 60)) must follow each other")
+          "\(label): the steps for \(printable(rule.description, limit: 60)) must follow each other"
+        )
       }
     }
   }
@@ -143,8 +146,8 @@ extension Plan {
         (segments.values + [segments.by]).allSatisfy({ $0.utf8.count <= limit })
       else {
         throw InvalidValue(
-          "\(label): segments needs a column (by) and 1 to \(ControlLimits.segmentsMax) values of at "
-            + "most \(limit) bytes, each once")
+          "\(label): segments needs a column (by) and 1 to \(ControlLimits.segmentsMax) values "
+            + "of at most \(limit) bytes, each once")
       }
     }
     if let judge {

@@ -70,7 +70,9 @@ public struct PlanStep: Sendable, Hashable, Codable {
   public let approvals: Int?
   /// What the step does with the candidates; nil is ``Strategy/canary``.
   public let strategy: Strategy?
-  /// Which requests take part; nil is all. The others go to the stable and are no evidence, and the
+  /// Which requests take part; nil is all.
+  ///
+  /// The others go to the stable and are no evidence, and the
   /// weight is the share among those that take part.
   public let rule: RequestRule?
 

@@ -15,9 +15,11 @@ public enum BreachBench {
     public let runs: Int
     /// Requests a second while it was measured.
     public let requestsPerSecond: Int
-    /// Milliseconds from the answer to the fence's ticket, by how many runs were quicker.
+    /// Milliseconds from the answer to the fence's ticket: half of the runs were quicker.
     public let p50Milliseconds: Double
+    /// 99 of 100 runs were quicker.
     public let p99Milliseconds: Double
+    /// The slowest run.
     public let maxMilliseconds: Double
     /// Requests routed to a candidate after its fence; must be 0.
     public let routedAfterFence: Int
@@ -85,6 +87,8 @@ public enum BreachBench {
         ], metrics: [JudgedMetric(metric: .errors, tolerance: 1.25, riskShare: 1)], warmUp: 0)
       try World.prepare(node, endpoint, fails)
       try node.begin()
+      // It would close the candidate on its own account.
+      node.stopProbing()
       guard let runtime = node.plane.runtime(of: endpoint) else {
         throw NodeError(.system, "the bench's endpoint does not serve")
       }

@@ -57,6 +57,12 @@ public enum NodeRequest: Sendable, Codable {
     version: VersionID?)
   /// What a ramp would have done on the recorded requests; takes seconds.
   case rehearse(RehearsalOrder)
+  /// What every endpoint did at a past time, or (with `endpoint`) that one.
+  case asOf(time: Timestamp, endpoint: Name?)
+  /// Registered versions from place `offset` on, at most `limit` and ``RegistryPage/limitMax``.
+  case registryPage(offset: Int, limit: Int)
+  /// What starting a ramp in place of the running one would do, without doing it.
+  case previewSupersede(endpoint: Name, version: VersionID, plan: Plan)
 }
 
 /// A command with who gives it and what they saw when they gave it.
@@ -100,6 +106,8 @@ public enum NodeReply: Sendable, Codable {
   /// To ``NodeRequest/tryRequest(endpoint:row:key:headers:version:)``.
   case tried(TriedRequest)
   case rehearsal(RehearsalReport)
+  case asOf(AsOf)
+  case registryPage(RegistryPage)
 }
 
 /// What a command changed.

@@ -15,7 +15,7 @@ public struct ServingCost: Sendable, Encodable {
   /// Wall clock microseconds of the very first call.
   public let firstMicroseconds: Double
   /// Bytes that were free for the process before loading; nil when the system does not say.
-  public let freeBytes: Int?
+  public var freeBytes: Int?
   /// By how much the process's resident memory grew from before loading.
   public let growthBytes: Int
   /// Calls with a number that is none or infinite among the outputs.

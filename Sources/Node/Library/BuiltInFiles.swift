@@ -3,7 +3,8 @@ enum BuiltInFiles {
   /// The files of `samples/plans`, by name.
   static let planFiles: [String: String] = [
     "ab-test.yaml": """
-    # Candidates beside the stable version for a fixed time; good results never end it early, harm does.
+    # Candidates beside the stable version for a fixed time; good results never end it early, harm
+    # does.
     name: ab-test
     summary: A/B at 20 % each for 7 days, then the one that is left or picked with a soak of 24 h
     steps:
@@ -28,8 +29,8 @@ enum BuiltInFiles {
 
     """,
     "blue-green.yaml": """
-    # The new version is loaded beside the old one and answers only pinned and synthetic requests; after
-    # approval everyone moves at once, and the old one stays loaded until the soak is over.
+    # The new version is loaded beside the old one and answers only pinned and synthetic requests;
+    # after approval everyone moves at once, and the old one stays loaded until the soak is over.
     name: blue-green
     summary: preview for 10 min and approval, then 100 % with a soak of 1 h
     steps:
@@ -245,7 +246,7 @@ enum BuiltInFiles {
     "default.yaml": """
     # What a version must show when no file of gates is given. Nothing here needs labelled rows.
     name: default
-    summary: Fits the endpoint, gives its golden answers, written down, fits in memory, fast under load.
+    summary: Fits the endpoint, right on golden rows, written down, fits in memory, fast.
 
     signature: true
     golden:

@@ -94,7 +94,9 @@ public enum PlanFile {
   }
 
   private static func rule(_ node: DocumentNode) throws -> RequestRule {
-    do { return try RequestRule(try node.string(limitBytes: 100_000)) } catch let error as InvalidValue {
+    do { return try RequestRule(try node.string(limitBytes: 100_000)) } catch let error
+      as InvalidValue
+    {
       throw node.error(error.message)
     }
   }
@@ -121,7 +123,7 @@ public enum PlanFile {
   }
 
   /// A comparison rule with what is not said as its documentation shows it; nil for `evidence`.
-  private static func judge(_ node: DocumentNode) throws -> ComparisonRule? {
+  private static func judge(_ node: DocumentNode) throws -> Control.ComparisonRule? {
     if case .scalar = node.content {
       return try comparison(try node.choice(JudgeName.self), nil)
     }
@@ -133,7 +135,7 @@ public enum PlanFile {
 
   private static func comparison(
     _ name: JudgeName, _ settings: DocumentMapping?
-  ) throws -> ComparisonRule? {
+  ) throws -> Control.ComparisonRule? {
     let limit = try settings?.optional("limit").map(risk) ?? 0.02
     let judge: ComparisonJudge
     switch name {
@@ -151,7 +153,7 @@ public enum PlanFile {
         tolerance: try settings?.optional("tolerance")?.double(in: 0...999) ?? 0.25,
         pointsMin: try settings?.optional("points")?.int(in: 1...100) ?? 10)
     }
-    return ComparisonRule(
+    return Control.ComparisonRule(
       judge: judge, interval: try settings?.optional("interval")?.duration() ?? .seconds(60))
   }
 

@@ -1,5 +1,5 @@
-import Core
 import Control
+import Core
 import Glibc
 import Serving
 import Synchronization
@@ -7,8 +7,9 @@ import Synchronization
 /// Asks the versions of running rollouts, from time to time and off the request path, whether they
 /// still answer: a rollback must not go to a version that cannot.
 ///
-/// A version is asked its golden rows when it has some, else the row of a recent request. It has a
-/// thread of its own, so that a version that hangs keeps neither the guard nor a caller waiting.
+/// A version is asked its golden rows when it has some, else the rows of recent requests, of which
+/// it must answer one: that it cannot answer a certain row is for the judge to see. It has a thread
+/// of its own, so that a version that hangs keeps neither the guard nor a caller waiting.
 final class Prober: Sendable {
   /// A version that did not answer as it should.
   struct Failure: Sendable {
@@ -27,6 +28,8 @@ final class Prober: Sendable {
   static let interval = TimeSpan.seconds(10)
   /// Golden rows that are asked in a round.
   static let goldenRowsMax = 32
+  /// With fewer rows of recent requests nothing is said of a version.
+  static let recentRowsMin = 3
 
   private let failed = Mutex<[Place: String]>([:])
   private let shelf: ModelShelf
@@ -49,8 +52,8 @@ final class Prober: Sendable {
   }
 
   /// Asks every version that a running rollout has or goes back to, and every one that failed.
-  /// - Parameter row: a recent request's row of an endpoint.
-  func round(_ state: ControlState, row: (Name) -> RecordedRow?) {
+  /// - Parameter rows: recent requests' rows of an endpoint.
+  func round(_ state: ControlState, rows: (Name) -> [RecordedRow]) {
     var places: Set<Place> = []
     for endpoint in state.endpoints {
       guard let rollout = endpoint.rollout else { continue }
@@ -67,13 +70,13 @@ final class Prober: Sendable {
       }
     }
     for place in places {
-      let fault = fault(of: place.version) { row(place.endpoint) }
+      let fault = fault(of: place.version) { rows(place.endpoint) }
       failed.withLock { $0[place] = fault }
     }
   }
 
   /// What is wrong with a version's answers; nil when nothing is, or it cannot be asked.
-  private func fault(of version: VersionID, row: () -> RecordedRow?) -> String? {
+  private func fault(of version: VersionID, rows: () -> [RecordedRow]) -> String? {
     // What is not in memory is no version that could be gone back to anyway.
     guard let loaded = shelf.loaded(version) else { return nil }
     if let probe = loaded.goldenProbe {
@@ -85,9 +88,10 @@ final class Prober: Sendable {
           + NodeError(describing: error).message
       }
     }
-    guard let row = row() else { return nil }
-    return loaded.version.answers(row)
-      ? nil : "\(version) does not answer the row of a recent request"
+    let rows = rows()
+    guard rows.count >= Prober.recentRowsMin else { return nil }
+    return loaded.version.answersAny(of: rows)
+      ? nil : "\(version) answers none of the rows of \(rows.count) recent requests"
   }
 }
 
@@ -101,7 +105,7 @@ extension Node {
       while !stop.isSet {
         guard let self else { return }
         if SystemClock.monotonicNanoseconds() >= next {
-          self.prober.round(self.core.state) { self.plane.runtime(of: $0)?.recentRow() }
+          self.prober.round(self.core.state) { self.plane.runtime(of: $0)?.recentRows() ?? [] }
           next =
             SystemClock.monotonicNanoseconds() + UInt64(Prober.interval.microseconds) * 1_000
         }

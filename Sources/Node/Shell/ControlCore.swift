@@ -337,10 +337,13 @@ final class ControlCore: Sendable {
 }
 
 extension Event {
-  /// Whether a rollout begins with it.
+  /// Whether a rollout begins with it, or it gives a candidate all traffic and closes the others:
+  /// moves forward that are made only once they are written.
   fileprivate var beginsRamp: Bool {
-    if case .rampStarted = body { return true }
-    return false
+    switch body {
+    case .rampStarted, .promoted: true
+    default: false
+    }
   }
 }
 

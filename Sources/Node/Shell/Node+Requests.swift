@@ -5,9 +5,16 @@ import Glibc
 import Storage
 
 extension Node {
-  /// Answers one request; the console calls it directly, the control socket on its threads.
+  /// Answers one request of this process; see ``answer(_:)``.
   /// - Throws: a ``Failure`` that says why it was refused.
   public func send(_ request: NodeRequest) throws -> NodeReply {
+    if case .snapshot(let asked) = request { noteLook(asked) }
+    return try answer(request)
+  }
+
+  /// Answers one request; the control socket calls it on its threads.
+  /// - Throws: a ``Failure`` that says why it was refused.
+  func answer(_ request: NodeRequest) throws -> NodeReply {
     try checkRunning()
     switch request {
     case .ping: return .ready(info())
@@ -33,6 +40,12 @@ extension Node {
       requestStop()
       return .ready(info())
     case .registry(let question): return .registry(try answer(question))
+    case .asOf(let time, let endpoint):
+      return .asOf(try AsOf.read(stateDirectory: directory.path, time: time, only: endpoint))
+    case .registryPage(let offset, let limit):
+      return .registryPage(RegistryPage(core.state, offset: offset, limit: limit))
+    case .previewSupersede(let endpoint, let version, let plan):
+      return .rampPreview(try previewRamp(endpoint, version, plan, nil, supersedes: true))
     }
   }
 
@@ -68,6 +81,8 @@ extension Node {
       events: events, symptoms: symptoms,
       runbooks: runbookViews(symptoms, endpoint: detail?.name, rows: rows), plans: plans())
     snapshot.freezes = state.freezes.map { FreezeView($0, at: now) }
+    snapshot.registryRevision = state.registryRevision
+    snapshot.attached = attached(at: now)
     return snapshot
   }
 
@@ -166,9 +181,10 @@ extension Node {
   // MARK: Ramp preview
 
   private func previewRamp(
-    _ endpoint: Name, _ version: VersionID, _ plan: Plan, _ options: RampOptions?
+    _ endpoint: Name, _ version: VersionID, _ plan: Plan, _ options: RampOptions?,
+    supersedes: Bool = false
   ) throws -> RampPreview {
-    let state = core.state
+    var state = core.state
     guard let known = state.endpoint(endpoint) else {
       throw NodeError(.unknown, "there is no endpoint \"\(endpoint)\": see sluice endpoint list")
     }
@@ -180,12 +196,22 @@ extension Node {
     let context = DecisionContext(
       now: SystemClock.now(), actor: .currentPerson(),
       prepared: Set(state.versions.map(\.version)))
+    var refusal: String?
+    if supersedes, known.rollout != nil {
+      let command = Command.supersede(
+        endpoint: endpoint, version: version, plan: plan, reason: nil, options: options)
+      do {
+        // The ramp begins where the rollback of the running one leaves the endpoint.
+        if let back = try decide(state, command, context).first { state.fold(back) }
+      } catch { refusal = error.message }
+    }
     let forecast = Control.rampPreview(
       state, endpoint, version, plan, context, options: options, requestsPerSecond: rate)
     var preview = RampPreview(
       endpoint: endpoint, candidate: version,
       fallback: known.rollout?.fallback ?? forecast.fallback ?? version, plan: plan,
-      steps: forecast.steps, summary: forecast.summary, refusal: forecast.refusal)
+      steps: forecast.steps, summary: forecast.summary,
+      refusal: refusal ?? forecast.refusal)
     preview.conditions = forecast.conditions
     preview.details = forecast.details
     return preview

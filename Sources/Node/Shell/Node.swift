@@ -56,6 +56,13 @@ public final class Node: NodeClient, Sendable {
     var processor = ProcessorMeter()
   }
 
+  /// When a console in this process looked first and last.
+  let looks = Mutex<(first: Timestamp, last: Timestamp)?>(nil)
+  /// The control socket's peers.
+  var peers: [ControlSocketServer.Peer] {
+    running.withLock { ($0.server?.peers ?? []) + ($0.sharedServer?.peers ?? []) }
+  }
+
   /// Opens the state, recovers it, and (when `options.serves`) begins to serve.
   /// - Throws: a ``Failure`` that names what is wrong with the directory, the lock or the journal.
   public static func open(_ options: NodeOptions) throws -> Node {
@@ -207,6 +214,15 @@ public final class Node: NodeClient, Sendable {
     try keepCheckpoints()
   }
 
+  /// Ends probing; for benches whose versions fail on purpose.
+  func stopProbing() {
+    let thread = running.withLock { running in
+      defer { running.probeThread = nil }
+      return running.probeThread
+    }
+    thread?.stop()
+  }
+
   /// Signs the journal's head from time to time, here and where the environment says.
   private func keepCheckpoints() throws {
     let outside = getenv(CheckpointKeeper.variable).map { String(cString: $0) }
@@ -264,7 +280,7 @@ public final class Node: NodeClient, Sendable {
         if isShared, case .shutdown = request, peer.userID != geteuid(), peer.userID != 0 {
           throw NodeError(.refused, "only the node's own user, or root, may stop it")
         }
-        return try self.send(request.signed(by: ProcessOwner.loginName(of: peer.userID)))
+        return try self.answer(request.signed(by: ProcessOwner.loginName(of: peer.userID)))
       }
     }
   }

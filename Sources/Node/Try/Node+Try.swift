@@ -65,7 +65,7 @@ extension Node {
     if !order.row.isEmpty {
       return (try RecordedRow(order.row, schema: runtime.schema, isWhole: true), nil)
     }
-    if let recent = runtime.recentRow() { return (recent, "a recent request") }
+    if let recent = runtime.recentRows().last { return (recent, "a recent request") }
     let versions = [order.version, core.state.endpoint(order.endpoint)?.stable].compactMap { $0 }
     for version in versions {
       guard let golden = shelf.loaded(version)?.goldenSample,

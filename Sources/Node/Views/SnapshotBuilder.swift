@@ -46,12 +46,14 @@ struct SnapshotBuilder {
       rollout: rollout(endpoint), drift: drift(endpoint, telemetry),
       rollback: rollback(endpoint, telemetry), undo: undo(endpoint))
     detail.rules = endpoint.rules
+    detail.history = GenerationView.all(of: endpoint)
     return detail
   }
 
   /// The registry for screens.
   func registry() -> [RegisteredVersionView] {
-    state.usableVersions.map { RegisteredVersionView($0, in: state) }
+    request.wantsRegistry == false
+      ? [] : RegistryPage.views(state.usableVersions[...], in: state)
   }
 
   // MARK: Parts
@@ -138,11 +140,25 @@ struct SnapshotBuilder {
 extension RegisteredVersionView {
   /// A registered version with where it is loaded.
   init(_ registered: RegisteredVersion, in state: ControlState) {
-    self.init(
-      version: registered.version, digest: registered.draft.artifact,
-      bytes: registered.draft.artifactBytes, registered: registered.registered,
-      summary: registered.draft.summary, metrics: registered.draft.metrics,
-      loadedOn: state.endpoints(with: registered.version))
+    let places = state.endpoints.compactMap { endpoint -> VersionTraits.Place? in
+      guard endpoint.isDeployed(registered.version) else { return nil }
+      return VersionTraits.Place(
+        endpoint: endpoint.name, role: endpoint.role(of: registered.version),
+        weight: endpoint.split?.weight(of: registered.version) ?? 0)
+    }
+    self.init(registered, at: places)
     standing = state.standing(of: registered.version)
+  }
+
+  /// A registered version that is in these places.
+  init(_ registered: RegisteredVersion, at places: [VersionTraits.Place]) {
+    let draft = registered.draft
+    self.init(
+      version: registered.version, digest: draft.artifact, bytes: draft.artifactBytes,
+      registered: registered.registered, summary: draft.summary, metrics: draft.metrics,
+      loadedOn: places.map(\.endpoint))
+    traits = VersionTraits(
+      hasCard: draft.card != nil, hasReference: draft.reference != nil,
+      hasGolden: draft.golden != nil, parent: draft.parent, by: registered.by, places: places)
   }
 }

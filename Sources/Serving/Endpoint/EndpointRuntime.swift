@@ -29,9 +29,9 @@ public final class EndpointRuntime: Sendable {
     var versions: [VersionID] = []
     var tags: [VersionID: UInt16] = [:]
     var rings: [TapRing] = []
-    /// Where workers leave rows, and the last one that was taken.
+    /// Where workers leave rows, and the last ones that were taken, newest last.
     var samples: [ShadowRing] = []
-    var sample: RecordedRow?
+    var rows: [RecordedRow] = []
     /// Drops of workers that are gone.
     var droppedBefore = 0
     var workersMade: UInt64 = 0
@@ -251,7 +251,7 @@ public final class EndpointRuntime: Sendable {
   /// - Parameter seed: where its draws for requests without a key begin.
   public func makeWorker(seed: UInt64, tapCapacity: Int = 4_096) -> Worker {
     let ring = TapRing(layout: schema.layout, capacity: tapCapacity)
-    let samples = ShadowRing(schema, capacity: 2)
+    let samples = ShadowRing(schema, capacity: 4)
     let number = state.withLock { state in
       state.rings.append(ring)
       state.samples.append(samples)
@@ -262,15 +262,21 @@ public final class EndpointRuntime: Sendable {
       endpoint: self, taps: ring, samples: samples, seed: SplitMix64.mix(seed &+ number))
   }
 
-  /// The row of a request that was answered not long ago; nil before the first one.
-  public func recentRow() -> RecordedRow? {
+  /// The most rows of answered requests that are kept.
+  public static let recentRowsMax = 8
+
+  /// Rows of requests that were answered not long ago, a second or more apart, newest last.
+  public func recentRows() -> [RecordedRow] {
     let row = RowBuffer(schema)
     return state.withLock { state in
       for ring in state.samples {
-        _ = ring.drain(limit: ring.capacity, into: row) { _ in state.sample = RecordedRow(row) }
+        _ = ring.drain(limit: ring.capacity, into: row) { _ in
+          state.rows.append(RecordedRow(row))
+        }
       }
+      state.rows.removeFirst(max(0, state.rows.count - EndpointRuntime.recentRowsMax))
       state.samples.removeAll { $0.isFinished }
-      return state.sample
+      return state.rows
     }
   }
 

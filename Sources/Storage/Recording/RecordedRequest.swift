@@ -169,7 +169,7 @@ public struct RecordedLabel: Sendable, Hashable {
 public struct RecordingHeader: Sendable, Hashable, Codable {
   /// One column of the rows.
   public struct Column: Sendable, Hashable, Codable {
-    /// The input's name; of an input that is several values wide `name[0]`, `name[1]`, …
+    /// The input's name; of an input that is several values wide `name[0]`, `name[1]` and so on.
     public let name: String
     /// Whether it holds texts, else numbers.
     public let isText: Bool

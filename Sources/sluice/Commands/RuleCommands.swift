@@ -82,7 +82,8 @@ enum RuleCommands {
         "\(rule.since)",
       ])
     }
-    try call.tell(rules, text: rules.isEmpty ? "no rules: all requests go by the split\n" : table.text)
+    try call.tell(
+      rules, text: rules.isEmpty ? "no rules: all requests go by the split\n" : table.text)
     return .done
   }
 

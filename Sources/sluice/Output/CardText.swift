@@ -16,7 +16,7 @@ enum CardText {
     let there = card.fields.count { $0.isThere }
     text += "  \(there) of \(card.fields.count) required fields\n\n"
     for value in card.values {
-      let name = printable(value.name, limit: 40)
+      let name = printable(value.name, limit: 16)
       for (index, line) in folded(printable(value.text, limit: 2_000), width: width - 20)
         .enumerated()
       {

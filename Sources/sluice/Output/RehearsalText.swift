@@ -52,9 +52,9 @@ enum RehearsalText {
 
   private static func cost(_ cost: RehearsalReport.Cost) -> [String] {
     [
-      "cost: \(grouped(cost.exposed)) requests exposed; \(grouped(cost.candidateFailures)) failed on "
-        + "the candidate, \(grouped(cost.userErrors)) of all requests unanswered (the stable alone: "
-        + "\(grouped(cost.userErrorsAlone)))",
+      "cost: \(grouped(cost.exposed)) requests exposed; \(grouped(cost.candidateFailures)) failed "
+        + "on the candidate, \(grouped(cost.userErrors)) of all requests unanswered (the stable "
+        + "alone: \(grouped(cost.userErrorsAlone)))",
       "      \(grouped(cost.wrongAnswersCaused)) wrong answers caused, "
         + "\(grouped(cost.wrongAnswersSpared)) spared: \(cost.netWrongAnswers > 0 ? "+" : "")"
         + "\(grouped(cost.netWrongAnswers)) against the stable",

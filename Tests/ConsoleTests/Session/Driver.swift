@@ -115,7 +115,11 @@ struct Driver {
     case .verdict(let endpoint): "verdict \(endpoint)"
     case .shutdown: "shutdown"
     case .recording(let endpoint): "recording \(endpoint)"
+    case .registry(let question): "registry \(question)"
     case .rehearse(let order): "rehearse \(order.candidate)"
+    case .asOf(_, let endpoint): "as-of \(endpoint?.text ?? "all")"
+    case .registryPage(let offset, let limit): "registry \(offset)+\(limit)"
+    case .previewSupersede(_, let version, let plan): "supersede \(version) \(plan.name)"
     }
   }
 

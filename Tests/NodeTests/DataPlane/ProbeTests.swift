@@ -20,24 +20,24 @@ struct ProbeTests {
       ["carrier": "UA", "speed": "1"], schema: try fake.runtime().schema)
     let prober = Prober(shelf: fake.node.shelf)
     let state = fake.node.core.state
-    prober.round(state) { _ in row }
+    prober.round(state) { _ in [row, row, row] }
     #expect(prober.failures.isEmpty)
     fake.switches[0].isOn = true
-    // Without a row nothing can be asked, and nothing is held against a version.
-    prober.round(state) { _ in nil }
+    // With few rows nothing is held against a version.
+    prober.round(state) { _ in [row, row] }
     #expect(prober.failures.isEmpty)
-    prober.round(state) { _ in row }
+    prober.round(state) { _ in [row, row, row] }
     #expect(prober.failures(on: fake.endpoint) == [fake.v(1)])
-    #expect(prober.failures.first?.sentence.contains("flights@1 does not answer") ?? false)
+    #expect(prober.failures.first?.sentence.contains("flights@1 answers none of the rows") ?? false)
     var symptoms = SymptomTracker()
     symptoms.updateProbes(prober.failures, now: Timestamp(microseconds: 1))
     #expect(symptoms.symptoms.map(\.kind) == ["probe"])
     // It is asked again after the rollout as well, until it answers.
     try fake.give(.rollBack(endpoint: fake.endpoint, to: nil, symptom: "test"))
-    prober.round(fake.node.core.state) { _ in row }
+    prober.round(fake.node.core.state) { _ in [row, row, row] }
     #expect(prober.failures(on: fake.endpoint) == [fake.v(1)])
     fake.switches[0].isOn = false
-    prober.round(fake.node.core.state) { _ in row }
+    prober.round(fake.node.core.state) { _ in [row, row, row] }
     #expect(prober.failures.isEmpty)
     symptoms.updateProbes([], now: Timestamp(microseconds: 2))
     #expect(symptoms.symptoms.isEmpty)
@@ -52,14 +52,14 @@ struct ProbeTests {
     let row = try RecordedRow(
       ["carrier": "UA", "speed": "1"], schema: try fake.runtime().schema)
     let prober = Prober(shelf: fake.node.shelf)
-    prober.round(fake.node.core.state) { _ in row }
+    prober.round(fake.node.core.state) { _ in [row, row, row] }
     #expect(prober.failures.isEmpty)
     let plan = Plan(
       name: "p", summary: "",
       steps: [PlanStep(weight: 500, hold: .minutes(60)), PlanStep(weight: 10_000, hold: .zero)],
       metrics: [])
     try fake.give(.startRamp(endpoint: fake.endpoint, version: fake.v(2), plan: plan))
-    prober.round(fake.node.core.state) { _ in row }
+    prober.round(fake.node.core.state) { _ in [row, row, row] }
     #expect(prober.failures.map(\.version) == [fake.v(1)])
     #expect(prober.failures.first?.sentence.contains("row 1 differs") ?? false)
   }

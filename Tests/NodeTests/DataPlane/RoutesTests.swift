@@ -175,7 +175,8 @@ struct RoutesTests {
     let tried = try fake.tried(key: "alice")
     #expect(tried.version == fake.v(2) && tried.outcome == "answered" && tried.score == 2)
     #expect(tried.chosenBy.contains("the rule pin-alice-") && tried.label == "0")
-    #expect(tried.outputs.first?.values == ["2"] && tried.stages.map(\.name) == ["read", "route", "model"])
+    #expect(tried.outputs.first?.values == ["2"])
+    #expect(tried.stages.map(\.name) == ["read", "route", "model"])
     let headed = try fake.tried(row: ["carrier": "AA", "speed": ""], headers: ["X-Beta": "1"])
     #expect(headed.version == fake.v(1) && headed.chosenBy.contains("the rule beta"))
     #expect(try fake.tried(version: fake.v(2)).chosenBy == "the request asks for flights@2")
@@ -197,9 +198,9 @@ struct RoutesTests {
     #expect(known.matchedRule == "beta" && known.version == fake.v(1))
     #expect(try fake.why(headers: ["x-beta": "0"]).rule.contains("every request draws anew"))
     // None of the tried requests was counted.
-    usleep(30_000)
-    let seen = fake.node.analyst.latestEvidence(of: fake.endpoint)
-    #expect(seen?.epochs.reduce(0) { $0 + $1.drawn.candidateTotal + $1.drawn.stableTotal } == 1)
+    try until { (fake.evidence?.drawn ?? 0) > 0 }
+    usleep(20_000)
+    #expect(fake.evidence?.drawn == 1)
   }
 
   @Test("a row of a recent request is sent when none is given")
@@ -212,7 +213,8 @@ struct RoutesTests {
     let long = "a carrier with a name of more than fifteen bytes"
     _ = fake.send(worker, key: nil, carrier: long)
     let tried = try fake.tried(row: [:])
-    #expect(tried.row == ["carrier": long, "speed": "1.0"] && tried.rowSource == "a recent request")
+    #expect(tried.row == ["carrier": long, "speed": "1.0"])
+    #expect(tried.rowSource == "a recent request")
   }
 
   @Test("a segment's step draws among its requests only, and only those are evidence")

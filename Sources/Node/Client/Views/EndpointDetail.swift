@@ -25,6 +25,8 @@ public struct EndpointDetail: Sendable, Codable {
   public var undo: UndoView?
   /// Rules by hand, oldest first; nil from an older node.
   public var rules: [RouteRule]?
+  /// The generations whose split can be given back, newest first; nil from an older node.
+  public var history: [GenerationView]?
 
   /// Puts them together.
   public init(

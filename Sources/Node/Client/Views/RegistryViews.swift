@@ -19,6 +19,8 @@ public struct RegisteredVersionView: Sendable, Codable {
   public var loadedOn: [Name]
   /// Aliases, tags, status, gates, checklist; nil from an older node.
   public var standing: VersionStanding?
+  /// What else the registry's list tells; nil from an older node.
+  public var traits: VersionTraits?
 
   /// Puts them together.
   public init(

@@ -41,6 +41,10 @@ public struct VerdictView: Sendable, Codable {
   public let droppedCopies: Int?
   /// What the present step, or all traffic, still waits for; empty when nothing.
   public let missing: [String]
+  /// The streams of the metrics that have several; nil from an older node.
+  public let streams: [StreamEvidence]?
+  /// Segments whose requests go to the stable for the rest of the rollout.
+  public let closedSegments: [String]?
 
   /// Whether the warm-up is over, so that answers are judged.
   public var isWarm: Bool { candidateRequests >= warmUp }
@@ -72,9 +76,12 @@ public struct VerdictView: Sendable, Codable {
     comparison = Judge.comparison(evidence, plan: rollout.plan)
     droppedCopies = evidence.shadow?.dropped
     missing = ended == nil ? VerdictView.missing(rollout, evidence) : []
+    streams = Judge.streams(evidence, plan: rollout.plan)
+    closedSegments = rollout.closedSegments
   }
 
-  private static func missing(_ rollout: Rollout, _ evidence: RolloutEvidence) -> [String] {
+  /// What the present step, or all traffic, still waits for.
+  static func missing(_ rollout: Rollout, _ evidence: RolloutEvidence) -> [String] {
     var missing: [String] = []
     if let gap = rollout.stepGap(evidence) { missing.append(gap) }
     if evidence.candidateRequests < rollout.plan.warmUp {

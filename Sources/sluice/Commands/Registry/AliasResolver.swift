@@ -1,5 +1,6 @@
 import Control
 import Core
+import Glibc
 import Node
 
 /// Finds the version that an alias on the command line stands for: `flight-delay@champion`.
@@ -33,6 +34,10 @@ struct AliasResolver: Sendable {
   /// Asks the node, or the state when no node runs.
   /// - Throws: ``InvalidValue`` with what the registry said.
   func version(_ text: String) throws(InvalidValue) -> VersionID {
+    // Opening a state makes one, and a mistyped path shall make none.
+    guard access(stateDirectory, F_OK) == 0 else {
+      throw InvalidValue("there is no state in \(printable(stateDirectory)) that knows \(text)")
+    }
     do {
       let client = try NodeDoor.open(stateDirectory: stateDirectory)
       defer { (client as? Node)?.stop() }

@@ -21,7 +21,7 @@ enum BundleCommands {
     parameters: [RegistryCommands.version, output, privateKey],
     examples: [
       (
-        "sluice model bundle flight-delay@champion --output fd.tar --key key.pem",
+        "sluice model bundle flight-delay@2 --output fd.tar --key key.pem",
         "to another machine, with proof"
       )
     ]
