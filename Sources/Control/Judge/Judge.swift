@@ -223,6 +223,6 @@ extension Plan {
   /// How many of its steps after the first begin another share of both versions, so that the test
   /// may start afresh with each; known before anything was seen, and frozen with the plan.
   public var plannedRestarts: Int {
-    max(0, steps.count { $0.weight > 0 && $0.weight < Split.whole } - 1)
+    max(0, steps.count { $0.trafficWeight > 0 && $0.trafficWeight < Split.whole } - 1)
   }
 }

@@ -50,6 +50,17 @@ extension RolloutEvidence {
     }
   }
 
+  /// Changes a candidate's evidence in place; for paths that may not allocate, which the coroutine
+  /// behind ``subscript(rival:)`` does.
+  public mutating func update(rival index: Int?, _ change: (inout RolloutEvidence) -> Void) {
+    guard let index else { return change(&self) }
+    guard var list = rivals, list.indices.contains(index) else { return }
+    // Taken out for the time of the change, so that nothing is copied.
+    rivals = nil
+    change(&list[index].evidence)
+    rivals = list
+  }
+
   /// The place of a version among the rivals.
   public func rivalIndex(of version: VersionID) -> Int? {
     rivals?.firstIndex { $0.version == version }
