@@ -8,7 +8,7 @@ private let steps = 45
 
 @Suite("Simulated rollouts")
 struct RolloutSimulationTests {
-  @Test("a thousand runs keep every promise", arguments: 0..<8)
+  @Test("a thousand runs keep every promise", arguments: [UInt64(0), 1, 2, 3, 4, 5, 6, 7])
   func promises(part: UInt64) {
     let simulation = RolloutSimulation(steps: steps)
     var kinds: Set<String> = []
@@ -37,13 +37,17 @@ struct RolloutSimulationTests {
   @Test("a seed has the same trace on every machine")
   func golden() {
     let simulation = RolloutSimulation(steps: steps)
-    let hashes = (UInt64(1)...UInt64(golden.count)).map { simulation.play(seed: $0).traceHash }
-    #expect(hashes == golden)
+    let hashes = (UInt64(1)...UInt64(traceHashes.count)).map { simulation.play(seed: $0).traceHash }
+    #expect(hashes == traceHashes)
     #expect(simulation.play(seed: 1).traceHash == hashes[0])
     #expect(Set(hashes).count == hashes.count)
   }
 
-  private let golden: [String] = [
+  private let traceHashes: [String] = [
+    "47697b5e1cb28f34", "0c300f733a5cfdf1",
+    "9a47bb16dc49d46f", "f7503e9d056d5ab8",
+    "8829c5751b8d1996", "da8f755e2d6a8bb4",
+    "a04f1ed5480cf8ac", "b6b053183d829921",
   ]
 
   @Test("a run without some of its steps is a run, and the trace does not change it")
@@ -59,7 +63,9 @@ struct RolloutSimulationTests {
   }
 
   /// How many seeds it takes at most to find each way of breaking the node.
-  private static let needed: [Mutation: UInt64] = [:]
+  private static let needed: [Mutation: UInt64] = [
+    .savedEvidenceIgnored: 150, .rollbackBlockedByFreeze: 150, .tombstoneOutlivesDeploy: 150,
+  ]
 
   @Test("each way of breaking the node is found", arguments: Mutation.allCases)
   func broken(mutation: Mutation) throws {
