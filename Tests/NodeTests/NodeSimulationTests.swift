@@ -24,7 +24,8 @@ struct NodeSimulationTests {
     let simulation = RolloutSimulation(steps: 20)
     let reports = try [1, 3].map { threads in
       try RolloutSimulationRuns.play(
-        simulation, .model, seed: 7, runs: 70, threads: threads) { _ in }
+        simulation, .model, seed: 7, runs: 70, threads: threads
+      ) { _ in }
     }
     #expect(reports[0].keepsItsPromises && reports[0].runs == 70)
     #expect(try CanonicalJSON.encode(reports[0]) == CanonicalJSON.encode(reports[1]))
@@ -34,7 +35,8 @@ struct NodeSimulationTests {
   func broken() throws {
     let report = try RolloutSimulationRuns.play(
       RolloutSimulation(steps: 45, mutation: .tombstoneNotWritten), .model, seed: 1, runs: 400,
-      threads: 1) { _ in }
+      threads: 1
+    ) { _ in }
     let violation = try #require(report.violation)
     #expect(!report.keepsItsPromises && violation.steps < 12)
     #expect(violation.trace.count == violation.steps + 2 || !violation.trace.isEmpty)

@@ -6,7 +6,8 @@ extension Decision {
   func checkApprovable(_ plan: Plan, _ name: Name) throws(ControlError) {
     guard let from = plan.approvals?.from, !from.isEmpty else { return }
     let others = from.filter { $0 != context.actor.name }
-    let wanted = ([plan.approvals?.count] + plan.steps.map(\.approvals)).compactMap { $0 }.max() ?? 0
+    let counts = [plan.approvals?.count] + plan.steps.map(\.approvals)
+    let wanted = counts.compactMap { $0 }.max() ?? 0
     guard wanted > others.count else { return }
     throw ControlError(
       .refused,

@@ -46,8 +46,8 @@ public struct MetricEvidence: Sendable, Hashable, Codable {
       && saturated(candidateBad, metric == .disagreement ? 0 : shadow?.candidate ?? 0)
         >= Judge.minimumBadEvents
   }
-  /// Whether labels come for one version more than for the other, so that those that are missing may
-  /// hide what is wrong.
+  /// Whether labels come for one version more than for the other, so that those that are missing
+  /// may hide what is wrong.
   public var lacksLabels: Bool { labels?.isSuspect ?? false }
   /// Whether anything was seen on both arms.
   public var isSeen: Bool { candidateTotal > 0 && stableTotal > 0 }
@@ -223,6 +223,6 @@ extension Plan {
   /// How many of its steps after the first begin another share of both versions, so that the test
   /// may start afresh with each; known before anything was seen, and frozen with the plan.
   public var plannedRestarts: Int {
-    max(0, steps.count { $0.weight > 0 && $0.weight < Split.whole } - 1)
+    max(0, steps.count { $0.trafficWeight > 0 && $0.trafficWeight < Split.whole } - 1)
   }
 }

@@ -28,8 +28,8 @@ extension RolloutEvidence {
   /// A candidate's evidence: nil is the leading one, else the place of a rival.
   ///
   /// Of the stable's answers each candidate has its own count, since each is warm at its own time:
-  /// record a stable's answer once for every candidate that it is compared with. A rival that is not
-  /// there takes nothing.
+  /// record a stable's answer once for every candidate that it is compared with. A rival that is
+  /// not there takes nothing.
   public subscript(rival index: Int?) -> RolloutEvidence {
     get {
       guard let index, let rivals, rivals.indices.contains(index) else { return self }
@@ -48,6 +48,17 @@ extension RolloutEvidence {
         yield &self
       }
     }
+  }
+
+  /// Changes a candidate's evidence in place; for paths that may not allocate, which the coroutine
+  /// behind ``subscript(rival:)`` does.
+  public mutating func update(rival index: Int?, _ change: (inout RolloutEvidence) -> Void) {
+    guard let index else { return change(&self) }
+    guard var list = rivals, list.indices.contains(index) else { return }
+    // Taken out for the time of the change, so that nothing is copied.
+    rivals = nil
+    change(&list[index].evidence)
+    rivals = list
   }
 
   /// The place of a version among the rivals.

@@ -4,8 +4,8 @@ import Core
 ///
 /// The arm is drawn whatever the segment, so within each the same test holds with the same shares.
 public struct SegmentEvidence: Sendable, Hashable, Codable {
-  /// What was seen while the weight stayed the same; the weight is that of the evidence's epoch with
-  /// the same number.
+  /// What was seen while the weight stayed the same; the weight is that of the evidence's epoch
+  /// with the same number.
   public struct Epoch: Sendable, Hashable, Codable {
     /// Failed answers.
     public internal(set) var errors = RolloutEvidence.Counts()

@@ -29,8 +29,9 @@ public struct SampleRatioEvidence: Sendable, Hashable, Codable {
 
 /// Whether labels come for both versions' answers alike.
 ///
-/// A label comes or does not, whoever answered. When it comes more often for one version, those that
-/// are missing may be of the answers that were wrong, and what is wrong among the others says little.
+/// A label comes or does not, whoever answered. When it comes more often for one version, those
+/// that are missing may be of the answers that were wrong, and what is wrong among the others says
+/// little.
 public struct LabelRateEvidence: Sendable, Hashable, Codable {
   /// The evidence that labels do not come alike, in either direction.
   public let eValue: Double

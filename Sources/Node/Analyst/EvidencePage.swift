@@ -153,16 +153,18 @@ final class EvidencePage {
 
   private func count(_ answer: DrawnAnswer, _ place: Place, isDraw: Bool) {
     let (arm, epoch, rival) = (place.arm, place.epoch, place.rival)
-    if isDraw { evidence?[rival: rival].recordDraw(arm, epoch: epoch) }
+    if isDraw { evidence?.update(rival: rival) { $0.recordDraw(arm, epoch: epoch) } }
     if isDraw, isWarm(rival) {
-      evidence?[rival: rival].recordAnswer(
-        arm, failed: answer.failed, latencyMicroseconds: answer.latencyMicroseconds,
-        epoch: epoch, segment: answer.segment)
+      evidence?.update(rival: rival) {
+        $0.recordAnswer(
+          arm, failed: answer.failed, latencyMicroseconds: answer.latencyMicroseconds,
+          epoch: epoch, segment: answer.segment)
+      }
       if !answer.failed, let profile = evidence?.profile {
         compare(answer, arm, epoch, rival, profile)
       }
     } else if arm == .candidate {
-      evidence?[rival: rival].recordWarmUp(failed: answer.failed)
+      evidence?.update(rival: rival) { $0.recordWarmUp(failed: answer.failed) }
     }
   }
 
@@ -176,9 +178,11 @@ final class EvidencePage {
     _ profile: StableProfile
   ) {
     let score = answer.score.isFinite ? Double(answer.score) : nil
-    evidence?[rival: rival].recordValues(
-      arm, label: places.place(of: answer.label, in: profile.labels), score: score,
-      confidence: score.map(profile.confidence), epoch: epoch)
+    evidence?.update(rival: rival) {
+      $0.recordValues(
+        arm, label: places.place(of: answer.label, in: profile.labels), score: score,
+        confidence: score.map(profile.confidence), epoch: epoch)
+    }
   }
 
   /// Counts one late label by the route that its answer came by.
@@ -189,12 +193,16 @@ final class EvidencePage {
     route: Int, version: VersionID, wrong: Bool, segment: Int? = nil
   ) -> Bool {
     guard let place = place(route: route, version: version) else { return false }
-    evidence?[rival: place.rival].recordLabel(
-      place.arm, wrong: wrong, epoch: place.epoch, segment: segment)
+    evidence?.update(rival: place.rival) {
+      $0.recordLabel(
+        place.arm, wrong: wrong, epoch: place.epoch, segment: segment)
+    }
     if place.arm == .stable {
       for rival in (evidence?.rivals ?? []).indices {
-        evidence?[rival: rival].recordLabel(
-          .stable, wrong: wrong, epoch: place.epoch, segment: segment)
+        evidence?.update(rival: rival) {
+          $0.recordLabel(
+            .stable, wrong: wrong, epoch: place.epoch, segment: segment)
+        }
       }
     }
     isChanged = true
@@ -233,13 +241,15 @@ final class EvidencePage {
     else { return false }
     let hasClone = shadow.hasClone && !shadow.cloneFailed
     let areTimed = shadow.isWarm && hasClone && !shadow.failed
-    evidence?[rival: place.rival].recordShadowPair(
-      ShadowPair(
-        stableFailed: shadow.primaryFailed, candidateFailed: shadow.failed,
-        candidateDiffers: shadow.differs,
-        cloneDiffers: hasClone && !shadow.primaryFailed ? shadow.cloneDiffers : nil,
-        candidateMicroseconds: areTimed ? Int(shadow.latencyNanoseconds / 1_000) : nil,
-        cloneMicroseconds: areTimed ? Int(shadow.cloneLatencyNanoseconds / 1_000) : nil))
+    evidence?.update(rival: place.rival) {
+      $0.recordShadowPair(
+        ShadowPair(
+          stableFailed: shadow.primaryFailed, candidateFailed: shadow.failed,
+          candidateDiffers: shadow.differs,
+          cloneDiffers: hasClone && !shadow.primaryFailed ? shadow.cloneDiffers : nil,
+          candidateMicroseconds: areTimed ? Int(shadow.latencyNanoseconds / 1_000) : nil,
+          cloneMicroseconds: areTimed ? Int(shadow.cloneLatencyNanoseconds / 1_000) : nil))
+    }
     isChanged = true
     return true
   }
@@ -251,8 +261,10 @@ final class EvidencePage {
     guard let place = place(route: route, version: candidate), place.arm == .candidate else {
       return false
     }
-    evidence?[rival: place.rival].recordShadowLabel(
-      candidateWrong: candidateWrong, stableWrong: stableWrong)
+    evidence?.update(rival: place.rival) {
+      $0.recordShadowLabel(
+        candidateWrong: candidateWrong, stableWrong: stableWrong)
+    }
     isChanged = true
     return true
   }
@@ -263,7 +275,7 @@ final class EvidencePage {
     guard evidence?.shadow != nil, let before = droppedCopies, total > before else { return }
     evidence?.recordShadowDropped(total - before)
     for rival in (evidence?.rivals ?? []).indices {
-      evidence?[rival: rival].recordShadowDropped(total - before)
+      evidence?.update(rival: rival) { $0.recordShadowDropped(total - before) }
     }
     isChanged = true
   }

@@ -1,6 +1,5 @@
 import Core
 import Glibc
-import Telemetry
 
 /// What a rule can look at in one request; everything lives until the answer is given.
 struct RuleSubject {
@@ -17,7 +16,7 @@ struct RuleSubject {
 /// An endpoint's rules in flat memory, ready to be asked of each request without following a
 /// reference, counting one or allocating.
 ///
-/// Texts are compared as ``TextKey``s, 16 bytes at once, and long ones byte by byte after that.
+/// Texts are compared by their lengths first, which tells most of them apart.
 final class CompiledRules: @unchecked Sendable {
   // Safe to share: all memory is written by the initialiser and only read from then on.
 
@@ -42,7 +41,6 @@ final class CompiledRules: @unchecked Sendable {
   }
 
   private struct Value {
-    let key: TextKey
     /// A number's bits; 0 for texts.
     let number: UInt64
     /// All of a text, in `bytes`.
@@ -196,15 +194,13 @@ final class CompiledRules: @unchecked Sendable {
   }
 
   private func isAny(_ text: TextValue, of span: Span) -> Bool {
-    let key = TextKey(bytes: text.bytes, count: text.count)
-    for index in span.first..<span.first + span.count where values[index].key == key {
-      if text.count <= 15 { return true }
+    for index in span.first..<span.first + span.count {
       let whole = values[index].text
-      if let base = bytes.baseAddress, let given = text.bytes, whole.count == text.count,
-        memcmp(base + whole.first, given, whole.count) == 0
-      {
-        return true
+      guard whole.count == text.count else { continue }
+      guard let given = text.bytes, let base = bytes.baseAddress, whole.count > 0 else {
+        return whole.count == 0
       }
+      if memcmp(base + whole.first, given, whole.count) == 0 { return true }
     }
     return false
   }
@@ -274,7 +270,7 @@ final class CompiledRules: @unchecked Sendable {
         add(
           subject, cell.offsetBytes,
           values: numbers.map {
-            Value(key: .missing, number: $0.bits, text: Span(first: 0, count: 0))
+            Value(number: $0.bits, text: Span(first: 0, count: 0))
           })
       }
     }
@@ -297,7 +293,7 @@ final class CompiledRules: @unchecked Sendable {
     }
 
     private mutating func text(of text: String) -> Value {
-      Value(key: TextKey(text), number: 0, text: keep(Array(text.utf8)))
+      Value(number: 0, text: keep(Array(text.utf8)))
     }
 
     private mutating func keep(_ list: [UInt8]) -> Span {

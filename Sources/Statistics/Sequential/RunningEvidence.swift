@@ -3,8 +3,9 @@ import Glibc
 /// ``EProcess`` event by event: what a judge of live or recorded streams keeps.
 ///
 /// Its value is that of ``EProcess/evidence(_:tolerance:)`` over the same counts, but for rounding.
-/// No restarts are planned: a stream tells its weights as they come. An event costs one vector multiplication an epoch and allocates nothing; late events, which
-/// count in the epoch their request was routed in, cost the same.
+/// No restarts are planned: a stream tells its weights as they come. An event costs one vector
+/// multiplication an epoch and allocates nothing; late events, which count in the epoch their
+/// request was routed in, cost the same.
 public struct RunningEvidence: Sendable {
   /// The counts so far, oldest epoch first.
   public private(set) var epochs: [EProcess.Epoch] = []

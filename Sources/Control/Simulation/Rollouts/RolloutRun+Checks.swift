@@ -66,7 +66,9 @@ extension RolloutRun {
     if place.generation != endpoint.generation {
       witness.fail("I1", "\(name) is routed by generation \(place.generation)")
     }
-    if !place.table.weightsAre(endpoint.split, stable: endpoint.stable), !lacksFollow(endpoint, node) {
+    if !place.table.weightsAre(endpoint.split, stable: endpoint.stable),
+      !lacksFollow(endpoint, node)
+    {
       witness.fail("I1", "\(name) is routed \(place.table.weights), decided \(endpoint)")
     }
   }
@@ -84,7 +86,8 @@ extension RolloutRun {
       witness.fail("I10", "\(endpoint.name): \(difference)")
     }
     if witness.countsTooMuchTime(live, on: endpoint.name, monotonic: clock.monotonic) {
-      witness.fail("I16", "\(endpoint.name) counts \(live.stepObserved) in a step, more than passed")
+      witness.fail(
+        "I16", "\(endpoint.name) counts \(live.stepObserved) in a step, more than passed")
     }
     if rollout.evidence.eventsCounted > live.eventsCounted {
       witness.fail("I10", "the journal knows more of \(endpoint.name) than the node")
@@ -143,7 +146,8 @@ extension RolloutRun {
       let canGoBack = endpoint.rollbackTargets(prepared: node.prepared(node.state)).isEmpty == false
       disk.failuresToCome = mustSucceed ? 0 : disk.failuresToCome
       order(
-        SimulatedOrder(command: .abort(endpoint: name, reason: nil), actor: RolloutRun.operators[0]))
+        SimulatedOrder(command: .abort(endpoint: name, reason: nil), actor: RolloutRun.operators[0])
+      )
       if disk.isDown { return }
       if mustSucceed || canGoBack, node.state.endpoint(name)?.rollout != nil {
         witness.fail("I7", "abort does not end the rollout of \(name)")

@@ -4,7 +4,8 @@ extension RolloutRun {
   /// Requests come for a while on some endpoints, and the guard looks.
   func traffic(hasRequests: Bool) {
     guard let node, !disk.isDown else { return }
-    let span = TimeSpan.milliseconds(hasRequests ? 50 + draw.below(30_000) : 20_000 + draw.below(90_000))
+    let span = TimeSpan.milliseconds(
+      hasRequests ? 50 + draw.below(30_000) : 20_000 + draw.below(90_000))
     var busy: Set<Name> = []
     for name in endpoints where hasRequests && !draw.once(in: 4) {
       let count = [1, 20, 200, 1_000, 4_000][draw.below(5)]
@@ -200,7 +201,8 @@ extension RolloutRun {
     for endpoint in state.endpoints {
       let isClosing = endpoint.name == witness.closingEndpoint
       // What is not committed yet gets no traffic.
-      let open = (endpoint.split?.versions ?? []) + endpoint.rules.flatMap(\.split.versions)
+      let open =
+        (endpoint.split?.versions ?? []) + endpoint.rules.flatMap(\.split.versions)
         + (endpoint.route?.rules ?? []).flatMap(\.split.versions)
       for share in node.plane.streams(on: endpoint.name).flatMap(\.shares) {
         witness.routed(share.version, on: endpoint.name, loaded: node.plane.loaded)

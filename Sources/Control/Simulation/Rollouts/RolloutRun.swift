@@ -236,18 +236,18 @@ final class RolloutRun {
 
   private func start() {
     // A start may be stopped by a fault as well; the next one comes.
+    let overtaken = witness.overtaken(disk.tombstones)
+    defer { witness.checkOvertaken(overtaken) }
     for attempt in 0..<8 {
       if attempt == 7 { disk.heal() }
       node = nil
       missingAtStart = world.damaged
       witness.ledgers = [:]
-      let overtaken = witness.overtaken(disk.tombstones)
       do {
         let node = try SimulatedNode(
           program, disk, clock, world, mutation: mutation
         ) { [unowned self] in noteRoute($0, $1, $2, $3) }
         self.node = node
-        witness.checkOvertaken(overtaken)
         try node.begin()
         if !disk.isDown { break }
       } catch {

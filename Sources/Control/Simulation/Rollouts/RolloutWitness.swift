@@ -2,8 +2,8 @@ import Core
 
 /// Watches a simulated node from outside and knows what it promised.
 ///
-/// It folds the durable rows itself, from their bytes, keeps its own account of evidence and of what
-/// was acknowledged, and never asks the node what is right.
+/// It folds the durable rows itself, from their bytes, keeps its own account of evidence and of
+/// what was acknowledged, and never asks the node what is right.
 final class RolloutWitness {
   /// Told of an endpoint's tables, whether what they draw can be compared, and those before.
   typealias RouteWatch = (EndpointState, Bool, Tables, Tables) -> Void
@@ -310,7 +310,7 @@ extension EventBody {
 }
 
 extension Rollout {
-  /// Whether a metric that can always be compared was not seen on both arms, and nobody overrode it.
+  /// Whether a metric that can always be compared was not seen on both arms and nobody overrode it.
   func metricsMissing(_ evidence: RolloutEvidence) -> Bool {
     plan.metrics.contains { judged in
       guard !overridden.contains(judged.metric), plan.judge == nil || !isStarted else {
