@@ -53,7 +53,8 @@ struct CloserViewsTests {
   }
 
   private func page(_ node: Node, _ offset: Int, _ limit: Int) throws -> RegistryPage {
-    guard case .registryPage(let page) = try node.send(.registryPage(offset: offset, limit: limit)) else {
+    guard case .registryPage(let page) = try node.send(.registryPage(offset: offset, limit: limit))
+    else {
       throw NodeError(.system, "no page")
     }
     return page

@@ -82,7 +82,9 @@ struct LinearView: Sendable {
           + "\(rollout.plan.steps.count) \(rollout.phase)")
       if !rollout.cause.isEmpty { parts.append(rollout.cause) }
       if let facts = rollout.facts {
-        if let ends = facts.holdEnds { parts.append("rolled back at \(model.clock(ends)) unless it goes on") }
+        if let ends = facts.holdEnds {
+          parts.append("rolled back at \(model.clock(ends)) unless it goes on")
+        }
         if let approvals = facts.approvals, !approvals.isComplete {
           parts.append(ConsoleModel.words(approvals))
         }

@@ -322,10 +322,10 @@ struct PlanDraft: Sendable {
         : has(".minRequests")
           ? .requests(index)
           : has(".approvals")
-          ? .approvals(index)
-          : has(".strategy")
-            ? .strategy(index)
-            : has(".when") ? .rule(index) : has(" is a") ? .strategy(index) : .weight(index)
+            ? .approvals(index)
+            : has(".strategy")
+              ? .strategy(index)
+              : has(".when") ? .rule(index) : has(" is a") ? .strategy(index) : .weight(index)
     }
     for (index, judged) in plan.metrics.enumerated() where has("metrics[\(index)]") {
       return has(".riskShare") ? .riskPart(judged.metric) : .tolerance(judged.metric)

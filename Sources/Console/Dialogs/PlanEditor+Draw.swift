@@ -91,7 +91,8 @@ extension PlanEditor {
       Line(label: "candidate", cells: [(.candidate, "", 40)], isHeading: false),
       Line(label: "plan", cells: [(.plan, "", 40)], isHeading: false),
       Line(
-        label: "step  weight    hold     requests   approvals  kind     when", cells: [], isHeading: true),
+        label: "step  weight    hold     requests   approvals  kind     when", cells: [],
+        isHeading: true),
     ]
     for step in 0..<draft.stepCount {
       lines.append(

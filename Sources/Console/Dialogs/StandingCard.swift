@@ -218,7 +218,8 @@ struct RecordingCard: Sendable {
       let state = view.isRunning ? "records" : "would record when the node serves"
       lines.append(
         row(
-          "state", "\(canvas.glyph(view.fault == nil ? .ok : .bad)) \(state) "
+          "state",
+          "\(canvas.glyph(view.fault == nil ? .ok : .bad)) \(state) "
             + "\(percentText(policy.share)) of the callers", view.fault == nil ? .ok : .bad))
       lines.append(
         row("keeps", "\(Format.bytes(policy.keepBytes)), at most \(policy.maxAge)"))

@@ -81,7 +81,8 @@ extension RegisteredVersionView {
     let state = loadedOn.isEmpty ? "unused" : "deployed"
     var text = "\(version) \(state) \(places) \(summary) \(traits?.by.name ?? "")"
     if let standing {
-      text += " \(standing.status.rawValue) \(standing.gateWords) "
+      text +=
+        " \(standing.status.rawValue) \(standing.gateWords) "
         + standing.aliases.map(\.text).joined(separator: " ") + " "
         + standing.tags.map(\.description).joined(separator: " ")
     }

@@ -57,7 +57,10 @@ import Testing
     }
     // Once it is known that the signature is there, the list is asked for again.
     driver.answerLive(Sample.snapshot(seconds: 1))
-    #expect(driver.effects.suffix(2).contains { if case .send(let t, _, _) = $0 { t.purpose == .standing } else { false } })
+    #expect(
+      driver.effects.suffix(2).contains {
+        if case .send(let t, _, _) = $0 { t.purpose == .standing } else { false }
+      })
   }
 
   @Test func aSignatureIsTakenBackWithAReason() {
@@ -114,8 +117,9 @@ import Testing
     driver.press(.down, .down, .down, .enter, .control("u"))
     driver.type("9000")
     driver.press(.enter)
-    guard case .send(_, .tryRequest(let endpoint, let row, let key, _, let version), let lane)? =
-      driver.effects.last
+    guard
+      case .send(_, .tryRequest(let endpoint, let row, let key, _, let version), let lane)? =
+        driver.effects.last
     else {
       Issue.record("nothing was sent")
       return
@@ -124,7 +128,9 @@ import Testing
     #expect(row == ["carrier": "AA", "distance": "9000"])
     // Another version is asked for by name.
     driver.press(.character("g"), .right)
-    guard case .send(_, .tryRequest(_, _, _, _, let asked), _)? = driver.effects.last else { return }
+    guard case .send(_, .tryRequest(_, _, _, _, let asked), _)? = driver.effects.last else {
+      return
+    }
     #expect(asked == Sample.version(3))
     #expect(driver.orders.isEmpty, "a test request changes nothing")
   }
@@ -212,7 +218,9 @@ import Testing
     let plan = try draft.plan()
     #expect(plan.steps[0].strategy == .abTest)
     #expect(plan.steps[0].rule.map { "\($0)" } == "carrier=AA|UA")
-    for (cell, text) in [(PlanCell.strategy(0), "bluegreen"), (.rule(0), "carrier"), (.strategy(0), "preview")] {
+    for (cell, text) in [
+      (PlanCell.strategy(0), "bluegreen"), (.rule(0), "carrier"), (.strategy(0), "preview"),
+    ] {
       var wrong = PlanDraft(Sample.quick)
       wrong[cell] = text
       do throws(PlanDraft.Fault) {

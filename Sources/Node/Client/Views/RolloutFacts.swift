@@ -204,7 +204,9 @@ extension RolloutFacts {
         Part($0.segment, $0.worst, isClosed: closed.contains($0.segment))
       }
     }
-    comparison = Judge.comparison(evidence, plan: rollout.plan).map { "\($0.judge): \($0.sentence)" }
+    comparison = Judge.comparison(evidence, plan: rollout.plan).map {
+      "\($0.judge): \($0.sentence)"
+    }
     retreat = rollout.retreat.map {
       "from \(percentText($0.from)) to 0% in \($0.moves) moves over \($0.over)"
     }
