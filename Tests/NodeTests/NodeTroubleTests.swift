@@ -83,8 +83,9 @@ struct NodeTroubleTests {
   /// Lets a node go without stopping it; its guard thread ends by itself.
   private func crash(_ node: inout Node?) {
     slot.log.withLock { $0 = nil }
+    weak var gone = node
     node = nil
-    usleep(20_000)
+    for _ in 0..<1_000 where gone != nil { usleep(10_000) }
   }
 
   private func age(_ state: String, hours: Int) throws {
