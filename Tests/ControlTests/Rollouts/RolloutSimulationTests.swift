@@ -45,8 +45,8 @@ struct RolloutSimulationTests {
 
   private let traceHashes: [String] = [
     "47697b5e1cb28f34", "0c300f733a5cfdf1",
-    "9a47bb16dc49d46f", "f7503e9d056d5ab8",
-    "8829c5751b8d1996", "da8f755e2d6a8bb4",
+    "9a47bb16dc49d46f", "feb9e3ff999866fd",
+    "200e674743c96b9e", "24cce049f45dfcdf",
     "a04f1ed5480cf8ac", "b6b053183d829921",
   ]
 
