@@ -134,7 +134,8 @@ public final class Node: NodeClient, Sendable {
     for tombstone in pending where !Recovery.isDone(tombstone, in: core.state) {
       try obey(tombstone)
     }
-    if core.durable { try tombstones.clear(Set(pending.map(\.sequence))) }
+    // One that cannot be cleared changes nothing at the next start, and must not prevent this one.
+    if core.durable { try? tombstones.clear(Set(pending.map(\.sequence))) }
   }
 
   /// One that cannot be obeyed, because nothing is left to go back to, is noted in the journal: it

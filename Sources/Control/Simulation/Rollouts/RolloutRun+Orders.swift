@@ -72,12 +72,9 @@ extension RolloutRun {
     for event in change.events { hash.add(event.kind) }
   }
 
+  /// What is told of a refusal; what a disk says differs between the programs.
   private static func words(_ error: any Error) -> String {
-    switch error {
-    case let error as ControlError: error.code.rawValue
-    case let error as SimulatedDiskError: "\(error)"
-    default: "failed"
-    }
+    (error as? ControlError)?.code.rawValue ?? "failed"
   }
 
   /// An accepted order was given on the present picture, or takes no risk; and what gains weight is

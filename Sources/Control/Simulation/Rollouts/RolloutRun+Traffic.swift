@@ -90,7 +90,8 @@ extension RolloutRun {
     let spots = batches.compactMap {
       node.collector.place(name, route: $0.route, version: $0.version)
     }
-    guard spots.count == 2, rollout.rivals == nil else { return }
+    // One arm's own answers come one after another: the breaker counts them in that order.
+    guard spots.count == 2, rollout.rivals == nil, spots[0].arm != spots[1].arm else { return }
     var (forward, backward) = (evidence, evidence)
     for (batch, spot) in zip(batches, spots) {
       forward.record(batch, spot.arm, epoch: spot.epoch, warmUp: 0)

@@ -266,7 +266,7 @@ final class SimulatedNode {
     let pending = disk.tombstones
     guard !pending.isEmpty else { return }
     for tombstone in pending where !program.isDone(tombstone, in: state) { try obey(tombstone) }
-    if core.isDurable { try disk.clearTombstones(Set(pending.map(\.sequence))) }
+    if core.isDurable { try? disk.clearTombstones(Set(pending.map(\.sequence))) }
   }
 
   private func obey(_ tombstone: SimulatedTombstone) throws {
