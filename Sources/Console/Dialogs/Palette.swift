@@ -120,7 +120,9 @@ extension ConsoleModel {
     return fresh.sorted(by: >) + burnt.sorted(by: >)
   }
 
-  /// Whether ``rampCandidates`` holds any other than one; asked in every frame, so it makes no list.
+  /// Whether ``rampCandidates`` holds any other than one.
+  ///
+  /// It is asked in every frame, so it makes no list.
   func hasRampCandidate(besides excluded: VersionID?) -> Bool {
     guard let detail = liveDetail, let split = detail.split else { return false }
     let stable = split.shares.max { $0.weight < $1.weight }?.version
