@@ -30,6 +30,7 @@ public final class ConsoleApp {
     if options.isLinear {
       let profile = TerminalProfile.current()
       settings.glyphs = profile.isUTF8 ? .block : .ascii
+      settings.isLinear = true
       return try runLinear(settings, inbox, wakeUp)
     }
     let device = try TerminalDevice()

@@ -29,6 +29,10 @@ public enum ConsoleBench {
     public let frames: [Figure]
     /// Taking a picture in: what happens once a second beside the frames.
     public let picture: Figure
+    /// The picture's bytes on the control socket.
+    public let pictureBytes: Int
+    /// The whole registry's bytes there, in pages, once after each change of it.
+    public let registryBytes: Int
     /// A letter typed into the registry's filter, with its frame.
     public let filter: Figure
   }
@@ -61,6 +65,9 @@ public enum ConsoleBench {
       }
     ]
     model.atHome = false
+    // The list's selection took the shown endpoint along.
+    deliver()
+    precondition(model.liveDetail != nil, "an endpoint is shown")
     figures.append(
       measure("endpoint", size, frames) {
         step(&model, .down)
@@ -71,6 +78,7 @@ public enum ConsoleBench {
       ("plan editor", .character("P")), ("palette", .character(":")),
     ] {
       _ = model.receive(.input(.key(key)), at: model.moment)
+      precondition(!model.dialogs.isEmpty, "\(name) is open")
       figures.append(
         measure(name, size, frames) {
           step(&model, .down)
@@ -87,7 +95,9 @@ public enum ConsoleBench {
       draw(model)
     }
     return Report(
-      endpoints: endpoints, versions: versions, frames: figures, picture: picture, filter: filter)
+      endpoints: endpoints, versions: versions, frames: figures, picture: picture,
+      pictureBytes: (try? CanonicalJSON.encode(world.picture(1)).count) ?? 0,
+      registryBytes: (try? CanonicalJSON.encode(world.registry).count) ?? 0, filter: filter)
   }
 
   private static func step(_ model: inout ConsoleModel, _ key: InputEvent.Key) {

@@ -106,10 +106,13 @@ final class LinearLoop {
     if keys.isEmpty && !line.trimmed.isEmpty {
       write(["\(printable(line.trimmed, limit: 60)) is no command: ? lists them"])
     }
-    for key in keys { deliver(.input(.key(key))) }
+    // A typed line is told of once: what each of its letters would narrow down is noise.
+    for (index, key) in keys.enumerated() {
+      deliver(.input(.key(key)), isTold: index == keys.count - 1)
+    }
   }
 
-  private func deliver(_ message: Message) {
+  private func deliver(_ message: Message, isTold: Bool = true) {
     let moment = Moment(milliseconds: Int(clock() / 1000), wall: requests.wallClock())
     for effect in model.receive(message, at: moment) {
       switch effect {
@@ -122,7 +125,7 @@ final class LinearLoop {
       case .setMouse, .suspend: break
       }
     }
-    write(view.lines(model))
+    if isTold { write(view.lines(model)) }
   }
 
   private func write(_ lines: [String]) {

@@ -200,7 +200,8 @@ struct GenerationPicker: Sendable {
             Span(SafeText.fitted(split, to: 24, ellipsis: canvas.glyphs.ellipsis), .stable),
             Span(
               "  "
-                + SafeText.fitted(choice.actor.name, to: 9, ellipsis: canvas.glyphs.ellipsis), .dim),
+                + SafeText.fitted(
+                  choice.actor.name, to: 9, ellipsis: canvas.glyphs.ellipsis), .dim),
             Span(" \(model.news(choice.summary))", .dim),
           ], hit: .entry(number), isSelected: isOn))
     }

@@ -8,9 +8,10 @@ extension VersionPicker {
       title: purpose == .deploy ? "Deploy on \(endpoint)" : "Unload from \(endpoint)")
     content.width = 76
     let versions = model.pickable(for: purpose)
-    let width = min(32, versions.map { Canvas.columns(of: $0.description) }.max() ?? 8)
     let place = selected.flatMap(versions.firstIndex(of:)) ?? 0
-    for index in Canvas.window(count: versions.count, rows: 120, selected: place) {
+    let window = Canvas.window(count: versions.count, rows: 120, selected: place)
+    let width = min(32, window.map { Canvas.columns(of: versions[$0].description) }.max() ?? 8)
+    for index in window {
       let version = versions[index]
       let isOn = index == place
       let known = model.feed.registry[version]

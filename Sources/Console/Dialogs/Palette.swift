@@ -93,8 +93,13 @@ extension ConsoleModel {
       return detail.versions.filter { $0.weight == 0 && loaded.contains($0.version) }
         .map(\.version).sorted(by: >)
     case .deploy:
-      let known = feed.registry.versions.map(\.version) + detail.versions.map(\.version)
-      return Set(known).subtracting(loaded).sorted(by: >)
+      // The registry is in order already: thousands of versions are not sorted in each frame.
+      let book = feed.registry
+      let known = book.versions.reversed().lazy.map(\.version).filter { !loaded.contains($0) }
+      let others = detail.versions.map(\.version).filter {
+        book[$0] == nil && !loaded.contains($0)
+      }
+      return others.isEmpty ? Array(known) : (Array(known) + others).sorted(by: >)
     }
   }
 
@@ -120,7 +125,9 @@ extension ConsoleModel {
     return fresh.sorted(by: >) + burnt.sorted(by: >)
   }
 
-  /// Whether ``rampCandidates`` holds any other than one; asked in every frame, so it makes no list.
+  /// Whether ``rampCandidates`` holds any other than one.
+  ///
+  /// It is asked in every frame, so it makes no list.
   func hasRampCandidate(besides excluded: VersionID?) -> Bool {
     guard let detail = liveDetail, let split = detail.split else { return false }
     let stable = split.shares.max { $0.weight < $1.weight }?.version

@@ -145,8 +145,8 @@ extension RegistryCard {
       hasMarks = width >= 84
       hasBy = width >= 130
       hasStanding = width >= 100
-      version = width >= 100 ? 30 : 18
-      serves = width >= 100 ? 34 : 20
+      version = width >= 130 ? 30 : width >= 100 ? 22 : 18
+      serves = width >= 130 ? 34 : width >= 100 ? 26 : 20
     }
   }
 

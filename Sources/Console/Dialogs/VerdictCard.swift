@@ -311,8 +311,9 @@ struct VerdictText {
         isShown ? .bold : []),
       Span("E " + SafeText.fitted(Format.evidence(stream.eValue), to: 6), .text),
       Span(
-        "  candidate \(Format.count(stream.candidateBad)) of \(Format.count(stream.candidateTotal)),"
-          + " stable \(Format.count(stream.stableBad)) of \(Format.count(stream.stableTotal))",
+        "  candidate \(Format.count(stream.candidateBad)) of "
+          + "\(Format.count(stream.candidateTotal)), stable "
+          + "\(Format.count(stream.stableBad)) of \(Format.count(stream.stableTotal))",
         .dim),
     ])
   }

@@ -22,6 +22,8 @@ public struct ConsoleSettings: Sendable {
   public var localOffsetSeconds: Int
   /// This process, to tell its own connection from those of others; 0 when nobody asked.
   public var processID = 0
+  /// Whether it is told line by line, where what moves all the time is told once.
+  public var isLinear = false
 
   /// Settings with the usual values.
   public init(

@@ -97,7 +97,8 @@ extension CanaryPane {
       if let ends = facts?.holdEnds {
         notice(
           5, .warn,
-          "  rolled back in \(Format.countdown(ends - now)) (\(model.clock(ends))) unless it goes on"
+          "  rolled back in \(Format.countdown(ends - now)) (\(model.clock(ends))) "
+            + "unless it goes on"
         )
       } else if facts?.endsByItself == true {
         notice(8, .dim, "  goes on by itself")
@@ -108,7 +109,8 @@ extension CanaryPane {
       let what = freeze.freeze.isLineStop ? "line stopped" : "frozen"
       notice(
         3, .warn,
-        "\(canvas.glyph(.warn)) \(what) by \(freeze.freeze.by.name)\(until): \(freeze.freeze.reason)"
+        "\(canvas.glyph(.warn)) \(what) by \(freeze.freeze.by.name)\(until): "
+          + freeze.freeze.reason
       )
     }
     if let approvals = facts?.approvals, !approvals.isComplete {
@@ -359,8 +361,9 @@ extension CanaryPane {
           "The clock was set back since: \(misdated) later events claim an earlier time.", .warn))
     }
     lines.append(CardLine("{ and } go from event to event, 0 is the present.", .dim))
-    let shown = lines.flatMap { CardView.wrapped($0, rect.width) }.prefix(rect.height)
-    for (offset, line) in shown.enumerated() {
+    var shown = lines.flatMap { CardView.wrapped($0, rect.width) }
+    if shown.count > rect.height { shown.removeAll(where: \.spans.isEmpty) }
+    for (offset, line) in shown.prefix(rect.height).enumerated() {
       canvas.put(line.spans, x: rect.x, y: rect.y + offset, limit: rect.width)
     }
   }

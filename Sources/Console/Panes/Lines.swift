@@ -134,6 +134,12 @@ enum MessageLine {
         " \(canvas.glyph(.stale)) \(failure)", x: rect.x, y: rect.y, .stale, limit: rect.width)
       return
     }
+    if model.feed.past != nil, let at = model.feed.pastAt {
+      canvas.put(
+        " This is \(model.dayAndClock(at)); changes are made to the present, 0 goes back to it",
+        x: rect.x, y: rect.y, .warn, limit: rect.width)
+      return
+    }
     guard let symptom = model.openSymptoms.first else {
       if model.shown != nil {
         canvas.put(" Nothing is wrong", x: rect.x, y: rect.y, .dim, limit: rect.width)

@@ -97,11 +97,12 @@ extension ConsoleModel {
   /// Does it at once, unless a freeze holds that it would go past.
   private func direct(
     _ command: Command, _ what: String, _ detail: EndpointDetail, bound: Bool = true,
-    asking change: Change? = nil
+    asking change: Change? = nil, telling sentences: [String] = []
   ) -> Proposal {
     if let change, !freezeSentences(on: detail.name).isEmpty {
       return ask(
-        change, what.prefix(1).uppercased() + what.dropFirst(), [], command, detail, rises: true)
+        change, what.prefix(1).uppercased() + what.dropFirst(), sentences, command, detail,
+        rises: true)
     }
     return .direct(
       Order(
@@ -175,7 +176,12 @@ extension ConsoleModel {
     let command = Command.step(endpoint: detail.name, direction: .next, reason: nil)
     let demands = demands(rollout, toWhole: weight == Split.whole)
     if demands.isEmpty && !isProduction {
-      return direct(command, "next step", detail, asking: .stepNext)
+      return direct(
+        command, "next step", detail, asking: .stepNext,
+        telling: [
+          "\(rollout.candidate)  \(percentText(rollout.candidateWeight)) \(arrow) "
+            + percentText(weight)
+        ])
     }
     return ask(
       .stepNext, "Next step of \(rollout.candidate)",
@@ -202,7 +208,11 @@ extension ConsoleModel {
     if demands.isEmpty {
       return direct(
         .setCandidateWeight(endpoint: detail.name, weight: weight, reason: nil),
-        "weight \(percentText(weight))", detail, asking: .weight(weight))
+        "weight \(percentText(weight))", detail, asking: .weight(weight),
+        telling: [
+          "\(rollout.candidate)  \(percentText(rollout.candidateWeight)) \(arrow) "
+            + percentText(weight)
+        ])
     }
     return weightCard(weight, detail, rollout, demands)
   }

@@ -38,7 +38,9 @@ extension ConsoleModel {
 
   /// Asks for the open verdict again: it moves with the evidence.
   mutating func renewVerdict() -> [Effect] {
-    guard case .verdict(var card) = dialogs.last, card.view != nil || card.failure != nil else {
+    guard !settings.isLinear, case .verdict(var card) = dialogs.last,
+      card.view != nil || card.failure != nil
+    else {
       return []
     }
     let ticket = ticket(.verdict)

@@ -171,7 +171,8 @@ extension ConsoleModel {
 
   private func outcomeSentence(_ outcome: Outcome) -> String {
     let whole = "\(Format.milliseconds(Double(outcome.durableMicroseconds) / 1000)) ms"
-    let generation = ", generation \(outcome.generation)"
+    // What concerns no endpoint has none.
+    let generation = outcome.generation > 0 ? ", generation \(outcome.generation)" : ""
     guard let fence = outcome.fenceMicroseconds else {
       // Not the disk alone: a version may have been loaded first.
       return "\(news(outcome.summary))  done in \(whole)\(generation)"

@@ -86,7 +86,10 @@ enum BenchCommands {
       "\(figure.screen): median \(hundredths(figure.medianMilliseconds)) ms, p99 "
         + "\(hundredths(figure.p99Milliseconds)) ms"
     }
-    try call.tell(report, text: lines.joined(separator: "\n") + "\n")
+    let sizes =
+      "a picture has \(report.pictureBytes / 1_024) KiB, the registry "
+      + "\(report.registryBytes / 1_024) KiB, once after each change of it\n"
+    try call.tell(report, text: lines.joined(separator: "\n") + "\n" + sizes)
     return .done
   }
 

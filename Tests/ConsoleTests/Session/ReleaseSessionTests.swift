@@ -138,8 +138,8 @@ import Testing
     var driver = Driver(snapshot: Sample.snapshot())
     driver.press(.character(">"))
     let refusal =
-      "flight-delay is frozen: freeze 2 by li (weekend) holds until 2026-03-16 08:00Z; to go on all "
-      + "the same give --override-freeze \"REASON\""
+      "flight-delay is frozen: freeze 2 by li (weekend) holds until 2026-03-16 08:00Z; to go on "
+      + "all the same give --override-freeze \"REASON\""
     refuse(refusal, &driver)
     #expect(driver.text.contains("freeze 2 by li (weekend)"))
     #expect(!driver.text.contains("--override"))

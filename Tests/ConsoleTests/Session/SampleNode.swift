@@ -163,8 +163,8 @@ enum Sample {
     return """
       {"candidate":{"high":0.0051,"low":0.0017,"rate":0.00304},"evidence":{"candidateBad":\(bad),\
       "candidateTotal":4610,"eValue":\(e),"holdAt":50,"metric":"\(name)"\(promotion),\
-      "requestsToVerdict":2300,"rollbackAt":250,"stableBad":\(stableBad),"stableTotal":13830\(shown),\
-      "tolerance":1.5},"isCompared":true,"ratio":1.0,"ratioHigh":2.31,"ratioLow":0.42,\
+      "requestsToVerdict":2300,"rollbackAt":250,"stableBad":\(stableBad),"stableTotal":13830\
+      \(shown),"tolerance":1.5},"isCompared":true,"ratio":1.0,"ratioHigh":2.31,"ratioLow":0.42,\
       "stable":{"high":0.0041,"low":0.0022,"rate":0.00304}}
       """
   }
