@@ -53,6 +53,8 @@ public enum Command: Sendable, Hashable, Codable {
   case annotate(endpoint: Name?, text: String)
   /// Records that a runbook was run: what was checked and done.
   case recordRunbook(endpoint: Name?, runbook: String, outcome: String, steps: [String])
+  /// Does something about the retraining of a model.
+  case retraining(RetrainingCommand)
 }
 
 /// Which way ``Command/step(endpoint:direction:reason:)`` goes.
@@ -121,6 +123,9 @@ extension Command {
     case .addFreeze(let name, _, _): name
     case .removeFreeze: nil
     case .annotate(let name, _), .recordRunbook(let name, _, _, _): name
+    case .retraining(.begin(let begin)): begin.endpoint
+    case .retraining(.decline(let name, _, _)): name
+    case .retraining(.finish): nil
     }
   }
 }

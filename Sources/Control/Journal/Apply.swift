@@ -26,6 +26,7 @@ extension ControlState {
     case .freezeRemoved(let freeze): freezes.removeAll { $0.id == freeze.id }
     default: break
     }
+    foldRetraining(event)
     guard let name = event.endpoint else { return }
     if event.body == .endpointCreated {
       let place = endpoints.firstIndex { $0.name > name } ?? endpoints.count
@@ -40,7 +41,7 @@ extension EndpointState {
   mutating func fold(_ event: Event) {
     switch event.body {
     case .versionRegistered, .endpointCreated, .noted, .runbookRun: break
-    case .freezeAdded, .freezeRemoved: break
+    case .freezeAdded, .freezeRemoved, .retraining: break
     case .approved(let approval): fold(approval, event)
     case .endpointDrained: isDrained = true
     case .endpointEnabled: isDrained = false

@@ -27,6 +27,7 @@ extension EventBody {
     case .freezeAdded: "freeze-added"
     case .freezeRemoved: "freeze-removed"
     case .approved: "approved"
+    case .retraining(let change): change.kind
     }
   }
 }
@@ -64,6 +65,7 @@ extension Event: Codable {
     case .freezeAdded(let data), .freezeRemoved(let data):
       try container.encode(data, forKey: .data)
     case .approved(let data): try container.encode(data, forKey: .data)
+    case .retraining(let data): try container.encode(data, forKey: .data)
     }
   }
 
@@ -115,6 +117,11 @@ extension Event: Codable {
     case "freeze-removed": return .freezeRemoved(try data(Freeze.self))
     case "approved": return .approved(try data(Approval.self))
     default:
+      if let event = try RetrainingEvent(
+        kind: kind, from: { try container.superDecoder(forKey: .data) })
+      {
+        return .retraining(event)
+      }
       throw InvalidValue(
         "the journal holds an event of the kind \"\(printable(kind))\", which this program does "
           + "not know: it was written by a newer one")

@@ -28,6 +28,7 @@ extension Event {
       return "sluice split \(endpoint) \(after)" + overrideOption
     case .rampStarted(let start):
       return "sluice ramp \(endpoint) \(start.candidate) --plan \(shellQuoted(start.plan.name))"
+    case .retraining(let change): return change.commandLine(on: endpoint)
     case .noted(let text): return "sluice note \(endpoint) \(shellQuoted(text))"
     case .runbookRun(let run): return "sluice runbook run \(shellQuoted(run.runbook)) \(endpoint)"
     default: return rolloutCommand(endpoint)

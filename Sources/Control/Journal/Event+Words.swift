@@ -20,6 +20,7 @@ extension Event {
     case .rolledBack(let rollback):
       [.operator, .superseded].contains(rollback.cause) ? .warn : .bad
     case .freezeAdded: .warn
+    case .retraining(let change): change.severity
     case .aborted, .endpointDrained: .warn
     case .held(let change): change.hold == .operator || change.hold == .approval ? .ok : .warn
     case .promoted(let change), .stepped(let change), .completed(let change):
@@ -77,6 +78,7 @@ extension Event {
       let place = approval.step.map { "step \($0 + 1)" } ?? "the start"
       return "\(place) of the ramp of \(approval.candidate) approved by \(actor), "
         + "\(approval.given) of \(approval.wanted), plan \(approval.plan.short)"
+    case .retraining(let change): return change.news
     case .noted(let text): return "note: \(printable(text, limit: 200))"
     case .runbookRun(let run):
       return "runbook \(printable(run.runbook, limit: 60)): \(printable(run.outcome))"
