@@ -31,6 +31,7 @@ let package = Package(
     .systemLibrary(name: "CSQLite", providers: [.apt(["libsqlite3-dev"])]),
     .systemLibrary(name: "CYAML", providers: [.apt(["libyaml-dev"])]),
     .systemLibrary(name: "CSodium", providers: [.apt(["libsodium-dev"])]),
+    .systemLibrary(name: "COpenSSL", providers: [.apt(["libssl-dev"])]),
 
     // Modules, from values up to the executable. Arrows point one way only.
     module("Core", []),
@@ -39,7 +40,7 @@ let package = Package(
     module("Telemetry", ["Core", "Statistics"]),
     module("Serving", ["Core", "Inference", "Telemetry"]),
     module("Control", ["Core", "Statistics"]),
-    module("Storage", ["Core", "CSQLite", "CSodium"]),
+    module("Storage", ["Core", "CSQLite", "CSodium", "COpenSSL"]),
     module("Gateway", ["Core", "CSystem"]),
     module("Documents", ["Core", "CYAML"]),
     module(
@@ -73,12 +74,17 @@ let package = Package(
       dependencies: ["Inference", "Core", "CAllocations", "CFakeOnnxRuntime"],
       exclude: ["Fixtures"], swiftSettings: strict),
     tests("Telemetry", ["Telemetry", "Core"]),
-    tests("Serving", ["Serving", "Inference", "Telemetry"]),
+    tests("Serving", ["Serving", "Inference", "Telemetry", "Core", "CAllocations"]),
     tests("Control", ["Control"]),
-    tests("Storage", ["Storage", "CSQLite", "CFaultVFS", "storage-crash-child"]),
+    .testTarget(
+      name: "StorageTests",
+      dependencies: ["Storage", "CSQLite", "CFaultVFS", "storage-crash-child"],
+      exclude: ["Fixtures"], swiftSettings: strict),
     tests("Gateway", ["Gateway", "CSystem"]),
     tests("Documents", ["Documents"]),
-    tests("Node", ["Node", "Control", "Inference", "Storage", "Serving", "Telemetry"]),
+    tests(
+      "Node",
+      ["Node", "Control", "Inference", "Storage", "Serving", "Telemetry", "CAllocations"]),
     tests("Console", ["Console", "Control"]),
     tests("EndToEnd", ["Core", "Control", "Inference", "Node", "sluice"]),
   ]

@@ -28,6 +28,16 @@ public enum ControlLimits {
   public static let approversMax = 64
   /// The greatest tolerance of a judged metric.
   public static let toleranceMax = 1_000.0
+  /// Candidates of one rollout.
+  public static let candidatesMax = 8
+  /// Rules by hand on one endpoint.
+  public static let rulesMax = 32
+  /// Segments that a plan judges apart.
+  public static let segmentsMax = 8
+  /// Endpoints that a plan waits for.
+  public static let dependenciesMax = 8
+  /// How long a candidate may take until it is prepared, from its start on.
+  public static let warmingMax = TimeSpan.minutes(5)
   /// The longest span in a plan, so that no sum of times can overflow.
   public static let spanMax = TimeSpan(microseconds: 366 * 86_400_000_000)
 }

@@ -51,12 +51,37 @@ public struct RampForecast: Sendable, Hashable {
   public let fallback: VersionID?
   /// One sentence a step.
   public let steps: [String]
+  /// The steps in figures.
+  public let details: [StepForecast]
   /// The whole in a sentence.
   public let summary: String
   /// What holds, stops or ends it: approvals, the judge's lines, caps, the earliest times, freezes.
   public let conditions: [String]
   /// Nil when it can start, else why it would be refused.
   public let refusal: String?
+}
+
+/// One step of a ramp that would be, in figures.
+public struct StepForecast: Sendable, Hashable, Codable {
+  /// What it does.
+  public let strategy: Strategy
+  /// Each candidate's share of the requests, for a shadow step of the copies.
+  public let weight: BasisPoints
+  /// Which requests; nil is all.
+  public let rule: String?
+  /// The share of callers who can meet a candidate: of all, or of those that the rule is about.
+  public let exposed: BasisPoints
+  /// How long it takes at least, with traffic.
+  public let hold: TimeSpan
+  /// How many requests each candidate must have answered.
+  public let minRequests: Int
+  /// About how many requests all candidates answer in that time at the present rate, when it is
+  /// known and the step is about all requests.
+  public let expectedRequests: Int?
+  /// How many people have to agree before the next step.
+  public let approvals: Int
+  /// The metrics that are judged in it.
+  public let judged: [Metric]
 }
 
 /// What a ramp would do, without doing it.
@@ -66,12 +91,12 @@ public struct RampForecast: Sendable, Hashable {
 ///     out.
 public func rampPreview(
   _ state: ControlState, _ name: Name, _ version: VersionID, _ plan: Plan,
-  _ context: DecisionContext, requestsPerSecond: Double? = nil
+  _ context: DecisionContext, options: RampOptions? = nil, requestsPerSecond: Double? = nil
 ) -> RampForecast {
   var refusal: String?
   do throws(ControlError) {
     _ = try decide(
-      state, .startRamp(endpoint: name, version: version, plan: plan), context)
+      state, .startRamp(endpoint: name, version: version, plan: plan, options: options), context)
   } catch {
     refusal = error.message
   }
@@ -82,30 +107,17 @@ public func rampPreview(
   let watched =
     plan.metrics.isEmpty
     ? "; no metric is judged, so only \(Judge.breakerFailures) failures in a row roll back" : back
+  let rivals = options?.rivals ?? []
+  let count = 1 + rivals.count
+  let details = plan.steps.indices.map { plan.forecast($0, count, requestsPerSecond) }
+  let names = ([version] + rivals).map(\.description).joined(separator: ", ")
+  let first = plan.steps.first.map { $0.doing ?? percentText($0.weight) } ?? "nothing"
   return RampForecast(
     fallback: fallback,
-    steps: plan.steps.indices.map { describe(plan, $0, requestsPerSecond) },
-    summary: "\(version) from \(percentText(plan.steps.first?.weight ?? 0)) to 100% in "
-      + "\(plan.steps.count) \(plan.steps.count == 1 ? "step" : "steps"), at least \(total) with "
+    steps: plan.steps.indices.map { plan.describe($0, count, details[$0]) }, details: details,
+    summary:
+      "\(names) from \(first) to 100% in \(plan.steps.count) \(plan.steps.count == 1 ? "step" : "steps"), at least \(total) with "
       + "traffic\(watched)",
-    conditions: state.conditions(of: plan, on: name, at: context.now), refusal: refusal)
-}
-
-private func describe(_ plan: Plan, _ index: Int, _ requestsPerSecond: Double?) -> String {
-  let step = plan.steps[index]
-  var text = percentText(step.weight)
-  if step.hold > .zero { text += " for \(step.hold)" }
-  if step.minRequests > 0 { text += " and \(step.minRequests) requests" }
-  if step.hold > .zero, let requestsPerSecond, requestsPerSecond.isFinite, requestsPerSecond >= 0 {
-    let share = Double(step.weight) / Double(Split.whole)
-    let expected = requestsPerSecond * share * step.hold.seconds
-    if expected < 1e15 {
-      text += " (about \(Int(expected.rounded())) requests at the present rate)"
-    }
-  }
-  if step.needsApproval { text += ", then waits for approval" }
-  if index == plan.steps.count - 1, plan.soak > .zero {
-    text += ", then soaks for \(plan.soak) with both versions loaded"
-  }
-  return text
+    conditions: state.conditions(of: plan, on: name, at: context.now, options, details),
+    refusal: refusal)
 }

@@ -1,5 +1,5 @@
 /// Who does something: a person, the guard, a runbook or the program itself.
-public struct ActorID: Sendable, Hashable, Codable, CustomStringConvertible {
+public struct ActorID: Sendable, Hashable, CustomStringConvertible {
   /// What kind of actor it is.
   public enum Kind: String, Sendable, Codable {
     /// A person at the console or the command line.

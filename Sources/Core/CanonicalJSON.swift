@@ -6,24 +6,34 @@ import FoundationEssentials
 /// hashes them.
 public enum CanonicalJSON {
   /// The compact, key-sorted JSON of `value`.
-  /// - Throws: ``InvalidValue`` when the value holds a number that JSON cannot (a NaN).
-  public static func encode(_ value: some Encodable) throws(InvalidValue) -> [UInt8] {
+  /// - Parameter people: who turns persons' names into codes; nil writes them as they are.
+  /// - Throws: ``InvalidValue`` when the value holds a number that JSON cannot (a NaN), or a name
+  ///   gets no code.
+  public static func encode(
+    _ value: some Encodable, people: (any PersonCoding)? = nil
+  ) throws(InvalidValue) -> [UInt8] {
     let encoder = JSONEncoder()
+    if let people { encoder.userInfo[.people] = people }
     encoder.outputFormatting = [.sortedKeys, .withoutEscapingSlashes]
     do {
       return [UInt8](try encoder.encode(value))
+    } catch let error as any Failure {
+      throw InvalidValue(error.message)
     } catch {
       throw InvalidValue("\(type(of: value)) cannot be written as JSON: \(error)")
     }
   }
 
   /// Reads a value back.
+  /// - Parameter people: who turns codes into persons' names; nil leaves codes as they are.
   /// - Throws: ``InvalidValue`` that says what was expected where.
   public static func decode<Value: Decodable>(
-    _ type: Value.Type, from bytes: [UInt8]
+    _ type: Value.Type, from bytes: [UInt8], people: (any PersonCoding)? = nil
   ) throws(InvalidValue) -> Value {
+    let decoder = JSONDecoder()
+    if let people { decoder.userInfo[.people] = people }
     do {
-      return try JSONDecoder().decode(type, from: Data(bytes))
+      return try decoder.decode(type, from: Data(bytes))
     } catch let error as InvalidValue {
       throw error
     } catch let error as DecodingError {

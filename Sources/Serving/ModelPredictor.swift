@@ -47,6 +47,16 @@ struct ModelOutputs: Sendable {
   }
 }
 
+extension ModelOutputs {
+  /// Of two numbers the second, the positive class's; of more the greatest; else the only one.
+  static func positive<T: BinaryFloatingPoint>(_ values: UnsafeBufferPointer<T>) -> T {
+    if values.count == 2 { return values[1] }
+    var greatest = T.nan
+    for value in values where !(value <= greatest) { greatest = value }
+    return greatest
+  }
+}
+
 /// One session of a compiled model, bound once to a worker's row.
 final class ModelPredictor: Predictor {
   private let session: Session
@@ -132,19 +142,34 @@ final class ModelPredictor: Predictor {
     return Prediction(succeeded: true, score: score(), label: label())
   }
 
+  /// The most values of an output that are told.
+  private static let outputValuesMax = 1_024
+
+  func allOutputs() -> [PredictionOutput] {
+    signature.outputs.indices.map { index in
+      let values: [String]
+      switch signature.outputs[index].elementType {
+      case .float32: values = texts(session.floats(output: index)) { "\($0)" }
+      case .float64: values = texts(session.doubles(output: index)) { "\($0)" }
+      case .int64: values = texts(session.int64s(output: index)) { "\($0)" }
+      case .int32: values = texts(session.int32s(output: index)) { "\($0)" }
+      case .bool: values = texts(session.bools(output: index)) { $0 != 0 ? "true" : "false" }
+      case .text: values = texts(session.texts(output: index)) { $0.string }
+      default: values = []
+      }
+      return PredictionOutput(name: signature.outputs[index].name, values: values)
+    }
+  }
+
+  private func texts<T>(_ values: UnsafeBufferPointer<T>, _ text: (T) -> String) -> [String] {
+    values.prefix(ModelPredictor.outputValuesMax).map(text)
+  }
+
   private func score() -> Float {
     guard let output = outputs.score else { return .nan }
     return output.isDouble
-      ? Float(positive(session.doubles(output: output.index)))
-      : positive(session.floats(output: output.index))
-  }
-
-  /// Of two numbers the second, the positive class's; of more the greatest; else the only one.
-  private func positive<T: BinaryFloatingPoint>(_ values: UnsafeBufferPointer<T>) -> T {
-    if values.count == 2 { return values[1] }
-    var greatest = T.nan
-    for value in values where !(value <= greatest) { greatest = value }
-    return greatest
+      ? Float(ModelOutputs.positive(session.doubles(output: output.index)))
+      : ModelOutputs.positive(session.floats(output: output.index))
   }
 
   private func label() -> Prediction.Label {

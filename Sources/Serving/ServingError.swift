@@ -10,12 +10,16 @@ public struct ServingError: Failure, Equatable {
     case badSplit
     /// More versions than an endpoint can hold.
     case tooManyVersions
+    /// More rules than an endpoint looks at.
+    case tooManyRules
     /// A version that is not loaded on the endpoint.
     case notLoaded
     /// A model that cannot be given what requests carry.
     case badSignature
     /// A session could not be made.
     case noSession
+    /// A row that does not fit the endpoint's columns.
+    case badRow
     /// A traffic file that breaks its format.
     case badTraffic
     /// The system gave no thread or no memory.

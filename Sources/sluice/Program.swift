@@ -33,7 +33,7 @@ struct Program {
   ) throws -> ExitCode {
     let request: Request
     do throws(InvalidValue) {
-      request = try CommandParser(set: set).parse(words == ["--version"] ? ["version"] : words)
+      request = try parse(words == ["--version"] ? ["version"] : words, set)
     } catch {
       throw UsageError(cause: error)
     }
@@ -44,6 +44,16 @@ struct Program {
     case .run(let command, let values):
       return try command.run(Invocation(command: command, values: values, streams: streams))
     }
+  }
+
+  /// Reads the words; aliases of versions are looked up in the state that they name.
+  private static func parse(
+    _ words: [String], _ set: CommandSet
+  ) throws(InvalidValue) -> Request {
+    try AliasResolver.$current.withValue(AliasResolver(words: words)) {
+      // As a result, because a task-local's scope throws no typed error.
+      Result { () throws(InvalidValue) in try CommandParser(set: set).parse(words) }
+    }.get()
   }
 
   /// Tells an error: a sentence for people, and JSON when the line asks for it.

@@ -79,7 +79,8 @@ import Testing
     var bench = try Bench.ramping(Bench.plan(approvals: ApprovalRule(count: 1)))
     try bench.give(.addFreeze(endpoint: nil, window: .untilReleased, reason: "incident"))
     _ = try approve(&bench, "zoe")
-    #expect(bench.look(try bench.rollout.evidence) == nil)
+    #expect(try bench.mustLook(bench.rollout.evidence).kind == "held")
+    #expect(try bench.rollout.hold == .freeze && bench.rollout.weight == 0)
     try bench.give(.removeFreeze(id: nil, reason: nil))
     #expect(try bench.mustLook(bench.rollout.evidence).kind == "stepped")
   }

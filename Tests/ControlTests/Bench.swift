@@ -14,6 +14,8 @@ struct Bench {
   var prepared: Set<VersionID> = []
   var latency: LatencyThresholds?
   var freezeOverride: String?
+  /// What the node knows of itself when the guard looks.
+  var conditions = Conditions()
   let endpoint: Name
 
   init() throws { endpoint = try Name("flight-delay") }
@@ -93,7 +95,9 @@ struct Bench {
   /// Lets the guard and the clock look once.
   @discardableResult
   mutating func look(_ evidence: RolloutEvidence) -> Event? {
-    let event = observe(state, endpoint: endpoint, evidence: evidence, now: now).first
+    let event = observe(
+      state, endpoint: endpoint, evidence: evidence, conditions: conditions, now: now
+    ).first
     if let event { commit(event) }
     return event
   }
@@ -140,10 +144,26 @@ struct Bench {
   }
 
   /// A serving endpoint with a ramp of @2 in its first step.
-  static func ramping(_ plan: Plan = Bench.plan()) throws -> Bench {
+  static func ramping(_ plan: Plan = Bench.plan(), rivals: [Int] = []) throws -> Bench {
     var bench = try serving()
-    try bench.give(.startRamp(endpoint: bench.endpoint, version: bench.v(2), plan: plan))
+    let options = RampOptions(rivals: rivals.map { bench.v($0) })
+    try bench.give(
+      .startRamp(endpoint: bench.endpoint, version: bench.v(2), plan: plan, options: options))
     return bench
+  }
+
+  /// A plan of steps of one's own.
+  static func plan(
+    steps: [PlanStep], soak: TimeSpan = .minutes(2), deadline: TimeSpan? = nil,
+    policy: HoldPolicy? = nil, metrics: [JudgedMetric]? = nil, segments: PlanSegments? = nil,
+    judge: ComparisonRule? = nil, after: [Name]? = nil, approvals: ApprovalRule? = nil,
+    blast: BlastCap? = nil
+  ) -> Plan {
+    Plan(
+      name: "own", summary: "", steps: steps,
+      metrics: metrics ?? [JudgedMetric(metric: .errors, tolerance: 1, riskShare: 1)], soak: soak,
+      holdDeadline: deadline, approvals: approvals, blast: blast, holdPolicy: policy,
+      segments: segments, judge: judge, after: after)
   }
 
   /// A ramp of @2 in one of the states that a rollout can be in.
@@ -176,7 +196,16 @@ struct Bench {
   func quiet(minutes: Int = 0, requests: Int = 100) throws -> RolloutEvidence {
     var evidence = try rollout.evidence
     let weight = try rollout.weight
-    let stable = requests * (Split.whole - weight) / weight
+    let rest = try Split.whole - weight * rollout.candidates.count
+    let stable = weight == 0 ? 0 : requests * rest / weight
+    for place in [nil] + (try rollout.rivals ?? []).indices.map(Optional.some) {
+      quieten(&evidence[rival: place], requests, stable)
+    }
+    evidence.observedTime(add: .minutes(minutes))
+    return evidence
+  }
+
+  private func quieten(_ evidence: inout RolloutEvidence, _ requests: Int, _ stable: Int) {
     for (arm, count) in [(RolloutEvidence.Arm.candidate, requests), (.stable, stable)] {
       evidence.record(metric: .errors, arm: arm, bad: 0, count: count)
       evidence.record(metric: .wrongAnswers, arm: arm, bad: count / 10, count: count)
@@ -186,8 +215,6 @@ struct Bench {
       }
     }
     for _ in 0..<requests { evidence.recordWarmUp(failed: false) }
-    evidence.observedTime(add: .minutes(minutes))
-    return evidence
   }
 
   func json(_ value: some Encodable) throws -> String {

@@ -129,8 +129,6 @@ import Testing
     #expect(refused(1).message.contains("is the stable"))
     #expect(refused(9).code == .unknown)
     #expect(refused(2, Bench.plan([500])).code == .badInput)
-    bench.prepared.remove(bench.v(2))
-    #expect(refused(2).message.contains("not loaded"))
     bench.prepared = [bench.v(2)]
     #expect(refused(2).message.contains("flight-delay@1 is not loaded"))
     bench.prepared = [bench.v(1), bench.v(2), bench.v(3)]

@@ -231,15 +231,16 @@ import Testing
     #expect(text[0] == "before the start: 2 approvals from bob, zoe, not from who starts it")
     #expect(text[1] == "after step 2: 1 approval from bob, zoe, not from who starts it")
     #expect(text[2].hasPrefix("failed answers: held at E 40, rolled back at E 200"))
-    #expect(text[4].contains("70 requests") && text[5].contains("8 failed"))
+    #expect(text[4].contains("at most 25% of the callers"))
+    #expect(text[5].contains("70 requests") && text[6].contains("8 failed"))
     // An hour of audit, thirty minutes of the first step, an hour of lunch, ten minutes more.
-    #expect(text[6].contains("audit"))
-    #expect(text[7] == "step 1 at the earliest \(FreezeWindow.text(end))Z")
-    #expect(text[8].contains("lunch"))
-    #expect(text[9] == "step 2 at the earliest \(FreezeWindow.text(end + .minutes(100)))Z")
-    #expect(text[10] == "step 3 at the earliest \(FreezeWindow.text(end + .minutes(140)))Z")
+    #expect(text[7].contains("audit"))
+    #expect(text[8] == "step 1 at the earliest \(FreezeWindow.text(end))Z")
+    #expect(text[9].contains("lunch"))
+    #expect(text[10] == "step 2 at the earliest \(FreezeWindow.text(end + .minutes(100)))Z")
+    #expect(text[11] == "step 3 at the earliest \(FreezeWindow.text(end + .minutes(140)))Z")
     #expect(
-      text[11] == "the new stable at the earliest \(FreezeWindow.text(end + .minutes(180)))Z")
+      text[12] == "the new stable at the earliest \(FreezeWindow.text(end + .minutes(180)))Z")
     try bench.give(.addFreeze(endpoint: nil, window: .untilReleased, reason: "stop"))
     let stopped = rampPreview(
       bench.state, bench.endpoint, bench.v(2), plan, bench.context())

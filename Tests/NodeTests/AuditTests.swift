@@ -22,9 +22,19 @@ struct AuditTests {
   }
 
   /// Journals events, each a second after the one before, and gives the states after each.
-  private func write(_ events: [Event], to state: String) throws -> [ControlState] {
-    let journal = try Journal(StateDirectory(state, create: true).acquireLock())
-    try journal.append(try events.map(ControlCore.entry))
+  /// - Parameter saving: after how many events the state is saved; nil for never.
+  private func write(
+    _ events: [Event], to state: String, saving: Int? = nil
+  ) throws -> [ControlState] {
+    let directory = try StateDirectory(state, create: true)
+    let journal = try Journal(directory.acquireLock())
+    let key = try SigningKey(of: directory)
+    var saver = StateSaver(
+      journal.reader, to: StateSink(journal), from: JournalFold(), savedSequence: 0)
+    for (index, event) in events.enumerated() {
+      try journal.append([try ControlCore.entry(event)])
+      if let saving, index % saving == saving - 1 { try saver.save(at: journal.head, key: key) }
+    }
     var states: [ControlState] = [ControlState()]
     for event in events { states.append(apply(states[states.count - 1], event)) }
     return states
@@ -65,11 +75,13 @@ struct AuditTests {
     return events
   }
 
-  @Test("as-of is the fold of the prefix, with who changed it last and until when it held")
-  func asOfIsTheFold() throws {
+  @Test(
+    "as-of is the fold of the prefix, with who changed it last and until when it held",
+    arguments: [nil, 1, 7, 50])
+  func asOfIsTheFold(_ saving: Int?) throws {
     try withState { state in
       let events = try randomEvents(120, seed: 4)
-      let states = try write(events, to: state)
+      let states = try write(events, to: state, saving: saving)
       for second in stride(from: -1, through: 121, by: 1) {
         let moment = time(second) + .milliseconds(500)
         let answer = try AsOf.read(stateDirectory: state, time: moment)
@@ -101,15 +113,17 @@ struct AuditTests {
     }
   }
 
-  @Test("a clock that was set back is told, and cuts no later history off silently")
-  func clocksThatGoBack() throws {
+  @Test(
+    "a clock that was set back is told, and cuts no later history off silently",
+    arguments: [nil, 1])
+  func clocksThatGoBack(_ saving: Int?) throws {
     try withState { state in
       var events = try randomEvents(20, seed: 5)
       events.append(
         Event(
           body: .endpointDrained, endpoint: try Name("a"), actor: .system, time: time(3),
           generation: 99))
-      _ = try write(events, to: state)
+      _ = try write(events, to: state, saving: saving)
       let answer = try AsOf.read(stateDirectory: state, time: time(10))
       #expect(answer.sequence == 11 && answer.misdatedEvents == 1)
       #expect(throws: NodeError.self) {

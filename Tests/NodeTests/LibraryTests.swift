@@ -14,9 +14,13 @@ struct LibraryTests {
   }()
 
   @Test(
-    "the files in the program are those of the samples folder", arguments: ["plans", "runbooks"])
+    "the files in the program are those of the samples folder",
+    arguments: ["plans", "runbooks", "gates"])
   func embeddedFilesAreCurrent(kind: String) throws {
-    let embedded = kind == "plans" ? BuiltInFiles.planFiles : BuiltInFiles.runbookFiles
+    let embedded = [
+      "plans": BuiltInFiles.planFiles, "runbooks": BuiltInFiles.runbookFiles,
+      "gates": BuiltInFiles.gateFiles,
+    ][kind, default: [:]]
     let folder = "\(Self.root)/samples/\(kind)"
     let names = try FileManager.default.contentsOfDirectory(atPath: folder)
     #expect(Set(names) == Set(embedded.keys))
@@ -52,10 +56,12 @@ struct LibraryTests {
       warm_up: 50
       promote:
         margin: 2
+      requires: [gates, checklist]
       """
     let plan = try PlanFile.parse(Array(text.utf8), file: "plan.yaml")
     #expect(plan.warmUp == 50 && plan.promotion == PromotionRule(margin: 2, risk: 0.05))
     #expect(plan.metrics.map(\.metric) == [.errors, .scores])
+    #expect(plan.requirements == [.gates, .checklist])
     let short = try PlanFile.parse(
       Array("name: p\nsteps:\n  - weight: 100%\n".utf8), file: "plan.yaml")
     #expect(short.warmUp == Plan.defaultWarmUp && short.promotion == nil)

@@ -20,12 +20,14 @@ enum Fixture {
   }
 
   static func endpoint() throws -> EndpointRuntime {
-    EndpointRuntime(name: try Name("flights"), schema: try schema())
+    // Copies are answered by the tests themselves, so that nothing depends on a thread's luck.
+    EndpointRuntime(name: try Name("flights"), schema: try schema(), ownsShadowThread: false)
   }
 
   /// An endpoint that serves version 1 as stable and the others as the split says.
   static func serving(
-    _ split: Split, stable: Int = 1, sources: [Int: FakeSource] = [:], standby: [Int] = []
+    _ split: Split, stable: Int = 1, sources: [Int: FakeSource] = [:], standby: [Int] = [],
+    extras: EndpointRuntime.Extras = .init()
   ) throws -> (EndpointRuntime, [LoadedVersion], RouteTable) {
     let endpoint = try Fixture.endpoint()
     let table = try RouteTable(split, stable: try version(stable), salt: 7)
@@ -34,7 +36,7 @@ enum Fixture {
       try LoadedVersion(
         $0, source: sources[$0.number] ?? FakeSource(score: Float($0.number)), warm: 2)
     }
-    try endpoint.publish(table, loaded: loaded, generation: 1)
+    try endpoint.publish(table, loaded: loaded, generation: 1, extras: extras)
     return (endpoint, loaded, table)
   }
 
@@ -91,7 +93,10 @@ final class FakePredictor: Predictor {
 
 extension Worker {
   /// Sends one row under a key.
-  func send(_ key: String?, speed: Float = 0, carrier: String = "UA", id: UInt64 = 0) -> Answer {
+  func send(
+    _ key: String?, speed: Float = 0, carrier: String = "UA", id: UInt64 = 0,
+    pinned: UInt16 = TapRecord.noVersion, isSynthetic: Bool = false
+  ) -> Answer {
     row.setNumber(1, speed)
     let keyBytes = Array((key ?? "").utf8)
     let carrierBytes = Array(carrier.utf8)
@@ -99,7 +104,9 @@ extension Worker {
       row.setText(0, TextValue(bytes: carrier.baseAddress, count: carrier.count))
       return keyBytes.withUnsafeBufferPointer { buffer in
         predict(
-          Request(key: key == nil ? nil : buffer.baseAddress, keyCount: buffer.count, id: id))
+          Request(
+            key: key == nil ? nil : buffer.baseAddress, keyCount: buffer.count, id: id,
+            isSynthetic: isSynthetic, pinned: pinned))
       }
     }
   }

@@ -35,6 +35,8 @@ import Testing
     }
     // Killed before the first append in every cycle, the test would show nothing.
     #expect(cyclesWithWork > CrashTests.cycleCount / 2)
+    #expect(try !JournalReader(state.directory).savedSequences().isEmpty)
+    #expect(try !People(readingFrom: state.directory).all.isEmpty)
     #expect(try fullCheck(state) == expectedAtLeast)
   }
 
@@ -47,6 +49,13 @@ import Testing
     try store.removeLeftovers(lock)
     for digest in try store.digests() { try store.verify(digest) }
     #expect(try Tombstones(lock).pending().count <= 1 + cycle)
+    if let key = try SigningKey.existing(in: state.directory) {
+      let saved = try checkSavedStates(journal.reader, key)
+      #expect(saved.allSatisfy { $0 <= journal.head.sequence }, "cycle \(cycle)")
+    }
+    // A name that was acknowledged is there, whole; and none is there twice.
+    let names = try People(readingFrom: state.directory).all.compactMap(\.name)
+    #expect(Set(names).count == names.count, "cycle \(cycle)")
     if cycle % 20 == 19 { #expect(try journal.reader.verify().fault == nil, "cycle \(cycle)") }
   }
 

@@ -15,7 +15,10 @@ import Testing
     cfault_reset()
   }
 
-  /// The same work in every run: eight batches, with evidence and a checkpoint between.
+  private let key = SigningKey(seed: [UInt8](repeating: 3, count: 32))
+
+  /// The same work in every run: eight batches, with evidence, saved states and a checkpoint
+  /// between.
   /// - Returns: how many entries were acknowledged.
   private func work(_ journal: Journal) throws -> Int {
     var acknowledged = 0
@@ -24,6 +27,7 @@ import Testing
       acknowledged = try journal.append(entries).last ?? acknowledged
       try journal.saveEvidence(
         [UInt8](repeating: 1, count: 500), key: "k\(batch)", time: entries[0].time)
+      if batch % 3 == 1 { try journal.saveState(sampleSaved(journal, key)) }
       if batch == 4 { try journal.checkpoint() }
     }
     return acknowledged
@@ -56,6 +60,7 @@ import Testing
         try journal.append([sampleEntry(1_000)])
         #expect(journal.head.sequence == acknowledged + 1)
         #expect(try journal.reader.verify().fault == nil)
+        try journal.saveState(sampleSaved(journal, key))
       } catch is StorageError {
         // It failed at the opening; the next one is clean.
         cfault_fail(0, 0, error)
@@ -65,6 +70,9 @@ import Testing
       #expect(check.fault == nil, "call \(call)")
       #expect(check.count == 0 || FaultTests.batchEnds.contains(check.count - 1), "call \(call)")
       #expect(check.count >= acknowledged)
+      for sequence in try checkSavedStates(journal.reader, key) {
+        #expect(sequence <= check.count)
+      }
     }
   }
 

@@ -55,6 +55,39 @@ func sampleEntry(_ number: Int, bodyBytes: Int = 40) -> JournalEntry {
     body: Array("{\"n\":\(number)}".utf8) + [UInt8](repeating: 0x20, count: bodyBytes))
 }
 
+/// A saved state after the journal's last row, which tells by itself whether it is the right one.
+func sampleSaved(_ journal: Journal, _ key: SigningKey, bodyBytes: Int = 3_000) -> SavedState {
+  sampleSaved(journal.head, journal.reader.beginning, key, bodyBytes: bodyBytes)
+}
+
+/// A saved state of a head.
+func sampleSaved(
+  _ head: JournalHead, _ beginning: Digest, _ key: SigningKey, bodyBytes: Int = 3_000
+) -> SavedState {
+  SavedState(
+    head, of: beginning, program: "tests",
+    body: Array("\(head.sequence) \(head.hash)".utf8) + [UInt8](repeating: 0x20, count: bodyBytes),
+    key: key)
+}
+
+/// Checks that every saved state is believed and is the one of its row.
+/// - Returns: after which rows there are some.
+@discardableResult
+func checkSavedStates(_ reader: JournalReader, _ key: SigningKey) throws -> [Int] {
+  let sequences = try reader.savedSequences()
+  for sequence in sequences {
+    guard let saved = try reader.savedState(at: sequence) else {
+      Issue.record("the saved state \(sequence) is damaged")
+      continue
+    }
+    #expect(try reader.refusal(of: saved, program: "tests", key: key.publicKey) == nil)
+    let text = String(decoding: saved.body, as: UTF8.self)
+    #expect(text.hasPrefix("\(sequence) \(saved.head.hash) "), "\(sequence)")
+    #expect(try reader.hash(at: sequence) == saved.head.hash)
+  }
+  return sequences
+}
+
 /// What a throwing call of this module threw.
 func storageError(_ body: () throws -> Void) -> StorageError? {
   do {

@@ -11,6 +11,7 @@ struct LinearView: Sendable {
   private var symptoms: Set<String> = []
   private var state = ""
   private var failure: String?
+  private var past: [String] = []
 
   /// The commands that are told at the start.
   static let greeting = [
@@ -35,6 +36,11 @@ struct LinearView: Sendable {
     if model.flash != flash {
       flash = model.flash
       if let flash, !(flash.sentence.hasSuffix("...")) { lines.append(flash.sentence) }
+    }
+    let past = LinearView.pastLines(model)
+    if past != self.past {
+      self.past = past
+      lines += past
     }
     let card = LinearView.cardLines(model)
     if card != self.card {
@@ -75,8 +81,36 @@ struct LinearView: Sendable {
         "rollout of \(rollout.candidate) step \(rollout.step + 1) of "
           + "\(rollout.plan.steps.count) \(rollout.phase)")
       if !rollout.cause.isEmpty { parts.append(rollout.cause) }
+      if let facts = rollout.facts {
+        if let ends = facts.holdEnds { parts.append("rolled back at \(model.clock(ends)) unless it goes on") }
+        if let approvals = facts.approvals, !approvals.isComplete {
+          parts.append(ConsoleModel.words(approvals))
+        }
+        if facts.warmUp != nil { parts.append("warming up, not judged yet") }
+        if facts.isUnverified { parts.append("unverified") }
+      }
     }
+    parts += model.freezeSentences(on: detail.name)
     return parts.joined(separator: ", ")
+  }
+
+  /// What was decided by the past time that is looked at, one line an endpoint.
+  static func pastLines(_ model: ConsoleModel) -> [String] {
+    guard model.feed.past != nil, let answer = model.feed.asOf else { return [] }
+    return ["-- as of \(model.dayAndClock(answer.time)); 0 goes back to the present"]
+      + answer.endpoints.map { then in
+        var parts = ["\(then.endpoint) \(then.status.rawValue)"]
+        if let split = then.split { parts.append(split.description) }
+        if let rollout = then.rollout {
+          parts.append(
+            "ramp to \(rollout.candidate) by \(rollout.plan) step \(rollout.step) of "
+              + "\(rollout.steps) \(rollout.phase)")
+        }
+        parts.append(
+          "since \(model.dayAndClock(then.from)) by \(then.change.actor)")
+        parts.append(then.until.map { "until \(model.dayAndClock($0))" } ?? "still so")
+        return parts.joined(separator: ", ")
+      }
   }
 
   /// The top card as sentences, with what it takes.

@@ -94,6 +94,7 @@ public enum TopView {
     if let remaining = rollout.remaining { line += "  next \(Format.countdown(remaining))" }
     if !rollout.cause.isEmpty { line += "  \(printable(rollout.cause, limit: 300))" }
     var lines = [line]
+    if let facts = rollout.facts { lines += self.facts(facts) }
     for item in rollout.evidence {
       lines.append(
         "    \(padded(MetricText.of(item.metric), 13)) E \(Format.evidence(item.eValue)) "
@@ -103,6 +104,26 @@ public enum TopView {
           + "\(Format.count(item.stableBad))/\(Format.count(item.stableTotal))")
     }
     return lines
+  }
+
+  /// What it waits for, may cost and needs.
+  private static func facts(_ facts: RolloutFacts) -> [String] {
+    var parts: [String] = []
+    if let approvals = facts.approvals, !approvals.isComplete {
+      parts.append(ConsoleModel.words(approvals))
+    }
+    if let use = facts.warmUp {
+      parts.append("warm-up \(Format.count(use.used)) of \(Format.count(use.limit)) answers")
+    }
+    if let use = facts.requests {
+      parts.append("\(Format.count(use.used)) of \(Format.count(use.limit)) requests used")
+    }
+    if let use = facts.errors {
+      parts.append("\(Format.count(use.used)) of \(Format.count(use.limit)) errors used")
+    }
+    if facts.isUnverified { parts.append("UNVERIFIED") }
+    parts += facts.missing.map { "waits for: \($0)" }
+    return parts.map { "    " + printable($0, limit: 300) }
   }
 
   private static func drift(_ drift: DriftView) -> String? {

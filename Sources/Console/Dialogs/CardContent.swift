@@ -6,6 +6,8 @@ struct CardLine: Sendable {
   /// What a click on it does.
   var hit: Hit?
   var isSelected = false
+  /// Set for running text of several spans: it is broken at blanks, later lines begin so far in.
+  var hangingIndent: Int?
 
   init(_ spans: [Span] = [], hit: Hit? = nil, isSelected: Bool = false) {
     self.spans = spans
@@ -39,12 +41,21 @@ struct CardContent: Sendable {
   var scroll = 0
   /// How wide it would like to be.
   var width = 64
+  /// Whether it takes the whole screen between header and hints.
+  var fillsScreen = false
 }
 
 /// Draws cards over the panes.
 enum CardView {
   static func draw(_ dialog: Dialog, _ model: ConsoleModel, on canvas: inout Canvas) {
-    if case .feature(let name) = dialog, FeatureCard.draw(name, model, on: &canvas) { return }
+    switch dialog {
+    case .feature(let name): if FeatureCard.draw(name, model, on: &canvas) { return }
+    case .registry(let card) where canvas.frame.buffer.height >= 8:
+      return card.draw(model, on: &canvas)
+    case .planEditor(let editor) where canvas.frame.buffer.height >= 8:
+      return editor.draw(model, on: &canvas)
+    default: break
+    }
     guard let content = content(of: dialog, model, canvas) else { return }
     draw(content, on: &canvas)
   }
@@ -69,6 +80,19 @@ enum CardView {
     case .menu(let menu): menu.content(model, canvas)
     case .quit(let card): card.content(model, canvas)
     case .journalCheck(let check): JournalCard.content(check, canvas)
+    case .verdict(let card): card.content(model, canvas)
+    case .registry(let card): card.content(model, canvas)
+    case .generations(let picker): picker.content(model, canvas)
+    case .freezes(let list): list.content(model, canvas)
+    case .freezeForm(let form): form.content(model, canvas)
+    case .why(let card): card.content(model, canvas)
+    case .attached: AttachedCard.content(model, canvas)
+    case .reason(let card): card.content(model, canvas)
+    case .planEditor(let editor): editor.content(model, canvas)
+    case .tryOut(let card): card.content(model, canvas)
+    case .standing(let card): card.content(model, canvas)
+    case .recording(let card): card.content(model, canvas)
+    case .rules(let list): list.content(model, canvas)
     }
   }
 
@@ -76,7 +100,8 @@ enum CardView {
   static func draw(_ content: CardContent, on canvas: inout Canvas) {
     let columns = canvas.frame.buffer.width
     let rows = canvas.frame.buffer.height
-    let width = max(0, min(content.width, columns - (columns > 70 ? 4 : 0)))
+    let wanted = content.fillsScreen ? columns : content.width
+    let width = max(0, min(wanted, columns - (columns > 70 && !content.fillsScreen ? 4 : 0)))
     guard width >= 8, rows >= 3 else { return }
     let inner = width - 4
     let lines = content.lines.flatMap { wrapped($0, inner) }
@@ -84,7 +109,8 @@ enum CardView {
     if content.field != nil { foot += 2 }
     let notice = content.notice.map { wrapped(CardLine($0, .warn, .bold), inner) } ?? []
     foot += notice.count
-    let height = min(rows - (rows > 20 ? 2 : 0), lines.count + foot + 2)
+    let least = content.fillsScreen ? rows : lines.count + foot + 2
+    let height = min(rows - (rows > 20 ? 2 : 0), least)
     let rect = Rect(
       x: (columns - width) / 2, y: max(0, (rows - height) / 2), width: width, height: height)
     canvas.frame.buffer.fill(rect)
@@ -154,9 +180,40 @@ enum CardView {
     canvas.frame.cursor = CursorPlace(x: x + used + min(ahead, room - 1), y: y)
   }
 
+  /// Breaks running text of several spans at blanks.
+  private static func flowing(_ line: CardLine, _ width: Int, _ indent: Int) -> [CardLine] {
+    guard width > indent + 8, Canvas.columns(of: line.spans) > width else { return [line] }
+    var result: [CardLine] = []
+    var spans: [Span] = []
+    var used = 0
+    for span in line.spans {
+      for (index, word) in printable(span.text, limit: 4000)
+        .split(separator: " ", omittingEmptySubsequences: false).enumerated()
+      {
+        // Blanks at the very beginning are an indent.
+        let blank = index > 0 && (used > 0 || result.isEmpty) ? " " : ""
+        let length = Canvas.columns(of: blank + word)
+        if used + length > width, used > indent {
+          result.append(CardLine(spans))
+          if result.count >= 60 { return result }
+          spans = indent > 0 ? [Span(String(repeating: " ", count: indent))] : []
+          used = indent
+          spans.append(Span(String(word), span.role, span.emphasis))
+          used += Canvas.columns(of: String(word))
+        } else {
+          spans.append(Span(blank + word, span.role, span.emphasis))
+          used += length
+        }
+      }
+    }
+    result.append(CardLine(spans))
+    return result
+  }
+
   /// Breaks a line of one span at blanks; lines of several spans are cut instead, because they are
   /// columns.
   static func wrapped(_ line: CardLine, _ width: Int) -> [CardLine] {
+    if let indent = line.hangingIndent { return flowing(line, width, indent) }
     guard line.spans.count == 1, let span = line.spans.first, width > 0,
       Canvas.columns(of: span.text) > width
     else { return [line] }

@@ -10,6 +10,8 @@ struct ConfirmCard: Sendable {
     case typed(String)
     /// Why, for the journal.
     case reason
+    /// Why it is done although a freeze holds, for the journal.
+    case freezeOverride
   }
 
   /// What was asked for; the card is made anew from it when the endpoint changes.
@@ -19,18 +21,21 @@ struct ConfirmCard: Sendable {
   let sentences: [String]
   /// What the node is sent, before the reason is put in.
   let command: Command
-  let endpoint: Name
-  let generation: Int
+  /// The endpoint that it changes; nil when it concerns the whole node.
+  let endpoint: Name?
+  /// The generation that was seen; nil when the change does not depend on it.
+  let generation: Int?
   /// What is still to be typed, in order; when empty, `y` executes.
   var demands: [Demand]
   var opened: Moment
   var notice: String?
   var field = TextField()
   var reason: String?
+  var freezeOverride: String?
 
   init(
     _ change: Change, _ title: String, _ sentences: [String], _ command: Command,
-    endpoint: Name, generation: Int, demands: [Demand], opened: Moment
+    endpoint: Name?, generation: Int?, demands: [Demand], opened: Moment
   ) {
     self.change = change
     self.title = title
@@ -60,6 +65,12 @@ struct ConfirmCard: Sendable {
         return false
       }
       reason = typed
+    case .freezeOverride:
+      guard !typed.isEmpty else {
+        notice = "going past a freeze takes a reason: it is recorded in the journal"
+        return false
+      }
+      freezeOverride = typed
     case nil: return false
     }
     demands.removeFirst()
@@ -72,7 +83,7 @@ struct ConfirmCard: Sendable {
   func order(by actor: ActorID) -> Order {
     Order(
       command: reason.map(command.giving(reason:)) ?? command, actor: actor,
-      expectedGeneration: generation)
+      expectedGeneration: generation, freezeOverride: freezeOverride)
   }
 }
 
@@ -85,7 +96,18 @@ extension Command {
     case .setCandidateWeight(let e, let w, _):
       .setCandidateWeight(endpoint: e, weight: w, reason: reason)
     case .abort(let e, _): .abort(endpoint: e, reason: reason)
-    case .promote(let e, _): .promote(endpoint: e, reason: reason)
+    case .promote(let e, _, let v): .promote(endpoint: e, reason: reason, version: v)
+    case .supersede(let e, let v, let p, _, let o):
+      .supersede(endpoint: e, version: v, plan: p, reason: reason, options: o)
+    case .approve(let e, let p, _): .approve(endpoint: e, plan: p, reason: reason)
+    case .addFreeze(let e, let w, _): .addFreeze(endpoint: e, window: w, reason: reason)
+    case .removeFreeze(let id, _): .removeFreeze(id: id, reason: reason)
+    case .drop(let e, let v, _): .drop(endpoint: e, version: v, reason: reason)
+    case .removeRule(let e, let n, _): .removeRule(endpoint: e, name: n, reason: reason)
+    case .registry(.unsign(let v, let item, _)):
+      .registry(.unsign(version: v, item: item, reason: reason))
+    case .registry(.decideApproval(let v, let status, _)):
+      .registry(.decideApproval(version: v, status: status, reason: reason))
     default: self
     }
   }

@@ -19,11 +19,29 @@ enum Dialog: Sendable {
   case menu(ActionMenu)
   case quit(QuitCard)
   case journalCheck(JournalCheck)
+  case verdict(VerdictCard)
+  case registry(RegistryCard)
+  case generations(GenerationPicker)
+  case freezes(FreezeList)
+  case freezeForm(FreezeForm)
+  case why(WhyCard)
+  case attached
+  case reason(ReasonCard)
+  case planEditor(PlanEditor)
+  case tryOut(TryCard)
+  case standing(StandingCard)
+  case recording(RecordingCard)
+  case rules(RuleList)
 
   /// True when letters are text and no commands.
   var takesText: Bool {
     switch self {
     case .palette, .help, .filter: true
+    case .freezeForm, .reason: true
+    case .why(let card): card.answer == nil
+    case .registry(let card): card.isTyping
+    case .planEditor(let editor): editor.field != nil
+    case .tryOut(let card): card.field != nil
     case .confirm(let card): card.demand != nil
     default: false
     }

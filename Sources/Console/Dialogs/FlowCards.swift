@@ -82,8 +82,17 @@ extension RollbackCard {
 
 extension RampCard {
   func content(_ model: ConsoleModel, _ canvas: Canvas) -> CardContent {
-    var content = CardContent(title: "Ramp on \(endpoint)")
+    var content = CardContent(
+      title: replaces == nil ? "Ramp on \(endpoint)" : "Supersede on \(endpoint)")
     content.width = 72
+    if let replaces {
+      content.lines.append(
+        CardLine("\(replaces) is rolled back first, then this begins; both or neither.", .warn))
+    }
+    for sentence in model.freezeSentences(on: endpoint) {
+      content.lines.append(
+        CardLine("\(canvas.glyph(.warn)) Frozen: \(sentence). Starting takes a reason.", .warn))
+    }
     let list = Canvas.window(count: candidates.count, rows: 5, selected: candidateIndex)
     if stage == .choose {
       content.lines.append(CardLine("Candidate", .dim))
@@ -120,19 +129,21 @@ extension RampCard {
         .init("Enter", "dry run", .key(.enter)),
         .init("Left/Right", "plan", .key(.right), isEnabled: plans.count > 1),
         .init("Up/Down", "candidate", .key(.down), isEnabled: candidates.count > 1),
+        .init("e", "edit plan", .key(.character("e"))),
         .init("Esc", "cancel", .key(.escape)),
       ]
       : [
         .init(
           "y", "START", .key(.character("y")),
           isEnabled: preview != nil && preview?.refusal == nil),
+        .init("e", "edit plan", .key(.character("e"))),
         .init("Esc", "back", .key(.escape)),
       ]
     return content
   }
 
   private func summary(of version: VersionID, _ row: VersionRow?, _ model: ConsoleModel) -> String {
-    row?.summary ?? model.feed.live?.registry.first { $0.version == version }?.summary ?? ""
+    row?.summary ?? model.feed.registry[version]?.summary ?? ""
   }
 
   /// `errors 40 and 200, wrong answers 67 and 333`: where the guard holds and rolls back.
@@ -163,6 +174,8 @@ extension RampCard {
       lines.append(CardLine("\(index + 1). \(step)"))
     }
     lines.append(.blank)
+    for condition in preview.conditions { lines.append(CardLine("- \(condition)", .dim)) }
+    if !preview.conditions.isEmpty { lines.append(.blank) }
     lines.append(
       CardLine(
         plan.metrics.isEmpty
@@ -190,13 +203,32 @@ extension ConfirmCard {
     case .unload: "unload"
     case .drain: "drain"
     case .enable: "enable"
+    case .approve: "APPROVE"
+    case .retry: "retry"
+    case .undoTo: "undo"
+    case .stopLine: "STOP THE LINE"
+    case .releaseLine: "release"
+    case .addFreeze: "freeze"
+    case .removeFreeze: "end freeze"
+    case .pick: "PICK"
+    case .drop: "drop"
+    case .sign: "sign"
+    case .unsign: "take back"
+    case .approveVersion: "approve"
+    case .removeRule: "end rule"
     }
   }
 
   func content(_ model: ConsoleModel, _ canvas: Canvas) -> CardContent {
     var content = CardContent(title: title)
-    if case .abort = change { content.role = .danger }
+    switch change {
+    case .abort, .stopLine: content.role = .danger
+    default: break
+    }
     content.lines = sentences.map { CardLine($0) }
+    content.lines += [
+      .blank, CardLine([Span("by ", .dim), Span(model.settings.actor.name, .text, .bold)]),
+    ]
     content.notice = notice
     switch demand {
     case .typed(let expected):
@@ -210,6 +242,15 @@ extension ConfirmCard {
       content.field = ("reason", field)
       content.buttons = [
         .init("Enter", "confirm", .key(.enter)), .init("Esc", "cancel", .key(.escape)),
+      ]
+    case .freezeOverride:
+      content.lines += [
+        .blank,
+        CardLine("A freeze holds. Going past it this once takes a reason for the journal.", .warn),
+      ]
+      content.field = ("override because", field)
+      content.buttons = [
+        .init("Enter", "go past it", .key(.enter)), .init("Esc", "cancel", .key(.escape)),
       ]
     case nil:
       content.buttons = [

@@ -9,9 +9,11 @@ extension VersionPicker {
     content.width = 76
     let versions = model.pickable(for: purpose)
     let width = min(32, versions.map { Canvas.columns(of: $0.description) }.max() ?? 8)
-    for (index, version) in versions.enumerated() {
-      let isOn = version == selected || (index == 0 && !versions.contains { $0 == selected })
-      let known = model.feed.live?.registry.first { $0.version == version }
+    let place = selected.flatMap(versions.firstIndex(of:)) ?? 0
+    for index in Canvas.window(count: versions.count, rows: 120, selected: place) {
+      let version = versions[index]
+      let isOn = index == place
+      let known = model.feed.registry[version]
       let now = model.feed.live?.time
       let age = known.flatMap { entry in now.map { Format.age($0 - entry.registered) } } ?? ""
       content.lines.append(

@@ -29,9 +29,15 @@ struct Palette: Sendable {
     let text = field.text.trimmed
     if let (spec, rest) = Palette.word(of: field.text), spec.argument != .none {
       let arguments = model.arguments(for: spec.argument, action: spec.action)
-      let fitting = arguments.filter { Fuzzy.score(rest, in: $0) != nil }
+      // Thousands of versions: no more are looked at than are shown.
+      let fitting = Array(
+        arguments.lazy.filter { Fuzzy.score(rest, in: $0) != nil }.prefix(Palette.entryLimit))
+      // What was typed of a time or a number stands first: it is rarely one of the proposals.
+      let own = [.time, .generation].contains(spec.argument) && !rest.isEmpty ? [rest] : []
       if !fitting.isEmpty {
-        return fitting.prefix(Palette.entryLimit).map { Entry(action: spec.action, argument: $0) }
+        return (own + fitting.filter { !own.contains($0) }).map {
+          Entry(action: spec.action, argument: $0)
+        }
       }
       return [Entry(action: spec.action, argument: rest.isEmpty ? nil : rest)]
     }
@@ -56,7 +62,10 @@ extension ConsoleModel {
   /// What may follow a word in the palette; empty when anything may.
   func arguments(for kind: ActionArgument, action: Action) -> [String] {
     switch kind {
-    case .none, .text: return []
+    case .none, .text, .key, .reason: return []
+    case .time: return ["10m ago", "1h ago", "6h ago", "1d ago", "7d ago"]
+    case .candidate: return (runningRollout?.candidates ?? []).map(\.description)
+    case .generation: return generationChoices.map { String($0.generation) }
     case .weight: return ["1%", "5%", "10%", "25%", "50%", "75%", "90%"]
     case .theme: return settings.themes.map(\.name)
     case .layout: return LayoutStyle.allCases.map(\.rawValue)
@@ -67,7 +76,8 @@ extension ConsoleModel {
     case .version:
       switch action {
       case .unload: return pickable(for: .unload).map(\.description)
-      case .ramp: return rampCandidates.map(\.description)
+      case .ramp, .supersede: return rampCandidates.map(\.description)
+      case .checklist: return feed.registry.versions.reversed().map(\.version.description)
       default: return pickable(for: .deploy).map(\.description)
       }
     }
@@ -83,7 +93,7 @@ extension ConsoleModel {
       return detail.versions.filter { $0.weight == 0 && loaded.contains($0.version) }
         .map(\.version).sorted(by: >)
     case .deploy:
-      let known = (feed.live?.registry ?? []).map(\.version) + detail.versions.map(\.version)
+      let known = feed.registry.versions.map(\.version) + detail.versions.map(\.version)
       return Set(known).subtracting(loaded).sorted(by: >)
     }
   }
@@ -103,11 +113,24 @@ extension ConsoleModel {
     }
     let seen = Set(detail.versions.map(\.version))
     let models = Set(detail.versions.map(\.version.model))
-    for entry in feed.live?.registry ?? []
+    for entry in feed.registry.versions
     where !seen.contains(entry.version) && models.contains(entry.version.model) {
       fresh.append(entry.version)
     }
     return fresh.sorted(by: >) + burnt.sorted(by: >)
+  }
+
+  /// Whether ``rampCandidates`` holds any other than one; asked in every frame, so it makes no list.
+  func hasRampCandidate(besides excluded: VersionID?) -> Bool {
+    guard let detail = liveDetail, let split = detail.split else { return false }
+    let stable = split.shares.max { $0.weight < $1.weight }?.version
+    if detail.versions.contains(where: { $0.version != stable && $0.version != excluded }) {
+      return true
+    }
+    let models = Set(detail.versions.map(\.version.model))
+    return feed.registry.versions.contains {
+      $0.version != stable && $0.version != excluded && models.contains($0.version.model)
+    }
   }
 }
 

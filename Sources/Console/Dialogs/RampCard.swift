@@ -15,6 +15,8 @@ struct RampCard: Sendable {
   let endpoint: Name
   let candidates: [VersionID]
   let plans: [Plan]
+  /// The running candidate that is rolled back first; nil when none runs.
+  let replaces: VersionID?
   private(set) var generation: Int
   var candidateIndex: Int
   var planIndex: Int
@@ -32,12 +34,13 @@ struct RampCard: Sendable {
   /// - Precondition: both lists hold something.
   init(
     endpoint: Name, candidates: [VersionID], plans: [Plan], candidate: VersionID?, generation: Int,
-    opened: Moment
+    opened: Moment, replaces: VersionID? = nil
   ) {
     precondition(!candidates.isEmpty && !plans.isEmpty, "a ramp needs a candidate and a plan")
     self.endpoint = endpoint
     self.candidates = candidates
     self.plans = plans
+    self.replaces = replaces
     self.generation = generation
     self.opened = opened
     candidateIndex = candidate.flatMap(candidates.firstIndex(of:)) ?? 0
@@ -83,13 +86,17 @@ struct RampCard: Sendable {
 
   /// The question that tells what it would do.
   var previewRequest: NodeRequest {
-    .previewRamp(endpoint: endpoint, version: candidate, plan: plan)
+    replaces == nil
+      ? .previewRamp(endpoint: endpoint, version: candidate, plan: plan)
+      : .previewSupersede(endpoint: endpoint, version: candidate, plan: plan)
   }
 
   /// The order that `y` gives.
   func order(by actor: ActorID) -> Order {
     Order(
-      command: .startRamp(endpoint: endpoint, version: candidate, plan: plan), actor: actor,
-      expectedGeneration: generation)
+      command: replaces == nil
+        ? .startRamp(endpoint: endpoint, version: candidate, plan: plan)
+        : .supersede(endpoint: endpoint, version: candidate, plan: plan, reason: nil),
+      actor: actor, expectedGeneration: generation)
   }
 }

@@ -1,109 +1,6 @@
 import Core
 import Node
 
-extension VersionCard {
-  /// A version's figures and its model card.
-  func content(_ model: ConsoleModel, _ canvas: Canvas) -> CardContent {
-    var content = CardContent(title: version.description)
-    content.width = 84
-    content.scroll = scroll
-    if let row = model.detail?.versions.first(where: { $0.version == version }) {
-      content.lines.append(
-        CardLine([
-          Span(VersionsPane.stateText(row.state, canvas), VersionsPane.stateRole(row.state), .bold),
-          Span("  \(percentText(row.weight))  \(Format.rate(row.requestsPerSecond))/s", .text),
-          Span("  p50 \(Format.milliseconds(row.p50Milliseconds))", .text),
-          Span("  p99 \(Format.milliseconds(row.p99Milliseconds)) ms", .text),
-          Span("  err \(Format.share(row.errorRate)) %", .text),
-          Span("  wrong \(Format.share(row.wrongRate)) %", .text),
-        ]))
-    }
-    if let failure {
-      content.lines.append(CardLine("The card could not be read: \(failure)", .bad))
-    } else if let detail {
-      content.lines += lines(detail, model, canvas)
-    } else {
-      content.lines.append(CardLine("Reading the card...", .dim))
-    }
-    content.buttons = [
-      .init("Up/Down", "scroll", .key(.down)), .init("y", "copy name", .key(.character("y"))),
-      .init("Esc", "close", .key(.escape)),
-    ]
-    return content
-  }
-
-  private func lines(
-    _ detail: VersionDetail, _ model: ConsoleModel, _ canvas: Canvas
-  ) -> [CardLine] {
-    let known = detail.registered
-    var lines = [
-      CardLine([
-        Span("registered ", .dim), Span(model.dayAndClock(known.registered)),
-        Span("   \(Format.bytes(known.bytes))", .text), Span("   sha256 ", .dim),
-        Span(known.digest.short),
-      ])
-    ]
-    if let damage = detail.damage {
-      lines.append(CardLine("\(canvas.glyph(.bad)) damaged: \(damage)", .bad, .bold))
-    }
-    lines.append(
-      CardLine(
-        detail.hasReference
-          ? "It has a training reference for drift."
-          : "It has no training reference: no drift is shown for it.",
-        .dim))
-    if !known.metrics.isEmpty {
-      lines.append(.blank)
-      for (name, value) in known.metrics.sorted(by: { $0.key < $1.key }) {
-        lines.append(
-          CardLine([
-            Span(SafeText.fitted(name, to: 24, ellipsis: canvas.glyphs.ellipsis), .dim),
-            Span(Format.figure(value), .text, .bold),
-          ]))
-      }
-    }
-    lines.append(.blank)
-    for (side, specs) in [("in ", detail.signature.inputs), ("out", detail.signature.outputs)] {
-      let text = specs.map { "\($0.name) \($0.elementType.rawValue)" }.joined(separator: ", ")
-      lines.append(CardLine("\(side)  \(text)", .dim))
-    }
-    if !detail.card.isEmpty {
-      lines.append(.blank)
-      // A card is a text of a page or two; a longer one is read elsewhere.
-      let text = detail.card.split(separator: "\n", omittingEmptySubsequences: false).prefix(400)
-      for line in VersionCard.readable(Array(text)) {
-        let isHeading = line.hasPrefix("#")
-        lines.append(CardLine(String(line), isHeading ? .title : .text, isHeading ? .bold : []))
-      }
-    }
-    return lines
-  }
-}
-
-extension VersionCard {
-  /// A card's lines for people: the fields at its head without their marks and quotes, and without
-  /// the figures that stand above already.
-  static func readable(_ lines: [Substring]) -> [Substring] {
-    guard lines.first == "---", let end = lines.dropFirst().firstIndex(of: "---") else {
-      return lines
-    }
-    var fields: [Substring] = []
-    var isFigures = false
-    for line in lines[1..<end] {
-      if line.hasPrefix(" ") && isFigures { continue }
-      isFigures = line.hasPrefix("metrics:")
-      if isFigures { continue }
-      let parts = line.split(separator: ":", maxSplits: 1)
-      guard parts.count == 2, parts[1].hasPrefix(" \""), parts[1].hasSuffix("\"") else {
-        fields.append(line)
-        continue
-      }
-      fields.append("\(parts[0]): \(parts[1].dropFirst(2).dropLast())")
-    }
-    return fields + lines[(end + 1)...]
-  }
-}
-
 /// Two versions beside each other.
 enum DiffCard {
   static func content(
@@ -112,7 +9,7 @@ enum DiffCard {
     var content = CardContent(title: "\(a) and \(b)")
     content.width = 70
     let rows = [a, b].map { version in model.detail?.versions.first { $0.version == version } }
-    let known = [a, b].map { version in model.shown?.registry.first { $0.version == version } }
+    let known = [a, b].map { model.feed.registry[$0] }
     func add(_ label: String, _ x: String, _ y: String, delta: String = "") {
       content.lines.append(
         CardLine([

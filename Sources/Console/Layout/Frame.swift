@@ -24,6 +24,8 @@ enum Hit: Sendable, Hashable {
   case key(InputEvent.Key)
   /// A line of a card's list, by its number.
   case entry(Int)
+  /// A cell of the plan editor's form.
+  case planCell(PlanCell)
   /// The candidate's bar, from column `x` over `width` columns.
   case splitBar(x: Int, width: Int)
   /// A chart, where the wheel moves through time.

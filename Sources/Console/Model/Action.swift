@@ -16,6 +16,10 @@ public enum Action: String, Sendable, Hashable, CaseIterable {
   case rollBack, undo, deploy, unload, drain, enable, annotate, acknowledge, runbook
   // Tools.
   case palette, help, copy, copyPane, export, mouse, readOnly, theme, verifyJournal, quit, suspend
+  // Look closer.
+  case verdict, registry, asOf, why, attached, tryRequest, checklist, recording, rules
+  // Release control.
+  case approve, supersede, retry, undoTo, editPlan, stopTheLine, freezes, pick, drop
 
   /// The pane that the action focuses, when it is one of those.
   var pane: PaneID? {
@@ -64,17 +68,31 @@ public enum ActionArgument: Sendable, Hashable {
   case runbook
   /// The name of a layout.
   case layout
+  /// A past time, `2h ago`.
+  case time
+  /// A caller's key.
+  case key
+  /// An endpoint's earlier generation.
+  case generation
+  /// A reason, which may be left out.
+  case reason
+  /// One of the running rollout's candidates.
+  case candidate
 
   /// How it is written in help and palette; empty for ``none``.
   var placeholder: String {
     switch self {
     case .none: ""
-    case .version, .target: "MODEL@N"
+    case .version, .target, .candidate: "MODEL@N"
     case .weight: "PERCENT"
     case .text: "TEXT"
     case .theme: "NAME"
     case .runbook: "RUNBOOK"
     case .layout: "LAYOUT"
+    case .time: "TIME"
+    case .key: "KEY"
+    case .generation: "GENERATION"
+    case .reason: "REASON"
     }
   }
 }
@@ -125,7 +143,8 @@ public struct ActionSpec: Sendable {
   }
 
   /// The table, in the order of the help.
-  public static let all: [ActionSpec] = moving + looking + acting + tools
+  public static let all: [ActionSpec] =
+    moving + looking + lookingCloser + acting + releasing + tools
 
   static let byAction: [Action: ActionSpec] = Dictionary(
     all.map { ($0.action, $0) }, uniquingKeysWith: { first, _ in first })

@@ -158,6 +158,81 @@ extension ActionSpec {
       argument: .runbook),
   ]
 
+  static let lookingCloser: [ActionSpec] = [
+    ActionSpec(
+      .verdict, .look, [.character("v")], "verdict", "Verdict",
+      "Explains what the guard knows of the candidate: counts, rates, effect, evidence, what is "
+        + "missing.", synonyms: ["judge", "evidence", "explain"]),
+    ActionSpec(
+      .registry, .look, [.character("b")], "registry", "Registry",
+      "Browses all models and versions: where they serve, cards, lineage.",
+      synonyms: ["models", "browse", "library"]),
+    ActionSpec(
+      .asOf, .look, [.character("@")], "as-of", "As of",
+      "Shows split, roles and rollout as they were at a past time, or at the selected event.",
+      argument: .time, synonyms: ["history", "past", "time travel"]),
+    ActionSpec(
+      .why, .look, [.character("W")], "why", "Why",
+      "Says which version a caller's key gets, and by which rule.", argument: .key,
+      synonyms: ["route", "explain", "bucket"]),
+    ActionSpec(
+      .attached, .look, [.character("O")], "who", "Who is attached",
+      "Lists who else looks at this node.", synonyms: ["operators", "attached", "peers"]),
+    ActionSpec(
+      .tryRequest, .look, [.character("i")], "try", "Try",
+      "Sends one test request whose row can be changed; it is outside of every verdict.",
+      synonyms: ["test request", "synthetic", "predict"]),
+    ActionSpec(
+      .checklist, .look, [.character("K")], "checklist", "Checklist",
+      "Shows a version's gates, approval and checklist; Enter signs an item in your name.",
+      argument: .version, synonyms: ["sign off", "gates", "standing", "tags", "aliases"]),
+    ActionSpec(
+      .recording, .look, [], "recording", "Recording",
+      "Shows what is recorded of the endpoint's requests.", synonyms: ["recorder", "traffic log"]),
+    ActionSpec(
+      .rules, .look, [], "rules", "Rules",
+      "Lists the rules by hand that route ahead of the split, and ends them.",
+      synonyms: ["pins", "segments", "headers"]),
+  ]
+
+  static let releasing: [ActionSpec] = [
+    ActionSpec(
+      .approve, .act, [.character("A")], "approve", "Approve",
+      "Agrees to the running rollout's start or next step, in your name.", risk: .risk,
+      synonyms: ["agree", "sign"]),
+    ActionSpec(
+      .stopTheLine, .act, [.character("X")], "stop-the-line", "Stop the line",
+      "Lets nothing move forward on any endpoint until it is released; the same key releases it.",
+      risk: .safe, argument: .reason, synonyms: ["andon", "halt", "release the line"]),
+    ActionSpec(
+      .freezes, .act, [.character("F")], "freezes", "Freezes",
+      "Lists the times in which nothing moves forward; adds and removes them.", risk: .safe,
+      synonyms: ["freeze window", "unfreeze", "calendar"]),
+    ActionSpec(
+      .editPlan, .act, [.character("P")], "plan", "Plan",
+      "Edits a plan's steps, metrics and caps with a live dry run, then starts it.", risk: .risk,
+      synonyms: ["edit plan", "dry run"]),
+    ActionSpec(
+      .supersede, .act, [.character("C")], "supersede", "Supersede",
+      "Rolls the running candidate back and ramps another version in its place; both or neither.",
+      risk: .risk, argument: .version, synonyms: ["replace"]),
+    ActionSpec(
+      .retry, .act, [], "retry", "Retry",
+      "Starts the last rollout again by the same plan, with fresh evidence and approvals.",
+      risk: .risk, synonyms: ["again"]),
+    ActionSpec(
+      .undoTo, .act, [.character("U")], "undo-to", "Undo to",
+      "Gives back the split of an earlier generation, chosen from a list.", risk: .risk,
+      argument: .generation, synonyms: ["generation", "revision", "restore split"]),
+    ActionSpec(
+      .pick, .act, [], "pick", "Pick",
+      "Gives one of several candidates all traffic and closes the others.", risk: .destructive,
+      argument: .candidate, synonyms: ["choose", "winner"]),
+    ActionSpec(
+      .drop, .act, [], "drop", "Drop", "Goes on without one of several candidates.", risk: .safe,
+      argument: .candidate, synonyms: ["remove candidate"]),
+  ]
+
   static let tools: [ActionSpec] = [
     ActionSpec(
       .palette, .tools, [.character(":")], "palette", "Command", "Finds a command by its name."),

@@ -34,7 +34,7 @@ public struct ConsoleModel: Sendable {
   /// Changes under way, oldest first.
   var pending: [Ticket] = []
   /// The cards from which changes under way were confirmed, by ticket number.
-  var asked: [Int: Reopening] = [:]
+  var asked: [Int: Asked] = [:]
   /// The card to put back with the next picture.
   var reopening: Reopening?
   var nextNumber = 1
@@ -177,6 +177,13 @@ extension ConsoleModel {
   }
 }
 
+/// A change under way: what was ordered, and the card to put back when it was seen too late.
+struct Asked: Sendable {
+  let order: Order
+  let what: String
+  let card: Reopening?
+}
+
 /// A card that is put back when its change was refused as seen too late.
 enum Reopening: Sendable, Hashable {
   case rollback(endpoint: Name, target: VersionID)
@@ -185,10 +192,14 @@ enum Reopening: Sendable, Hashable {
 
 extension RolloutView {
   /// True until the rollout has ended one way or the other.
-  var isRunning: Bool { ["baking", "held", "soaking"].contains(phase) }
-  var isHeld: Bool { phase == "held" }
+  var isRunning: Bool {
+    !["completed", "rolled back", "aborted", "superseded"].contains(phase)
+  }
+  var isHeld: Bool { ["held", "scheduled", "warming", "stuck"].contains(phase) }
   /// True when evidence against the candidate has reached a metric's hold line.
   var isSuspect: Bool { evidence.contains { $0.eValue >= $0.holdAt } }
+  /// Everything that is moved to, the leading one first.
+  var candidates: [VersionID] { [candidate] + (facts?.rivals ?? []).map(\.version) }
   /// The metric with the most evidence, which comes first wherever there is room for one only.
   var worstEvidence: Evidence? { evidence.max { $0.eValue < $1.eValue } }
 }

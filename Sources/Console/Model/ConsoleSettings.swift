@@ -20,6 +20,8 @@ public struct ConsoleSettings: Sendable {
   public var glyphs: GlyphSet
   /// Seconds that local time is ahead of UTC.
   public var localOffsetSeconds: Int
+  /// This process, to tell its own connection from those of others; 0 when nobody asked.
+  public var processID = 0
 
   /// Settings with the usual values.
   public init(

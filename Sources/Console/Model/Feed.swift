@@ -12,8 +12,15 @@ struct Feed: Sendable {
   /// When the request under way was sent; nil without one.
   var asked: Moment?
 
+  /// All registered versions, fetched in pages when they change.
+  var registry = RegistryBook()
+
   /// The picture of a past time, while one is looked at.
   var past: NodeSnapshot?
+  /// That picture before it is known what was decided then; it is not shown yet.
+  var unsettledPast: NodeSnapshot?
+  /// What the journal says was decided by the past time.
+  var asOf: AsOf?
   /// The past time that was asked for; nil when the present is shown.
   var pastAt: Timestamp?
 

@@ -139,7 +139,7 @@ extension ConsoleModel {
 
 /// The state of a version on an endpoint, with its order in the table.
 enum VersionState: Hashable {
-  case live, canary, standby, closed, failed, registered, other
+  case live, canary, standby, closed, failed, registered, idle, other
 
   init(_ word: String) {
     switch word {
@@ -149,6 +149,7 @@ enum VersionState: Hashable {
     case "closed": self = .closed
     case "failed": self = .failed
     case "registered": self = .registered
+    case "idle": self = .idle
     default: self = .other
     }
   }
@@ -160,7 +161,7 @@ enum VersionState: Hashable {
     case .standby: 4
     case .closed: 3
     case .failed: 2
-    case .registered: 1
+    case .registered, .idle: 1
     case .other: 0
     }
   }

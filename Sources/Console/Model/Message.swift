@@ -63,6 +63,22 @@ public struct Ticket: Sendable, Hashable {
     case versionCard
     /// A check of the journal.
     case journalCheck
+    /// A rollout's verdict.
+    case verdict
+    /// What was decided by a past time.
+    case asOf
+    /// Which version a key gets.
+    case why
+    /// A part of the registry.
+    case registry
+    /// What an edited plan would do.
+    case planPreview
+    /// One test request.
+    case tried
+    /// Everything that the registry keeps of a version.
+    case standing
+    /// What is recorded.
+    case recording
   }
 
   /// What the question was for.
@@ -85,6 +101,8 @@ public enum Lane: Sendable, Hashable, CaseIterable {
   case orders
   /// Rollback and abort, which must not wait behind anything.
   case urgent
+  /// What may take long to read: the past, the registry, verdicts.
+  case reading
 }
 
 /// What the console asks its surroundings to do.

@@ -19,9 +19,14 @@ enum CanaryPane {
         Span(phaseText(rollout, canvas), phaseRole(rollout), .bold),
       ]
     }
+    right = model.pastMark(canvas, width: rect.width) + right
     let inside = canvas.pane(
       .canary, rect, title: title, right: right, isFocused: model.focus == .canary)
     guard let detail, inside.height > 0 else { return }
+    if model.feed.past != nil {
+      drawPast(model.pastEndpoint, model, in: inside, on: &canvas)
+      return
+    }
     if let rollout, rollout.isRunning {
       drawRunning(rollout, detail, model, in: inside, on: &canvas)
     } else {
@@ -44,60 +49,7 @@ enum CanaryPane {
 
   // MARK: A rollout runs
 
-  private static func drawRunning(
-    _ rollout: RolloutView, _ detail: EndpointDetail, _ model: ConsoleModel, in rect: Rect,
-    on canvas: inout Canvas
-  ) {
-    let evidence = rollout.evidence
-    // Split and plan, then as much as there is room for, in this order.
-    var left = rect.height
-    func take(_ rows: Int) -> Bool {
-      guard left >= rows else { return false }
-      left -= rows
-      return true
-    }
-    let twoBars = rect.height >= 7 + evidence.count
-    _ = take(twoBars ? 2 : 1)
-    let hasPlan = take(1)
-    let hasCause = rollout.isHeld && take(1)
-    let hasButtons = rect.height >= 5 && take(1)
-    let shownEvidence = min(left, evidence.count)
-    left -= shownEvidence
-    let hasStatus = take(1)
-    let gap = left >= 2 ? 1 : 0
-
-    var y = rect.y
-    drawSplit(rollout, model, twoBars: twoBars, rect, y, on: &canvas)
-    y += twoBars ? 2 : 1
-    if hasPlan {
-      drawPlan(rollout, rect, y, on: &canvas)
-      y += 1
-    }
-    if hasStatus {
-      drawStatus(rollout, model, rect, y, on: &canvas)
-      y += 1
-    }
-    if hasCause {
-      canvas.put(
-        "\(canvas.glyph(.warn)) held: \(rollout.cause)", x: rect.x, y: y, .warn, .bold,
-        limit: rect.width)
-      y += 1
-    }
-    y += gap
-    // The plan's order, so that lines do not jump; where not all fit, those with most evidence.
-    let floor = evidence.map(\.eValue).sorted(by: >).prefix(shownEvidence).last ?? 0
-    let shown = evidence.filter { $0.eValue >= floor }.prefix(shownEvidence)
-    let countWidth = evidence.map { Canvas.columns(of: countText($0)) }.max() ?? 0
-    for item in shown {
-      drawEvidence(item, countWidth, rect, y, on: &canvas)
-      y += 1
-    }
-    if hasButtons {
-      drawButtons(rollout, model, rect, rect.y + rect.height - 1, on: &canvas)
-    }
-  }
-
-  private static func drawSplit(
+  static func drawSplit(
     _ rollout: RolloutView, _ model: ConsoleModel, twoBars: Bool, _ rect: Rect, _ y: Int,
     on canvas: inout Canvas
   ) {
@@ -142,7 +94,7 @@ enum CanaryPane {
   }
 
   /// `1 ─ 5 ─[25]─ 50 ─ 100   next 02:14`.
-  private static func drawPlan(
+  static func drawPlan(
     _ rollout: RolloutView, _ rect: Rect, _ y: Int, on canvas: inout Canvas
   ) {
     let clock = clockText(rollout, canvas)
@@ -186,7 +138,8 @@ enum CanaryPane {
   private static func clockText(_ rollout: RolloutView, _ canvas: Canvas) -> [Span] {
     if rollout.isHeld { return [Span("\(canvas.glyph(.warn)) held", .warn, .bold)] }
     if let remaining = rollout.remaining {
-      let word = rollout.phase == "soaking" ? "done in" : "next"
+      let next = rollout.facts?.nextWeight.map { "next \(percentText($0)) in" } ?? "next"
+      let word = rollout.phase == "soaking" ? "done in" : next
       return [Span("\(word) ", .dim), Span(Format.countdown(remaining), .text, .bold)]
     }
     guard rollout.plan.steps.indices.contains(rollout.step) else { return [] }
@@ -202,7 +155,7 @@ enum CanaryPane {
     return []
   }
 
-  private static func drawStatus(
+  static func drawStatus(
     _ rollout: RolloutView, _ model: ConsoleModel, _ rect: Rect, _ y: Int, on canvas: inout Canvas
   ) {
     // The parts that fit whole, the least important last.
@@ -220,12 +173,12 @@ enum CanaryPane {
   // MARK: Evidence
 
   /// `errors   E 1.2 ███░░░│░░│ 12/4,610 : 30/13,830  ~2,300 to verdict`.
-  private static func countText(_ item: RolloutView.Evidence) -> String {
+  static func countText(_ item: RolloutView.Evidence) -> String {
     "\(Format.count(item.candidateBad))/\(Format.count(item.candidateTotal)) : "
       + "\(Format.count(item.stableBad))/\(Format.count(item.stableTotal))"
   }
 
-  private static func drawEvidence(
+  static func drawEvidence(
     _ item: RolloutView.Evidence, _ countWidth: Int, _ rect: Rect, _ y: Int, on canvas: inout Canvas
   ) {
     let bar = EvidenceBar(
@@ -261,7 +214,7 @@ enum CanaryPane {
     if showsCounts { canvas.putRight(counts, end: end, y: y, .text) }
   }
 
-  private static func drawButtons(
+  static func drawButtons(
     _ rollout: RolloutView, _ model: ConsoleModel, _ rect: Rect, _ y: Int, on canvas: inout Canvas
   ) {
     let wide = rect.width >= 60
@@ -275,7 +228,13 @@ enum CanaryPane {
       list.insert(.init(.weightUp, "1%", in: model), at: 2)
       list.insert(.init(.stepPrevious, "Back", in: model), at: 0)
     }
+    if rollout.facts?.approvals?.isComplete == false {
+      list.insert(.init(.approve, wide ? "Approve" : "approve", in: model), at: 0)
+      // The way back has its room before the small steps.
+      if rect.width < 100 { list.removeAll { $0.label == "1%" } }
+    }
     list.append(.init(.rollBack, "ROLLBACK", in: model))
+    if wide { list.append(.init(.verdict, "Verdict", in: model)) }
     canvas.buttons(list, x: rect.x, y: y, limit: rect.width)
   }
 
@@ -305,6 +264,14 @@ enum CanaryPane {
       y += 1
     }
     let bottom = rect.y + rect.height
+    for freeze in model.shownFreezes(on: detail.name) where y + 2 < bottom {
+      let until = freeze.until.map { " until \(model.dayAndClock($0))" } ?? " until it is released"
+      let what = freeze.freeze.isLineStop ? "line stopped" : "frozen"
+      canvas.put(
+        "\(canvas.glyph(.warn)) \(what) by \(freeze.freeze.by.name)\(until): "
+          + freeze.freeze.reason, x: rect.x, y: y, .warn, .bold, limit: rect.width)
+      y += 1
+    }
     guard y + 1 < bottom else { return }
     // The cause and the evidence of what ended come before a blank line.
     let needed =
@@ -323,11 +290,18 @@ enum CanaryPane {
     }
     if hasButtons {
       canvas.buttons(
-        [
-          .init(.ramp, "ramp", in: model), .init(.undo, "undo", in: model),
-          .init(.rollBack, "ROLLBACK", in: model),
-        ], x: rect.x, y: bottom - 1, limit: rect.width)
+        idleButtons(model), x: rect.x, y: bottom - 1, limit: rect.width)
     }
+  }
+
+  private static func idleButtons(_ model: ConsoleModel) -> [Canvas.Button] {
+    var list: [Canvas.Button] = [
+      .init(.ramp, "ramp", in: model), .init(.undo, "undo", in: model),
+      .init(.rollBack, "ROLLBACK", in: model),
+    ]
+    if model.detail?.rollout != nil { list.append(.init(.verdict, "verdict", in: model)) }
+    if model.retryObstacle == nil { list.append(.init(.retry, "retry", in: model)) }
+    return list + [.init(.editPlan, "plan", in: model)]
   }
 
   private static func causeLines(

@@ -124,11 +124,17 @@ enum MetricText {
     case .predictions: "answers"
     case .confidence: "confidence"
     case .scores: "scores"
+    case .disagreement: "disagreement"
+    case .disagreement: "disagreement"
     }
   }
 
   /// The name in at most seven cells.
   static func short(_ metric: Metric) -> String {
-    metric == .wrongAnswers ? "wrong" : of(metric)
+    switch metric {
+    case .wrongAnswers: "wrong"
+    case .disagreement: "differ"
+    default: of(metric)
+    }
   }
 }

@@ -20,6 +20,12 @@ enum HeaderLine {
     spans.append(stateSpan(model, canvas))
     spans.append(Span("  \(model.look.isReadOnly ? "READ-ONLY" : "RW")", .header))
     spans.append(Span("  \(model.settings.actor.name)", .header))
+    if model.othersAttached > 0 {
+      spans.append(Span(" +\(model.othersAttached) attached", .header, .bold))
+    }
+    if model.lineStop != nil {
+      spans.append(Span(" \(canvas.glyph(.warn)) LINE STOPPED ", .warn, .bold))
+    }
     let right = rightSpans(model, rect.width, canvas)
     let rightWidth = Canvas.columns(of: right)
     let left = canvas.put(spans, x: rect.x, y: rect.y, limit: max(0, rect.width - rightWidth - 1))

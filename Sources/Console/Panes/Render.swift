@@ -79,6 +79,13 @@ extension ConsoleModel {
     return String(sentence.dropFirst(endpoint.text.count + 2))
   }
 
+  /// How a pane's frame says that the past is shown; empty in the present.
+  func pastMark(_ canvas: Canvas, width: Int) -> [Span] {
+    guard let at = feed.pastAt, feed.past != nil else { return [] }
+    let sign = canvas.glyphs.isASCII ? "<" : "◀"
+    return [Span("\(sign) \(width < 44 ? "" : "as of ")\(clock(at))  ", .warn, .bold)]
+  }
+
   /// A version in a narrow column: `@3`, or in full where the endpoint has several models.
   func label(_ version: VersionID) -> String {
     let models = Set((detail?.versions ?? []).map(\.version.model))

@@ -8,8 +8,9 @@ enum VersionsPane {
     let filter = model.filter(for: .versions)
     let total = model.detail?.versions.count ?? 0
     let count = filter.isEmpty ? "\(total)" : "\(lines.count) of \(total)  /\(filter)"
+    let past = model.pastMark(canvas, width: rect.width)
     let inside = canvas.pane(
-      .versions, rect, right: [Span(count, .dim)], isFocused: model.focus == .versions)
+      .versions, rect, right: past + [Span(count, .dim)], isFocused: model.focus == .versions)
     guard inside.height > 1 else { return }
     guard !lines.isEmpty else {
       let sentence =
@@ -145,7 +146,7 @@ enum VersionsPane {
     case .canary: glyph = ascii ? "*" : "◆"
     case .standby: glyph = ascii ? "." : "○"
     case .closed, .failed: glyph = ascii ? "X" : "✖"
-    case .registered: glyph = ascii ? " " : "·"
+    case .registered, .idle: glyph = ascii ? " " : "·"
     case .other: glyph = "?"
     }
     return "\(glyph) \(word)"
@@ -157,7 +158,7 @@ enum VersionsPane {
     case .canary: .candidate
     case .standby: .text
     case .closed, .failed: .bad
-    case .registered, .other: .dim
+    case .registered, .idle, .other: .dim
     }
   }
 

@@ -33,6 +33,23 @@ extension ConsoleModel {
         return []
       }
       return openRunbook(argument)
+    case .approve: return propose(.approve)
+    case .retry: return propose(.retry)
+    case .stopTheLine:
+      return propose(lineStop == nil ? .stopLine(reason: argument?.trimmed) : .releaseLine)
+    case .freezes:
+      push(.freezes(FreezeList()))
+      return []
+    case .undoTo: return chooseGeneration(argument)
+    case .supersede: return openRamp(argument, supersedes: true)
+    case .editPlan: return openPlanEditor()
+    case .pick, .drop:
+      guard let argument else {
+        openPalette(action.spec.word + " ")
+        return []
+      }
+      guard let version = version(named: argument) else { return [] }
+      return propose(action == .pick ? .pick(version) : .drop(version))
     default: return []
     }
   }
@@ -93,7 +110,7 @@ extension ConsoleModel {
   }
 
   /// Reads `MODEL@N` or `@N` and says what is wrong with it.
-  private mutating func version(named text: String) -> VersionID? {
+  mutating func version(named text: String) -> VersionID? {
     let model = liveDetail?.versions.first?.version.model.text ?? ""
     do {
       return try VersionID(text.hasPrefix("@") ? model + text : text)
@@ -129,6 +146,23 @@ extension ConsoleModel {
       what: "acknowledge \(symptom.kind)")
   }
 
+  /// Goes back to a generation, or shows those that are kept.
+  private mutating func chooseGeneration(_ argument: String?) -> [Effect] {
+    if let argument {
+      guard let generation = Int(argument.filter { $0 != "," }) else {
+        say("A generation is a number: U lists those that are kept", .warn)
+        return []
+      }
+      return propose(.undoTo(generation: generation))
+    }
+    guard let first = generationChoices.first else {
+      say("No earlier generation with another split is kept", .warn)
+      return []
+    }
+    push(.generations(GenerationPicker(selected: first.generation)))
+    return []
+  }
+
   mutating func openPalette(_ text: String = "") {
     push(.palette(Palette(field: TextField(text))))
   }
@@ -154,13 +188,17 @@ extension ConsoleModel {
   }
 
   /// Opens the ramp card and asks the node what the proposed ramp would do.
-  private mutating func openRamp(_ argument: String?) -> [Effect] {
+  private mutating func openRamp(_ argument: String?, supersedes: Bool = false) -> [Effect] {
     guard let detail = liveDetail, let plans = feed.live?.plans, !plans.isEmpty else {
       say("The node knows no plan: put one into its plans folder", .warn)
       return []
     }
-    let candidates = rampCandidates
-    guard !candidates.isEmpty else { return [] }
+    let replaced = supersedes ? runningRollout?.candidate : nil
+    let candidates = rampCandidates.filter { $0 != replaced }
+    guard !candidates.isEmpty else {
+      say("There is no other version to ramp to: o deploys one", .warn)
+      return []
+    }
     var wanted = candidates.contains { $0 == selection.version } ? selection.version : nil
     if let argument {
       guard let named = version(named: argument) else { return [] }
@@ -174,7 +212,7 @@ extension ConsoleModel {
       .ramp(
         RampCard(
           endpoint: detail.name, candidates: candidates, plans: plans, candidate: wanted,
-          generation: detail.generation, opened: moment)))
+          generation: detail.generation, opened: moment, replaces: replaced)))
     return requestRampPreview()
   }
 

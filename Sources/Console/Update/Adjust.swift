@@ -34,7 +34,7 @@ extension ConsoleModel {
       look.follows.toggle()
       if !look.follows { selection.event = eventLines.first?.key }
       focus = .events
-    default: break
+    default: return lookCloser(action, argument)
     }
     return []
   }
@@ -88,6 +88,8 @@ extension ConsoleModel {
   /// Shows the present again.
   mutating func goLive() {
     feed.past = nil
+    feed.unsettledPast = nil
+    feed.asOf = nil
     feed.pastAt = nil
     feed.frozen = nil
   }
@@ -98,7 +100,7 @@ extension ConsoleModel {
     return show(time: (feed.pastAt ?? feed.frozen?.time ?? now) + .seconds(seconds))
   }
 
-  private mutating func show(time: Timestamp) -> [Effect] {
+  mutating func show(time: Timestamp) -> [Effect] {
     guard let live = feed.live else { return [] }
     feed.frozen = nil
     guard time < live.time else {
@@ -106,8 +108,8 @@ extension ConsoleModel {
       say("Live again", .dim)
       return []
     }
-    // A node keeps series from its start on.
-    feed.pastAt = max(time, live.node.started)
+    feed.pastAt = time
+    feed.asOf = nil
     // What was said of the present is not true of this time.
     flash = nil
     return requestPast()

@@ -14,6 +14,18 @@ enum Change: Sendable, Hashable {
   case deploy(VersionID)
   case unload(VersionID)
   case drain, enable
+  case approve, retry
+  case undoTo(generation: Int)
+  case stopLine(reason: String?)
+  case releaseLine
+  case addFreeze(FreezeWindow, endpoint: Name?, reason: String)
+  case removeFreeze(Int)
+  case pick(VersionID)
+  case drop(VersionID)
+  case sign(VersionID, item: String)
+  case unsign(VersionID, item: String)
+  case approveVersion(VersionID)
+  case removeRule(Name)
 }
 
 /// What comes of a ``Change``.
@@ -29,6 +41,11 @@ enum Proposal: Sendable {
 extension ConsoleModel {
   /// What a change would be now.
   func proposal(for change: Change) -> Proposal {
+    switch change {
+    case .stopLine, .releaseLine, .addFreeze, .removeFreeze: return freezeProposal(change)
+    case .sign, .unsign, .approveVersion: return registryProposal(change)
+    default: break
+    }
     guard let detail = liveDetail else { return .refuse("No endpoint is shown yet") }
     switch change {
     case .stepNext, .stepPrevious, .nudge, .pause, .resume, .abort, .promote:
@@ -52,23 +69,41 @@ extension ConsoleModel {
       return ask(
         .enable, "Enable \(detail.name)", ["It takes requests again, with the split it had."],
         .enableEndpoint(detail.name), detail)
+    case .approve: return approveProposal(detail)
+    case .retry: return retryProposal(detail)
+    case .undoTo(let generation): return undoProposal(detail, to: generation)
+    case .pick(let version): return pickProposal(version, detail)
+    case .drop(let version): return dropProposal(version, detail)
+    case .removeRule(let name): return removeRuleProposal(name, detail)
+    default: return .refuse("This cannot be done here")
     }
   }
 
-  private func ask(
+  /// Shows a change first.
+  ///
+  /// One that moves forward while a freeze holds says so and takes a reason.
+  func ask(
     _ change: Change, _ title: String, _ sentences: [String], _ command: Command,
-    _ detail: EndpointDetail, demands: [ConfirmCard.Demand] = []
+    _ detail: EndpointDetail, demands: [ConfirmCard.Demand] = [], rises: Bool = false
   ) -> Proposal {
-    .ask(
+    let frozen = command.isForward || rises ? freezeSentences(on: detail.name) : []
+    return .ask(
       ConfirmCard(
-        change, title, sentences, command, endpoint: detail.name, generation: detail.generation,
-        demands: demands, opened: moment))
+        change, title, sentences + frozen.map { "Frozen: \($0)." }, command,
+        endpoint: detail.name, generation: detail.generation,
+        demands: demands + (frozen.isEmpty ? [] : [.freezeOverride]), opened: moment))
   }
 
+  /// Does it at once, unless a freeze holds that it would go past.
   private func direct(
-    _ command: Command, _ what: String, _ detail: EndpointDetail, bound: Bool = true
+    _ command: Command, _ what: String, _ detail: EndpointDetail, bound: Bool = true,
+    asking change: Change? = nil
   ) -> Proposal {
-    .direct(
+    if let change, !freezeSentences(on: detail.name).isEmpty {
+      return ask(
+        change, what.prefix(1).uppercased() + what.dropFirst(), [], command, detail, rises: true)
+    }
+    return .direct(
       Order(
         command: command, actor: settings.actor,
         expectedGeneration: bound ? detail.generation : nil),
@@ -96,9 +131,11 @@ extension ConsoleModel {
       return direct(.pause(endpoint: name), "pause", detail, bound: false)
     case .resume:
       let command = Command.resume(endpoint: name, reason: nil)
-      guard rollout.isSuspect else { return direct(command, "resume", detail) }
+      guard rollout.facts?.needsReason ?? rollout.isSuspect else {
+        return direct(command, "resume", detail)
+      }
       return ask(
-        change, "Resume past the guard", ["The guard holds it: \(rollout.cause)."], command, detail,
+        change, "Resume past the guard", ["It is held: \(rollout.cause)."], command, detail,
         demands: [.reason])
     case .abort:
       return ask(
@@ -118,25 +155,35 @@ extension ConsoleModel {
   private func demands(
     _ rollout: RolloutView, toWhole: Bool
   ) -> [ConfirmCard.Demand] {
-    (toWhole && isProduction ? [.typed(rollout.candidate.description)] : [])
-      + (rollout.isSuspect ? [.reason] : [])
+    let isPast = rollout.isSuspect || (rollout.isHeld && rollout.facts?.needsReason == true)
+    let lacksEvidence = toWhole && rollout.facts?.promotionGap != nil
+    return (toWhole && isProduction ? [.typed(rollout.candidate.description)] : [])
+      + (isPast || lacksEvidence ? [.reason] : [])
+  }
+
+  /// Why all traffic now would be without evidence, as a sentence for a card.
+  private func gapSentences(_ rollout: RolloutView, toWhole: Bool) -> [String] {
+    guard toWhole, let gap = rollout.facts?.promotionGap else { return [] }
+    return ["It would be marked unverified: \(gap)."]
   }
 
   private func stepProposal(_ detail: EndpointDetail, _ rollout: RolloutView) -> Proposal {
     guard rollout.phase != "soaking", rollout.plan.steps.indices.contains(rollout.step + 1) else {
       return .refuse("There is no step after this one")
     }
-    let weight = rollout.plan.steps[rollout.step + 1].weight
+    let weight = rollout.facts?.nextWeight ?? rollout.plan.steps[rollout.step + 1].weight
     let command = Command.step(endpoint: detail.name, direction: .next, reason: nil)
     let demands = demands(rollout, toWhole: weight == Split.whole)
-    if demands.isEmpty && !isProduction { return direct(command, "next step", detail) }
+    if demands.isEmpty && !isProduction {
+      return direct(command, "next step", detail, asking: .stepNext)
+    }
     return ask(
       .stepNext, "Next step of \(rollout.candidate)",
       [
         "\(rollout.candidate)  \(percentText(rollout.candidateWeight)) \(arrow) "
           + "\(percentText(weight)), before the step's time and requests are through.",
         guardSentence(rollout),
-      ], command, detail, demands: demands)
+      ] + gapSentences(rollout, toWhole: weight == Split.whole), command, detail, demands: demands)
   }
 
   private func nudgeProposal(
@@ -155,7 +202,7 @@ extension ConsoleModel {
     if demands.isEmpty {
       return direct(
         .setCandidateWeight(endpoint: detail.name, weight: weight, reason: nil),
-        "weight \(percentText(weight))", detail)
+        "weight \(percentText(weight))", detail, asking: .weight(weight))
     }
     return weightCard(weight, detail, rollout, demands)
   }
@@ -171,11 +218,12 @@ extension ConsoleModel {
         "\(rollout.candidate)  \(percentText(rollout.candidateWeight)) \(arrow) 100%, "
           + "past \(left) remaining \(left == 1 ? "step" : "steps").",
         guardSentence(rollout),
-      ], .promote(endpoint: detail.name, reason: nil), detail,
+      ] + gapSentences(rollout, toWhole: true), .promote(endpoint: detail.name, reason: nil),
+      detail,
       demands: demands(rollout, toWhole: true))
   }
 
-  private func guardSentence(_ rollout: RolloutView) -> String {
+  func guardSentence(_ rollout: RolloutView) -> String {
     guard let worst = rollout.worstEvidence else { return "Nothing guards this rollout." }
     let e = Format.evidence(worst.eValue)
     let name = MetricText.of(worst.metric)
@@ -224,7 +272,7 @@ extension ConsoleModel {
         "\(rollout.fallback)  \(percentText(Split.whole - rollout.candidateWeight)) \(arrow) "
           + percentText(Split.whole - weight), guardSentence(rollout),
       ], .setCandidateWeight(endpoint: detail.name, weight: weight, reason: nil), detail,
-      demands: demands)
+      demands: demands, rises: weight > rollout.candidateWeight)
   }
 
   /// The two versions that a split by hand is set between: the one with most traffic, and the

@@ -14,6 +14,8 @@ extension ConsoleModel {
       if let scroll = scrolled(card.scroll, by: key) {
         card.scroll = scroll
         replaceTop(.version(card))
+      } else if key == .character("K") {
+        return openStanding(card.version.description)
       } else {
         return pressInReader(key, copying: card.version.description)
       }
@@ -27,12 +29,15 @@ extension ConsoleModel {
     case .menu(let menu): return press(key, in: menu)
     case .quit: return pressInQuit(key)
     case .journalCheck: return pressInReader(key, copying: nil)
+    case .verdict, .registry, .generations, .freezes, .freezeForm, .why, .attached, .reason,
+      .planEditor, .tryOut, .standing, .recording, .rules:
+      return pressCloser(key, in: dialog)
     }
     return []
   }
 
   /// Where a card's text stands after a key; nil when the key does not scroll.
-  private func scrolled(_ scroll: Int, by key: InputEvent.Key) -> Int? {
+  func scrolled(_ scroll: Int, by key: InputEvent.Key) -> Int? {
     switch key {
     case .up, .character("k"): max(0, scroll - 1)
     case .down, .character("j"): min(scroll + 1, 10_000)
@@ -44,7 +49,7 @@ extension ConsoleModel {
   }
 
   /// Cards that are only read: Esc, q and Enter close them, `y` copies.
-  private mutating func pressInReader(_ key: InputEvent.Key, copying text: String?) -> [Effect] {
+  mutating func pressInReader(_ key: InputEvent.Key, copying text: String?) -> [Effect] {
     switch key {
     case .escape, .enter, .backspace, .character("q"): pop()
     case .character("y"):
@@ -56,7 +61,7 @@ extension ConsoleModel {
     return []
   }
 
-  private func isCancel(_ key: InputEvent.Key) -> Bool {
+  func isCancel(_ key: InputEvent.Key) -> Bool {
     key == .escape || key == .character("q") || key == .backspace
   }
 
@@ -104,7 +109,8 @@ extension ConsoleModel {
     case .up, .character("k"), .down, .character("j"):
       let count = key == .up || key == .character("k") ? -1 : 1
       if card.stage == .dryRun {
-        card.scroll = max(0, min(card.scroll + count, card.plan.steps.count))
+        let lines = card.plan.steps.count + (card.preview?.conditions.count ?? 0)
+        card.scroll = max(0, min(card.scroll + count, lines))
       } else if card.moveCandidate(by: count) {
         replaceTop(.ramp(card))
         return requestRampPreview()
@@ -119,6 +125,11 @@ extension ConsoleModel {
         return requestRampPreview()
       }
     case .character("y"): return confirm(card)
+    case .character("e"):
+      pop()
+      return editPlan(
+        endpoint: card.endpoint, candidates: card.candidates, candidate: card.candidate,
+        plans: card.plans, plan: card.planIndex, replaces: card.replaces)
     default:
       guard isCancel(key) else { return [] }
       if card.stage == .dryRun {
@@ -148,7 +159,9 @@ extension ConsoleModel {
       dialogs.removeAll()
       focus = .canary
       return send(
-        card.order(by: settings.actor), what: "ramp \(card.candidate) by \(card.plan.name)")
+        card.order(by: settings.actor),
+        what: (card.replaces.map { "supersede \($0) by" } ?? "ramp")
+          + " \(card.candidate) by \(card.plan.name)")
     }
     replaceTop(.ramp(card))
     return []
@@ -197,7 +210,8 @@ extension ConsoleModel {
       say("Still waiting for the node to answer the last change", .warn)
       return []
     }
-    dialogs.removeAll()
+    // A signature leads back to the checklist that it was given on.
+    if case .registry = card.command { pop() } else { dialogs.removeAll() }
     return send(card.order(by: settings.actor), what: card.title, from: .change(card.change))
   }
 

@@ -39,6 +39,62 @@ extension VersionCard: DialogCard {
   var dialog: Dialog { .version(self) }
 }
 
+extension VerdictCard: DialogCard {
+  init?(_ dialog: Dialog) {
+    guard case .verdict(let card) = dialog else { return nil }
+    self = card
+  }
+  var dialog: Dialog { .verdict(self) }
+}
+
+extension RegistryCard: DialogCard {
+  init?(_ dialog: Dialog) {
+    guard case .registry(let card) = dialog else { return nil }
+    self = card
+  }
+  var dialog: Dialog { .registry(self) }
+}
+
+extension WhyCard: DialogCard {
+  init?(_ dialog: Dialog) {
+    guard case .why(let card) = dialog else { return nil }
+    self = card
+  }
+  var dialog: Dialog { .why(self) }
+}
+
+extension PlanEditor: DialogCard {
+  init?(_ dialog: Dialog) {
+    guard case .planEditor(let editor) = dialog else { return nil }
+    self = editor
+  }
+  var dialog: Dialog { .planEditor(self) }
+}
+
+extension TryCard: DialogCard {
+  init?(_ dialog: Dialog) {
+    guard case .tryOut(let card) = dialog else { return nil }
+    self = card
+  }
+  var dialog: Dialog { .tryOut(self) }
+}
+
+extension StandingCard: DialogCard {
+  init?(_ dialog: Dialog) {
+    guard case .standing(let card) = dialog else { return nil }
+    self = card
+  }
+  var dialog: Dialog { .standing(self) }
+}
+
+extension RecordingCard: DialogCard {
+  init?(_ dialog: Dialog) {
+    guard case .recording(let card) = dialog else { return nil }
+    self = card
+  }
+  var dialog: Dialog { .recording(self) }
+}
+
 extension ConsoleModel {
   /// Opens a card over the others.
   mutating func push(_ dialog: Dialog) {

@@ -40,9 +40,27 @@ extension ConsoleModel {
       line.field.insert(text)
       setFilter(line.field.text, for: line.pane)
       replaceTop(.filter(line))
-    case .confirm(var card) where card.demand == .reason:
+    case .confirm(var card) where card.demand == .reason || card.demand == .freezeOverride:
       card.field.insert(text)
       replaceTop(.confirm(card))
+    case .reason(var card):
+      card.field.insert(text)
+      replaceTop(.reason(card))
+    case .why(var card) where card.answer == nil:
+      card.field.insert(text)
+      replaceTop(.why(card))
+    case .registry(var card) where card.isTyping:
+      card.insert(text, feed.registry)
+      replaceTop(.registry(card))
+    case .freezeForm(var form) where form.place != .endpoint:
+      if form.place == .window { form.window.insert(text) } else { form.reason.insert(text) }
+      replaceTop(.freezeForm(form))
+    case .tryOut(var card) where card.field != nil:
+      card.field?.insert(text)
+      replaceTop(.tryOut(card))
+    case .planEditor(var editor) where editor.field != nil:
+      editor.field?.insert(text)
+      replaceTop(.planEditor(editor))
     case .confirm(var card) where card.demand != nil:
       card.notice = "this is typed, not pasted"
       replaceTop(.confirm(card))

@@ -23,6 +23,7 @@ extension ConsoleModel {
       switch top {
       case .key(let key): return press(key)
       case .entry(let index): return clickEntry(index)
+      case .planCell(let cell): return clickCell(cell)
       case .action(.rollBack): return press(.character("R"))
       default: return []
       }
@@ -94,8 +95,54 @@ extension ConsoleModel {
         replaceTop(.ramp(card))
         return requestRampPreview()
       }
+    case .registry(var card):
+      let book = feed.registry
+      guard card.edition == book.edition, card.order.indices.contains(index) else { return [] }
+      let version = book.versions[card.order[index]].version
+      if card.chosen(in: book)?.version == version { return press(.enter) }
+      card.selected = version
+      replaceTop(.registry(card))
+    case .generations(var picker):
+      let choices = generationChoices
+      guard choices.indices.contains(index) else { return [] }
+      if picker.selected == choices[index].generation { return press(.enter) }
+      picker.selected = choices[index].generation
+      replaceTop(.generations(picker))
+    case .freezes(var list):
+      let views = feed.live?.freezes ?? []
+      if views.indices.contains(index) { list.selected = views[index].freeze.id }
+      replaceTop(.freezes(list))
+    case .tryOut(var card):
+      if card.lines.firstIndex(of: card.line) == index { return press(.enter) }
+      card.choose(index)
+      replaceTop(.tryOut(card))
+    case .standing(var card):
+      card.choose(index)
+      replaceTop(.standing(card))
+    case .rules(var list):
+      let rules = liveDetail?.rules ?? []
+      if rules.indices.contains(index) { list.selected = rules[index].name }
+      replaceTop(.rules(list))
+    case .freezeForm(var form):
+      form.place = FreezeForm.Place(rawValue: index) ?? form.place
+      replaceTop(.freezeForm(form))
     default: break
     }
+    return []
+  }
+
+  /// A click chooses a cell of the plan; a click on the chosen one types in it.
+  private mutating func clickCell(_ cell: PlanCell) -> [Effect] {
+    guard case .planEditor(var editor) = dialogs.last else { return [] }
+    if editor.field != nil {
+      editor.commit()
+      editor.go(to: cell)
+      replaceTop(.planEditor(editor))
+      return requestPlanPreview()
+    }
+    if editor.cell == cell { return press(cell.isChoice ? .right : .enter) }
+    editor.go(to: cell)
+    replaceTop(.planEditor(editor))
     return []
   }
 

@@ -11,7 +11,7 @@ extension ConsoleModel {
     if risk != .look && look.isReadOnly && action != .acknowledge {
       return "Read-only: nothing is changed; ! allows changes"
     }
-    if isWaiting, risk == .risk || risk == .destructive {
+    if isWaiting, action != .stopTheLine, risk == .risk || risk == .destructive {
       return "Still waiting for the node to answer the last change"
     }
     switch action {
@@ -19,13 +19,34 @@ extension ConsoleModel {
       if let rollout = runningRollout {
         return "A rollout of \(rollout.candidate) runs: > next step, x abort"
       }
-      return rampCandidates.isEmpty ? "There is no other version to ramp to: o deploys one" : nil
+      return !hasRampCandidate(besides: nil)
+        ? "There is no other version to ramp to: o deploys one" : nil
     case .stepNext, .stepPrevious, .weightUp, .weightDown, .pauseResume, .abort, .promote:
       return runningRollout == nil ? "No rollout runs: c starts one" : nil
     case .rollBack:
       guard let detail = liveDetail else { return "No endpoint is shown yet" }
       return detail.rollback == nil ? "There is nothing to roll back to on \(detail.name)" : nil
     case .undo: return liveDetail?.undo == nil ? "There is no change to undo" : nil
+    case .approve: return approvalObstacle
+    case .retry: return retryObstacle
+    case .pick, .drop: return candidatesObstacle
+    case .tryRequest, .recording, .rules:
+      return liveDetail?.split == nil ? "The endpoint serves nothing yet" : nil
+    case .supersede:
+      guard let rollout = runningRollout else { return "No rollout runs: c starts one" }
+      return hasRampCandidate(besides: rollout.candidate)
+        ? nil : "There is no other version to ramp to: o deploys one"
+    case .editPlan:
+      return hasRampCandidate(besides: runningRollout?.candidate)
+        ? nil : "There is no other version to ramp to: o deploys one"
+    case .undoTo:
+      if let rollout = runningRollout {
+        return "A rollout of \(rollout.candidate) runs: x aborts it first"
+      }
+      return generationChoices.isEmpty ? "No earlier generation with another split is kept" : nil
+    case .verdict:
+      return liveDetail?.rollout == nil ? "No rollout has run here since the node began" : nil
+    case .why: return liveDetail?.split == nil ? "The endpoint serves nothing yet" : nil
     case .acknowledge:
       return openSymptoms.isEmpty ? "Nothing is wrong: there is nothing to acknowledge" : nil
     case .scrubForward, .nextEvent, .live:
@@ -132,7 +153,7 @@ extension ConsoleModel {
   mutating func openVersion(_ version: VersionID) -> [Effect] {
     let ticket = ticket(.versionCard)
     push(.version(VersionCard(version: version, ticket: ticket)))
-    return [.send(ticket, .version(version), .orders)]
+    return [.send(ticket, .version(version), .reading)]
   }
 
   mutating func openRunbook(_ name: String) -> [Effect] {

@@ -34,7 +34,7 @@ extension ConsoleModel {
     case .verifyJournal:
       let ticket = ticket(.journalCheck)
       say("Checking the journal...", .dim)
-      return [.send(ticket, .verifyJournal, .orders)]
+      return [.send(ticket, .verifyJournal, .reading)]
     case .quit: return startQuit()
     case .suspend: return suspend()
     default: break

@@ -62,7 +62,10 @@ extension ConsoleModel {
   /// The question for the picture of the time that is looked at.
   mutating func requestPast() -> [Effect] {
     guard let at = feed.pastAt else { return [] }
-    return [.send(ticket(.past), .snapshot(snapshotRequest(at: at)), .snapshots)]
+    return [
+      .send(ticket(.past), .snapshot(snapshotRequest(at: at)), .snapshots),
+      .send(ticket(.asOf), .asOf(time: at, endpoint: nil), .reading),
+    ]
   }
 
   private func snapshotRequest(at time: Timestamp?) -> SnapshotRequest {
@@ -71,13 +74,14 @@ extension ConsoleModel {
     return SnapshotRequest(
       endpoint: atHome ? selection.endpoint ?? endpoint : endpoint,
       windowSeconds: look.windowSeconds, points: TrafficPane.points(columns: columns), at: time,
-      driftVersion: selection.driftVersion, eventLimit: 100, driftHistograms: wantsBins)
+      driftVersion: selection.driftVersion, eventLimit: 100, driftHistograms: wantsBins,
+      wantsRegistry: false)
   }
 
   /// Sends an order and remembers that it is under way.
   mutating func send(_ order: Order, what: String, from card: Reopening? = nil) -> [Effect] {
     let ticket = ticket(.order(what: what))
-    asked[ticket.number] = card
+    asked[ticket.number] = Asked(order: order, what: what, card: card)
     pending.append(ticket)
     say("\(what)...", .dim)
     return [.send(ticket, .perform(order), order.command.isUrgent ? .urgent : .orders)]
@@ -89,7 +93,16 @@ extension ConsoleModel {
     switch (ticket.purpose, reply) {
     case (.live, .snapshot(let snapshot)): return takeLive(snapshot)
     case (.past, .snapshot(let snapshot)):
-      if feed.pastAt != nil { feed.past = snapshot }
+      if feed.pastAt != nil {
+        feed.unsettledPast = snapshot
+        settlePast()
+      }
+      return []
+    case (.asOf, .asOf(let answer)):
+      // A late answer for a time that is not looked at any more.
+      guard answer.time == feed.pastAt else { return [] }
+      feed.asOf = answer
+      settlePast()
       return []
     case (.order, .outcome(let outcome)):
       pending.removeAll { $0 == ticket }
@@ -110,6 +123,46 @@ extension ConsoleModel {
     case (.journalCheck, .journalCheck(let check)):
       push(.journalCheck(check))
       return []
+    case (.verdict, .verdict(let view)):
+      changeTop { (card: inout VerdictCard) in
+        if card.ticket == ticket {
+          card.view = view
+          card.failure = nil
+        }
+      }
+      return []
+    case (.why, .why(let answer)):
+      changeTop { (card: inout WhyCard) in
+        if card.ticket == ticket { card.answer = answer }
+      }
+      return []
+    case (.tried, .tried(let answer)):
+      changeTop { (card: inout TryCard) in
+        if card.ticket == ticket { card.take(answer) }
+      }
+      return []
+    case (.standing, .registry(.record(let record))):
+      changeTop { (card: inout StandingCard) in
+        if card.ticket == ticket { card.take(record) }
+      }
+      return []
+    case (.recording, .recording(let view)):
+      changeTop { (card: inout RecordingCard) in
+        if card.ticket == ticket { card.view = view }
+      }
+      return []
+    case (.planPreview, .rampPreview(let preview)):
+      let now = moment
+      changeTop { (editor: inout PlanEditor) in
+        if editor.ticket == ticket { editor.take(preview, at: now) }
+      }
+      return []
+    case (.registry, .registryPage(let page)):
+      if feed.registry.take(page) {
+        refreshRegistryCard()
+        return []
+      }
+      return requestRegistry()
     default:
       return take(
         NodeFailure(sentence: "the node gave an answer that fits no question"), for: ticket)
@@ -156,11 +209,22 @@ extension ConsoleModel {
       say("That time cannot be shown: \(sentence)", .warn)
       goLive()
       return []
+    case .asOf:
+      guard feed.pastAt != nil else { return [] }
+      say("What was decided by then cannot be read: \(sentence)", .warn)
+      goLive()
+      return []
     case .order(let what):
       pending.removeAll { $0 == ticket }
+      let order = asked.removeValue(forKey: ticket.number)
+      // What only lacks a reason is asked for again with one; nothing else has to be typed anew.
+      if let order, dialogs.isEmpty, let card = ReasonCard(order, refusedBecause: sentence) {
+        push(.reason(card))
+        say("Not done yet: it takes a reason", .warn)
+        return [requestLive()]
+      }
       note("Refused, \(what): \(sentence)", failure.isStale ? .warn : .bad)
-      if failure.isStale { reopening = asked[ticket.number] }
-      asked[ticket.number] = nil
+      if failure.isStale { reopening = order?.card }
       // The picture is renewed at once, so that the next look is at what is true.
       return [requestLive()]
     case .rampPreview:
@@ -187,6 +251,42 @@ extension ConsoleModel {
     case .journalCheck:
       note("The journal was not checked: \(sentence)", .bad)
       return []
+    case .verdict:
+      changeTop { (card: inout VerdictCard) in
+        if card.ticket == ticket { card.failure = sentence }
+      }
+      return []
+    case .why:
+      changeTop { (card: inout WhyCard) in
+        if card.ticket == ticket {
+          card.notice = sentence
+          card.ticket = nil
+        }
+      }
+      return []
+    case .planPreview:
+      changeTop { (editor: inout PlanEditor) in
+        if editor.ticket == ticket { editor.failure = sentence }
+      }
+      return []
+    case .registry:
+      feed.registry.fail()
+      return []
+    case .tried:
+      changeTop { (card: inout TryCard) in
+        if card.ticket == ticket { card.fail(sentence) }
+      }
+      return []
+    case .standing:
+      changeTop { (card: inout StandingCard) in
+        if card.ticket == ticket { card.fail(sentence) }
+      }
+      return []
+    case .recording:
+      changeTop { (card: inout RecordingCard) in
+        if card.ticket == ticket { card.failure = sentence }
+      }
+      return []
     }
   }
 
@@ -205,12 +305,17 @@ extension ConsoleModel {
     feed.live = snapshot
     if isFirst { settlePlace(snapshot) }
     acknowledged.formIntersection(Set(snapshot.symptoms.map(Self.symptomKey)))
+    if !snapshot.registry.isEmpty {
+      feed.registry.replace(with: snapshot.registry, revision: snapshot.registryRevision)
+    }
     refreshDialogs()
+    refreshRegistryCard()
     reopen()
     let isNewTrouble = snapshot.symptoms.contains {
       $0.severity == .bad && !known.contains(Self.symptomKey($0))
     }
-    return isNewTrouble && !isFirst ? [.bell] : []
+    return (isNewTrouble && !isFirst ? [.bell] : []) + requestRegistry() + renewVerdict()
+      + renewStanding()
   }
 
   /// Decides, on the first picture, whether the list of endpoints or one of them is shown.
@@ -268,6 +373,13 @@ extension ConsoleModel {
         else { continue }
         card.endpointChanged(to: detail.generation, at: moment)
         dialogs[index] = .ramp(card)
+      case .planEditor(var editor):
+        guard let detail = feed.live?.detail, detail.name == editor.endpoint,
+          detail.generation != editor.generation
+        else { continue }
+        editor.endpointChanged(
+          to: detail.generation, replaces: runningRollout?.candidate, at: moment)
+        dialogs[index] = .planEditor(editor)
       case .confirm(let card): refresh(card, at: index)
       default: break
       }
@@ -275,7 +387,7 @@ extension ConsoleModel {
   }
 
   private mutating func refresh(_ card: ConfirmCard, at index: Int) {
-    guard let detail = feed.live?.detail, detail.name == card.endpoint,
+    guard card.generation != nil, let detail = feed.live?.detail, detail.name == card.endpoint,
       detail.generation != card.generation
     else { return }
     guard case .ask(var fresh) = proposal(for: card.change) else {
@@ -289,7 +401,8 @@ extension ConsoleModel {
     }
     fresh.field = card.field
     fresh.notice =
-      "The endpoint changed (generation \(card.generation) to \(fresh.generation)): look again"
+      "The endpoint changed (generation \(card.generation ?? 0) to \(fresh.generation ?? 0)): "
+      + "look again"
     dialogs[index] = .confirm(fresh)
   }
 }

@@ -20,9 +20,10 @@ public enum Command: Sendable, Hashable, Codable {
   /// Sets the weights by hand; refused while a rollout runs.
   case setSplit(endpoint: Name, split: Split)
   /// Starts a rollout of a version by a plan; loads the version when it is not deployed yet.
-  case startRamp(endpoint: Name, version: VersionID, plan: Plan)
+  case startRamp(endpoint: Name, version: VersionID, plan: Plan, options: RampOptions? = nil)
   /// Rolls the running candidate back and starts a rollout of another version; both or neither.
-  case supersede(endpoint: Name, version: VersionID, plan: Plan, reason: String?)
+  case supersede(
+    endpoint: Name, version: VersionID, plan: Plan, reason: String?, options: RampOptions? = nil)
   /// Starts the last rollout again, when it was rolled back, aborted or superseded.
   case retry(endpoint: Name)
   /// Agrees to the running rollout's going on; `plan` is the digest of the plan that was read.
@@ -41,10 +42,12 @@ public enum Command: Sendable, Hashable, Codable {
   case setCandidateWeight(endpoint: Name, weight: BasisPoints, reason: String?)
   /// Ends the rollout and gives all traffic to its fallback; the candidate is closed.
   case abort(endpoint: Name, reason: String?)
-  /// Gives the candidate all traffic now, past the remaining steps.
-  case promote(endpoint: Name, reason: String?)
-  /// Gives all traffic to the last good version (or `version`) and closes the others.
-  case rollBack(endpoint: Name, to: VersionID?, symptom: String?)
+  /// Gives the candidate all traffic now, past the remaining steps; `version` picks one of several
+  /// and closes the others.
+  case promote(endpoint: Name, reason: String?, version: VersionID? = nil)
+  /// Gives all traffic to the last good version (or `to`) and closes the others; with `over` the
+  /// running rollout's traffic goes back little by little in that time.
+  case rollBack(endpoint: Name, to: VersionID?, symptom: String?, over: TimeSpan? = nil)
   /// Gives back the split from before the last change; raises risk, so it is a change of its own.
   case undo(endpoint: Name)
   /// Gives back the split of an earlier generation; raises risk too.
@@ -55,6 +58,18 @@ public enum Command: Sendable, Hashable, Codable {
   case recordRunbook(endpoint: Name?, runbook: String, outcome: String, steps: [String])
   /// Does something about the retraining of a model.
   case retraining(RetrainingCommand)
+  /// Goes on without one of several candidates; it is closed.
+  case drop(endpoint: Name, version: VersionID, reason: String?)
+  /// Sends the requests that a rule matches by a split of their own; who and when are put in.
+  case addRule(endpoint: Name, rule: RouteRule, reason: String?)
+  /// Ends a rule by its name.
+  case removeRule(endpoint: Name, name: Name, reason: String?)
+  /// Erases a person's name; the node gives the pseudonym that the journal has for it.
+  case forgetActor(name: String, pseudonym: String?, reason: String?)
+  /// Records requests by a policy, or (nil) ends that; what is on disk stays until it is old.
+  case setRecording(endpoint: Name, policy: RecordingPolicy?)
+  /// Says or does something of registered versions.
+  case registry(RegistryCommand)
 }
 
 /// Which way ``Command/step(endpoint:direction:reason:)`` goes.
@@ -87,12 +102,15 @@ public struct VersionDraft: Sendable, Hashable, Codable {
   public let summary: String
   /// What the card says of the evaluation: `accuracy`, `roc_auc`, ...
   public let metrics: [String: Double]
+  /// The training or the bundle that it came from, when that is known.
+  public let origin: VersionOrigin?
 
   /// Puts them together.
   public init(
     model: Name, artifact: Digest, artifactBytes: Int, signature: Signature, card: Digest? = nil,
     reference: Digest? = nil, golden: Digest? = nil, backend: Backend? = nil,
-    parent: VersionID? = nil, summary: String = "", metrics: [String: Double] = [:]
+    parent: VersionID? = nil, summary: String = "", metrics: [String: Double] = [:],
+    origin: VersionOrigin? = nil
   ) {
     self.model = model
     self.artifact = artifact
@@ -105,6 +123,7 @@ public struct VersionDraft: Sendable, Hashable, Codable {
     self.parent = parent
     self.summary = summary
     self.metrics = metrics
+    self.origin = origin
   }
 }
 
@@ -115,10 +134,10 @@ extension Command {
     case .registerVersion: nil
     case .createEndpoint(let name), .drainEndpoint(let name), .enableEndpoint(let name): name
     case .deploy(let name, _), .unload(let name, _), .setSplit(let name, _): name
-    case .startRamp(let name, _, _), .pause(let name), .resume(let name, _): name
+    case .startRamp(let name, _, _, _), .pause(let name), .resume(let name, _): name
     case .step(let name, _, _), .setCandidateWeight(let name, _, _), .abort(let name, _): name
-    case .promote(let name, _), .rollBack(let name, _, _), .undo(let name): name
-    case .undoTo(let name, _), .supersede(let name, _, _, _), .retry(let name): name
+    case .promote(let name, _, _), .rollBack(let name, _, _, _), .undo(let name): name
+    case .undoTo(let name, _), .supersede(let name, _, _, _, _), .retry(let name): name
     case .approve(let name, _, _): name
     case .addFreeze(let name, _, _): name
     case .removeFreeze: nil
@@ -126,6 +145,11 @@ extension Command {
     case .retraining(.begin(let begin)): begin.endpoint
     case .retraining(.decline(let name, _, _)): name
     case .retraining(.finish): nil
+    case .drop(let name, _, _), .addRule(let name, _, _), .removeRule(let name, _, _): name
+    case .forgetActor: nil
+    case .setRecording(let name, _): name
+    case .registry(.setPolicy(let name, _, _)): name
+    case .registry: nil
     }
   }
 }

@@ -3,19 +3,21 @@ import Core
 extension Decision {
   /// Rolls the running candidate back and starts another one: both, or neither.
   func supersede(
-    _ name: Name, _ version: VersionID, _ plan: Plan, _ reason: String?
+    _ name: Name, _ version: VersionID, _ plan: Plan, _ reason: String?, _ options: RampOptions?
   ) throws(ControlError) -> [Event] {
     let endpoint = try current(name)
     guard let rollout = endpoint.rollout else {
-      return [try admitted(try startRamp(name, version, plan))]
+      return [try admitted(try startRamp(name, version, plan, options))]
     }
-    guard version != rollout.candidate else {
+    guard !rollout.candidates.contains(version) else {
       throw ControlError(
         .refused,
         "\(version) is being ramped on \(name) already: abort it first, then "
           + "\"sluice retry \(name)\""
       )
     }
+    // What runs is not taken down for what cannot begin yet.
+    if options?.at == nil { try checkPrepared([version] + (options?.rivals ?? [])) }
     let back = change(
       endpoint,
       .rolledBack(endpoint.rollback(to: rollout.fallback, .superseded, evidence(rollout))),
@@ -24,7 +26,7 @@ extension Decision {
     // The person saw the endpoint before both.
     after.expectedGeneration = nil
     let next = Decision(state: apply(state, back), context: after)
-    return [back, try next.admitted(try next.startRamp(name, version, plan))]
+    return [back, try next.admitted(try next.startRamp(name, version, plan, options))]
   }
 
   /// Starts the last rollout again, when it was rolled back or aborted: the same version by the
@@ -42,7 +44,8 @@ extension Decision {
           + "again"
       )
     }
-    return try startRamp(name, last.candidate, plan)
+    return try startRamp(
+      name, last.candidate, plan, last.rivals.map { RampOptions(rivals: $0) })
   }
 
   /// Gives back the split that the endpoint had at an earlier generation.

@@ -22,6 +22,10 @@ extension Decision {
         "the card's summary is longer than \(ControlLimits.remarkLengthMax) characters or it has "
           + "more than 1000 metrics: shorten it")
     }
+    if let parent = draft.parent, state.version(parent) == nil {
+      throw ControlError(
+        .unknown, "there is no version \(parent) that the new one could be made from")
+    }
     let number = state.nextNumber(of: draft.model)
     guard number <= ControlLimits.versionsPerModelMax else {
       throw ControlError(
@@ -69,6 +73,7 @@ extension Decision {
       throw ControlError(.refused, "\(version) is on \(name) already")
     }
     try checkFits(version, found.draft.signature, endpoint)
+    if endpoint.split == nil { try checkRequirements(nil, version, endpoint) }
     try checkPrepared(version)
     return change(
       endpoint,
@@ -109,11 +114,17 @@ extension Decision {
           "\(version) is where the ramp of \(rollout.candidate) would go back to: it stays loaded "
             + "until the ramp ends")
       }
-      if version == rollout.candidate {
+      if rollout.candidates.contains(version) {
         throw ControlError(
           .refused,
           "\(version) is being ramped on \(name): abort first with \"sluice abort \(name)\"")
       }
+    }
+    if let rule = endpoint.rules.first(where: { $0.split.versions.contains(version) }) {
+      throw ControlError(
+        .refused,
+        "the rule \"\(rule.name)\" of \(name) sends requests to \(version): remove it first with "
+          + "\"sluice rule remove \(name) \(rule.name)\"")
     }
     let weight = endpoint.split?.weight(of: version) ?? 0
     guard weight == 0 else {
@@ -137,7 +148,12 @@ extension Decision {
   func setSplit(_ name: Name, _ split: Split) throws(ControlError) -> Event {
     let endpoint = try current(name)
     try checkNoRollout(endpoint, "the weights belong to its plan")
-    for version in split.versions { try checkMayHaveWeight(version, endpoint) }
+    for version in split.versions {
+      try checkMayHaveWeight(version, endpoint)
+      // What serves already was let in once; taking its traffic away must stay possible.
+      guard (endpoint.split?.weight(of: version) ?? 0) == 0 else { continue }
+      try checkRequirements(nil, version, endpoint)
+    }
     guard split != endpoint.split else {
       throw ControlError(.refused, "\(name) has the split \(split) already")
     }

@@ -85,7 +85,8 @@ extension Decision {
     default: break
     }
     let rises = change.weight > rollout.weight
-    guard rises || isPromoted || isResumed || change.step > rollout.step else { return }
+    let begins = !rollout.isStarted && event.kind == "stepped"
+    guard rises || begins || isPromoted || isResumed || change.step > rollout.step else { return }
     if rollout.hold == .budgetSpent, rises, !isPromoted, change.step <= rollout.step,
       event.kind != "resumed"
     {
@@ -155,9 +156,15 @@ extension Event {
   func isForward(on endpoint: EndpointState) -> Bool {
     switch body {
     case .rolledBack, .aborted: return false
-    case .rampStarted, .undone, .promoted, .soaking, .completed: return true
+    // What begins later is held by the freezes of its time.
+    case .rampStarted(let start):
+      if let at = start.schedule { return at <= time } else { return true }
+    case .undone, .promoted, .soaking, .completed: return true
+    case .ruleAdded(let rule): return rule.split.versions.contains { $0 != endpoint.stable }
     case .resumed(let change) where change.hold == .freeze: return true
     case .stepped(let change): if change.step > change.fromStep { return true }
+    case .weightSet(let change), .resumed(let change):
+      if let now = endpoint.rollout?.weight, change.weight > now { return true }
     default: break
     }
     guard let after else { return false }
@@ -180,7 +187,9 @@ extension EventBody {
   var rolloutChange: RolloutChange? {
     switch self {
     case .held(let change), .resumed(let change), .stepped(let change), .weightSet(let change),
-      .soaking(let change), .promoted(let change), .completed(let change):
+      .soaking(let change), .promoted(let change), .completed(let change),
+      .retreatStarted(let change), .retreated(let change), .escalated(let change),
+      .holdExtended(let change):
       change
     default: nil
     }

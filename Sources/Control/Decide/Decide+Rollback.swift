@@ -6,13 +6,40 @@ extension Decision {
   /// Never refused for a missing reason, and as stale only when it would go elsewhere than where
   /// the person saw.
   func rollBack(
-    _ name: Name, _ wanted: VersionID?, _ symptom: String?
+    _ name: Name, _ wanted: VersionID?, _ symptom: String?, over span: TimeSpan? = nil
   ) throws(ControlError) -> Event {
     let endpoint = try known(name)
     let target = try rollbackTarget(endpoint, wanted)
+    if let span, let event = try retreat(endpoint, target, symptom, over: span) { return event }
     return change(
       endpoint, .rolledBack(endpoint.rollback(to: target, .operator, liveEvidence(endpoint))),
       reason: symptom, to: Split(all: target))
+  }
+
+  /// The beginning of a gradual rollback; nil when there is nothing to take away little by little.
+  private func retreat(
+    _ endpoint: EndpointState, _ target: VersionID, _ symptom: String?, over span: TimeSpan
+  ) throws(ControlError) -> Event? {
+    guard span > .zero, span <= ControlLimits.spanMax else {
+      throw ControlError(.badInput, "a rollback takes over 0s and at most 366d, got \(span)")
+    }
+    guard let rollout = endpoint.rollout, target == rollout.fallback else {
+      throw ControlError(
+        .refused,
+        "only a running ramp goes back little by little, to the version it came from: leave --over "
+          + "out to roll \(endpoint.name) back at once")
+    }
+    guard rollout.weight > 0 else { return nil }
+    guard rollout.retreat == nil else {
+      throw ControlError(
+        .refused,
+        "the ramp of \(rollout.candidate) is being rolled back already: leave --over out to end it "
+          + "at once")
+    }
+    let retreat = Retreat(from: rollout.weight, began: context.now, over: span)
+    return change(
+      endpoint, .retreatStarted(rollout.change(evidence(rollout), retreat: retreat)),
+      reason: symptom)
   }
 
   func abort(_ name: Name, _ reason: String?) throws(ControlError) -> Event {
@@ -21,6 +48,7 @@ extension Decision {
     if !context.prepared.contains(target) {
       // The fallback should be loaded always; when it is not, the next good one serves.
       guard let other = endpoint.rollbackTargets(prepared: context.prepared).first else {
+        guard rollout.owedRollback != nil else { return stuck(endpoint, rollout, reason) }
         throw ControlError(
           .refused,
           "\(target), where the ramp of \(rollout.candidate) would go back to, is not loaded and "
@@ -31,6 +59,13 @@ extension Decision {
     return change(
       endpoint, .aborted(endpoint.rollback(to: target, .operator, evidence(rollout))),
       reason: reason, to: Split(all: target))
+  }
+
+  /// No version is ready to take the traffic: it is owed from now on, and done as soon as one is.
+  private func stuck(_ endpoint: EndpointState, _ rollout: Rollout, _ reason: String?) -> Event {
+    change(
+      endpoint,
+      .held(rollout.change(evidence(rollout), hold: .stuck, owed: .operator)), reason: reason)
   }
 
   private func liveEvidence(_ endpoint: EndpointState) -> RolloutEvidence? {
@@ -81,9 +116,11 @@ extension EndpointState {
     metric: MetricEvidence? = nil
   ) -> Rollback {
     var closing = split?.versions ?? []
-    if let rollout { closing.append(rollout.candidate) }
+    if let rollout { closing += rollout.candidates }
+    let closed = Set(closing).subtracting([target]).sorted()
+    let ending = rules.filter { rule in rule.split.versions.contains { closed.contains($0) } }
     return Rollback(
-      target: target, closed: Set(closing).subtracting([target]).sorted(), cause: cause,
-      rollout: rollout?.id, metric: metric, evidence: evidence)
+      target: target, closed: closed, cause: cause, rollout: rollout?.id, metric: metric,
+      evidence: evidence, rules: ending.isEmpty ? nil : ending.map(\.name))
   }
 }

@@ -12,8 +12,8 @@ public func decide(
   _ state: ControlState, _ command: Command, _ context: DecisionContext
 ) throws(ControlError) -> [Event] {
   let decision = Decision(state: state, context: context)
-  if case .supersede(let name, let version, let plan, let reason) = command {
-    return try decision.supersede(name, version, plan, reason)
+  if case .supersede(let name, let version, let plan, let reason, let options) = command {
+    return try decision.supersede(name, version, plan, reason, options)
   }
   return [try decision.admitted(try decision.event(command))]
 }
@@ -37,13 +37,18 @@ extension Decision {
     case .recordRunbook(let name, let runbook, let outcome, let steps):
       return try recordRunbook(name, RunbookRun(runbook: runbook, outcome: outcome, steps: steps))
     case .retraining(let command): return try retrainingEvent(command)
+    case .forgetActor(let name, let pseudonym, let reason):
+      return try forgetActor(name, pseudonym, reason)
+    case .setRecording(let name, let policy): return try setRecording(name, policy)
+    case .registry(let command): return try registryEvent(command)
     default: return try rolloutEvent(command)
     }
   }
 
   private func rolloutEvent(_ command: Command) throws(ControlError) -> Event {
     switch command {
-    case .startRamp(let name, let version, let plan): return try startRamp(name, version, plan)
+    case .startRamp(let name, let version, let plan, let options):
+      return try startRamp(name, version, plan, options)
     case .retry(let name): return try retry(name)
     case .approve(let name, let plan, let reason): return try approve(name, plan, reason)
     case .pause(let name): return try pause(name)
@@ -51,9 +56,13 @@ extension Decision {
     case .step(let name, let direction, let reason): return try step(name, direction, reason)
     case .setCandidateWeight(let name, let weight, let reason):
       return try setWeight(name, weight, reason)
-    case .promote(let name, let reason): return try promote(name, reason)
+    case .promote(let name, let reason, let version): return try promote(name, reason, version)
+    case .drop(let name, let version, let reason): return try drop(name, version, reason)
+    case .addRule(let name, let rule, let reason): return try addRule(name, rule, reason)
+    case .removeRule(let name, let rule, let reason): return try removeRule(name, rule, reason)
     case .abort(let name, let reason): return try abort(name, reason)
-    case .rollBack(let name, let target, let symptom): return try rollBack(name, target, symptom)
+    case .rollBack(let name, let target, let symptom, let span):
+      return try rollBack(name, target, symptom, over: span)
     default: throw ControlError(.badInput, "the command gives more than one event")
     }
   }
@@ -87,8 +96,14 @@ struct Decision {
 
   /// The registered version.
   func registered(_ version: VersionID) throws(ControlError) -> RegisteredVersion {
-    if let found = state.version(version) { return found }
-    let numbers = state.versions.filter { $0.version.model == version.model }.map(\.version)
+    if let found = state.version(version) {
+      guard let deletion = state.registry.record(of: version).deletion else { return found }
+      throw ControlError(
+        .unknown,
+        "\(version) was deleted by \(deletion.by) on \(deletion.time): choose another version, or "
+          + "import the file again under a new number")
+    }
+    let numbers = state.usableVersions.filter { $0.version.model == version.model }.map(\.version)
     guard let last = numbers.last else {
       throw ControlError(
         .unknown,
@@ -107,6 +122,11 @@ struct Decision {
         "\(version) is not loaded and warmed on this node: wait until it is, or look why "
           + "with \"sluice model show \(version)\"")
     }
+  }
+
+  /// The same for all candidates of a rollout.
+  func checkPrepared(_ versions: [VersionID]) throws(ControlError) {
+    for version in versions { try checkPrepared(version) }
   }
 
   func stale(_ endpoint: EndpointState, _ expected: Int) -> ControlError {

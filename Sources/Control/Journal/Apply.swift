@@ -24,6 +24,8 @@ extension ControlState {
       freezes.append(freeze)
       freezeCount = max(freezeCount, freeze.id)
     case .freezeRemoved(let freeze): freezes.removeAll { $0.id == freeze.id }
+    case .actorForgotten(let actor): fold(actor)
+    case .registry(let change): return fold(change, event)
     default: break
     }
     foldRetraining(event)
@@ -33,7 +35,9 @@ extension ControlState {
       endpoints.insert(EndpointState(name: name, created: event.time), at: place)
     }
     guard let index = endpoints.firstIndex(where: { $0.name == name }) else { return }
+    let stable = endpoints[index].stable
     endpoints[index].fold(event)
+    foldServing(event, stableBefore: stable)
   }
 }
 
@@ -41,7 +45,8 @@ extension EndpointState {
   mutating func fold(_ event: Event) {
     switch event.body {
     case .versionRegistered, .endpointCreated, .noted, .runbookRun: break
-    case .freezeAdded, .freezeRemoved, .retraining: break
+    case .freezeAdded, .freezeRemoved, .actorForgotten, .registry, .retraining: break
+    case .recordingSet(let change): recording = change.policy
     case .approved(let approval): fold(approval, event)
     case .endpointDrained: isDrained = true
     case .endpointEnabled: isDrained = false
@@ -51,8 +56,14 @@ extension EndpointState {
     case .undone(let entry): fold(entry, event)
     case .rampStarted(let start): fold(start, event)
     case .held(let change), .resumed(let change), .stepped(let change), .weightSet(let change),
-      .soaking(let change), .promoted(let change), .completed(let change):
+      .soaking(let change), .promoted(let change), .completed(let change),
+      .retreatStarted(let change), .retreated(let change), .escalated(let change),
+      .holdExtended(let change):
       fold(change, event)
+    case .candidateDropped(let drop): fold(drop, event)
+    case .segmentClosed(let closure): fold(closure)
+    case .ruleAdded(let rule): rules.append(rule)
+    case .ruleRemoved(let rule): rules.removeAll { $0.name == rule.name }
     case .rolledBack(let rollback):
       fold(rollback, event, end: rollback.cause == .superseded ? .superseded : .rolledBack)
     case .aborted(let rollback): fold(rollback, event, end: .aborted)
@@ -68,22 +79,25 @@ extension EndpointState {
   }
 
   private mutating func fold(_ deployed: DeployedVersion, _ event: Event) {
-    put(deployed.version, event.time)
+    put(deployed.version, event)
     if signature == nil { signature = deployed.signature }
     if event.after != nil { stable = deployed.version }
     setWeights(event)
   }
 
   /// Puts a version on the endpoint and opens it.
-  private mutating func put(_ version: VersionID, _ time: Timestamp) {
+  private mutating func put(_ version: VersionID, _ event: Event) {
     closed.removeAll { $0 == version }
     if let index = deployed.firstIndex(where: { $0.version == version }) {
-      deployed[index].since = time
+      deployed[index].since = event.time
+      deployed[index].generation = event.generation
       return
     }
     let place = deployed.firstIndex { $0.version > version } ?? deployed.count
     deployed.insert(
-      Deployment(version: version, since: time, liveSince: nil, livedBefore: .zero), at: place)
+      Deployment(
+        version: version, since: event.time, generation: event.generation, liveSince: nil,
+        livedBefore: .zero), at: place)
   }
 
   private mutating func unload(_ version: VersionID) {
@@ -143,26 +157,35 @@ extension EndpointState {
   }
 
   private mutating func fold(_ start: RampStart, _ event: Event) {
-    put(start.candidate, event.time)
-    goodVersions.removeAll { $0 == start.candidate }
+    for version in [start.candidate] + (start.rivals ?? []) {
+      put(version, event)
+      goodVersions.removeAll { $0 == version }
+    }
     setWeights(event)
     rolloutCount = start.rollout
     lastChange = nil
-    let waits = start.waits == true
-    let weight = waits ? 0 : start.plan.steps.first?.weight ?? 0
-    rollout = Rollout(
+    let hold = start.hold ?? (start.waits == true ? .approval : nil)
+    let weight = hold == nil ? start.plan.steps.first?.trafficWeight ?? 0 : 0
+    var begun = Rollout(
       id: start.rollout, candidate: start.candidate, fallback: start.fallback, plan: start.plan,
       step: 0, weight: weight, epoch: 0, stage: 0, isSoaking: false,
-      hold: waits ? .approval : nil, phaseSince: event.time, isStepApproved: false,
-      overridden: [], isStarted: !waits, approvals: [], freezesPassed: [], isBlastPassed: false,
+      hold: hold, phaseSince: event.time, isStepApproved: false,
+      overridden: [], isStarted: hold == nil, approvals: [], freezesPassed: [],
+      isBlastPassed: false,
       isUnverified: false,
       evidence: .begin(rollout: start.rollout, weight: weight, thresholds: start.thresholds),
       started: event.time, startedBy: event.actor)
+    begun.rivals = start.rivals.map { $0.map { Rival(version: $0) } }
+    begun.schedule = start.schedule
+    begun.dependencies = start.dependencies
+    begun.evidence.begin(start)
+    rollout = begun
   }
 
   private mutating func fold(_ change: RolloutChange, _ event: Event) {
     guard var rollout, rollout.id == change.rollout else { return }
     setWeights(event)
+    if let dropped = change.dropped { close(dropped) }
     rollout.fold(change, event)
     self.rollout = rollout
     if change.completes { complete(rollout, event) }
@@ -186,7 +209,7 @@ extension EndpointState {
     let ending = rollout
     rollout = nil
     setWeights(event)
-    closed = Set(closed).union(rollback.closed).sorted()
+    close(rollback.closed)
     stable = rollback.target
     if let index = goodVersions.firstIndex(of: rollback.target) {
       goodVersions.removeFirst(index + 1)
@@ -198,6 +221,28 @@ extension EndpointState {
     self.end(ending, end, event)
   }
 
+  /// Closes versions; rules by hand that name one of them end.
+  private mutating func close(_ versions: [VersionID]) {
+    closed = Set(closed).union(versions).sorted()
+    rules.removeAll { rule in rule.split.versions.contains { versions.contains($0) } }
+  }
+
+  private mutating func fold(_ drop: CandidateDrop, _ event: Event) {
+    guard var rollout, rollout.id == drop.rollout, rollout.candidates.contains(drop.version)
+    else { return }
+    setWeights(event)
+    close([drop.version])
+    rollout.fold(drop, event)
+    self.rollout = rollout
+  }
+
+  private mutating func fold(_ closure: SegmentClosure) {
+    guard var rollout, rollout.id == closure.rollout else { return }
+    rollout.closedSegments = (rollout.closedSegments ?? []) + [closure.segment]
+    rollout.evidence = closure.evidence
+    self.rollout = rollout
+  }
+
   private mutating func end(_ rollout: Rollout, _ end: RolloutEnd, _ event: Event) {
     self.rollout = nil
     ended.insert(
@@ -207,67 +252,7 @@ extension EndpointState {
         candidateRequests: rollout.evidence.candidateRequests,
         isUnverified: rollout.isUnverified, started: rollout.started, ended: event.time,
         startedBy: rollout.startedBy, endedBy: event.actor, summary: event.summary,
-        frozenPlan: rollout.plan), at: 0)
+        frozenPlan: rollout.plan, rivals: rollout.rivals?.map(\.version)), at: 0)
     ended = Array(ended.prefix(ControlLimits.endedRolloutsMax))
-  }
-}
-
-extension Rollout {
-  mutating func fold(_ change: RolloutChange, _ event: Event) {
-    let wasStep = step
-    step = change.step
-    isUnverified = isUnverified || change.isUnverified
-    evidence = change.evidence
-    let isOtherWeight = weight != change.weight
-    if isOtherWeight {
-      weight = change.weight
-      epoch += 1
-      if weight > 0, hold != .budgetSpent { isStarted = true }
-    }
-    if step != wasStep { isStepApproved = false }
-    let wasSoaking = isSoaking
-    foldPhase(change, event)
-    if isOtherWeight || step != wasStep || isSoaking != wasSoaking { stage += 1 }
-    evidence.follow(self)
-  }
-
-  private mutating func foldPhase(_ change: RolloutChange, _ event: Event) {
-    let before = phase
-    switch event.body {
-    case .held: hold = change.hold
-    case .resumed:
-      if change.hold == .approval { isStepApproved = true }
-      if change.hold == .freeze { freezesPassed = event.override?.freezes ?? freezesPassed }
-      override(change.hold)
-      hold = nil
-    case .stepped where change.step >= change.fromStep:
-      override(hold)
-      hold = nil
-      isSoaking = false
-    case .stepped:
-      if hold == .approval { hold = nil }
-      isSoaking = false
-    case .weightSet: isSoaking = false
-    case .promoted:
-      override(hold)
-      hold = nil
-      isSoaking = true
-    case .soaking:
-      hold = nil
-      isSoaking = true
-    default: break
-    }
-    if phase != before { phaseSince = event.time }
-  }
-
-  /// A person, or certainty, went past a guard's hold: that metric does not hold again.
-  private mutating func override(_ hold: HoldCause?) {
-    switch hold {
-    case .suspect(let metric), .inconclusive(let metric):
-      if !overridden.contains(metric) { overridden.append(metric) }
-    case .budgetSpent: isBlastPassed = true
-    case .sampleRatio: acceptsSampleRatio = true
-    default: break
-    }
   }
 }

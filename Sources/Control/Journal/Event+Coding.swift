@@ -28,6 +28,17 @@ extension EventBody {
     case .freezeRemoved: "freeze-removed"
     case .approved: "approved"
     case .retraining(let change): change.kind
+    case .candidateDropped: "candidate-dropped"
+    case .retreatStarted: "retreat-started"
+    case .retreated: "retreated"
+    case .escalated: "escalated"
+    case .holdExtended: "hold-extended"
+    case .segmentClosed: "segment-closed"
+    case .ruleAdded: "rule-added"
+    case .ruleRemoved: "rule-removed"
+    case .actorForgotten: "actor-forgotten"
+    case .recordingSet: "recording-set"
+    case .registry(let event): event.kind
     }
   }
 }
@@ -66,6 +77,15 @@ extension Event: Codable {
       try container.encode(data, forKey: .data)
     case .approved(let data): try container.encode(data, forKey: .data)
     case .retraining(let data): try container.encode(data, forKey: .data)
+    case .candidateDropped(let data): try container.encode(data, forKey: .data)
+    case .retreatStarted(let data), .retreated(let data), .escalated(let data),
+      .holdExtended(let data):
+      try container.encode(data, forKey: .data)
+    case .segmentClosed(let data): try container.encode(data, forKey: .data)
+    case .ruleAdded(let data), .ruleRemoved(let data): try container.encode(data, forKey: .data)
+    case .actorForgotten(let data): try container.encode(data, forKey: .data)
+    case .recordingSet(let data): try container.encode(data, forKey: .data)
+    case .registry(let data): try container.encode(data, forKey: .data)
     }
   }
 
@@ -116,11 +136,26 @@ extension Event: Codable {
     case "freeze-added": return .freezeAdded(try data(Freeze.self))
     case "freeze-removed": return .freezeRemoved(try data(Freeze.self))
     case "approved": return .approved(try data(Approval.self))
+    case "candidate-dropped": return .candidateDropped(try data(CandidateDrop.self))
+    case "retreat-started": return .retreatStarted(try data(RolloutChange.self))
+    case "retreated": return .retreated(try data(RolloutChange.self))
+    case "escalated": return .escalated(try data(RolloutChange.self))
+    case "hold-extended": return .holdExtended(try data(RolloutChange.self))
+    case "segment-closed": return .segmentClosed(try data(SegmentClosure.self))
+    case "rule-added": return .ruleAdded(try data(RouteRule.self))
+    case "rule-removed": return .ruleRemoved(try data(RouteRule.self))
+    case "actor-forgotten": return .actorForgotten(try data(ForgottenActor.self))
+    case "recording-set": return .recordingSet(try data(RecordingChange.self))
     default:
       if let event = try RetrainingEvent(
         kind: kind, from: { try container.superDecoder(forKey: .data) })
       {
         return .retraining(event)
+      }
+      if let event = try RegistryEvent(
+        kind: kind, from: { try container.superDecoder(forKey: .data) })
+      {
+        return .registry(event)
       }
       throw InvalidValue(
         "the journal holds an event of the kind \"\(printable(kind))\", which this program does "

@@ -6,6 +6,9 @@ extension Event {
   ///
   /// Everything that a person typed is quoted for the shell and made harmless for the terminal.
   public var commandLine: String? {
+    if case .registry(let event) = body {
+      return event.commandLine(endpoint, reason: reasonOption)
+    }
     guard let endpoint else {
       if case .noted(let text) = body { return "sluice note \(shellQuoted(text))" }
       return freezeCommand
@@ -27,12 +30,35 @@ extension Event {
       }
       return "sluice split \(endpoint) \(after)" + overrideOption
     case .rampStarted(let start):
-      return "sluice ramp \(endpoint) \(start.candidate) --plan \(shellQuoted(start.plan.name))"
+      let versions = ([start.candidate] + (start.rivals ?? [])).map(\.description)
+      let at = start.schedule.map { " --at \($0)" } ?? ""
+      return "sluice ramp \(endpoint) \(versions.joined(separator: " ")) --plan "
+        + shellQuoted(start.plan.name) + at
+        + after(start)
+    case .candidateDropped(let drop):
+      return drop.cause == .operator
+        ? "sluice drop \(endpoint) \(drop.version)" + reasonOption : nil
+    case .ruleAdded(let rule): return ruleCommand(rule, endpoint)
+    case .ruleRemoved(let rule):
+      if let key = rule.pinnedKey { return "sluice unpin \(endpoint) --key \(shellQuoted(key))" }
+      return "sluice rule remove \(endpoint) \(rule.name)" + reasonOption
     case .retraining(let change): return change.commandLine(on: endpoint)
     case .noted(let text): return "sluice note \(endpoint) \(shellQuoted(text))"
     case .runbookRun(let run): return "sluice runbook run \(shellQuoted(run.runbook)) \(endpoint)"
+    case .recordingSet(let change): return recordCommand(endpoint, change.policy)
     default: return rolloutCommand(endpoint)
     }
+  }
+
+  private func recordCommand(_ endpoint: Name, _ policy: RecordingPolicy?) -> String {
+    guard let policy else { return "sluice record off \(endpoint)" }
+    let without = policy.withheld.joined(separator: ",")
+    // A span is written in its two greatest units.
+    let isExact = (try? TimeSpan("\(policy.maxAge)")) == policy.maxAge
+    let age = isExact ? "\(policy.maxAge)" : "\(policy.maxAge.microseconds)us"
+    return "sluice record on \(endpoint) --share \(percentText(policy.share)) --keep "
+      + byteText(policy.keepBytes).filter { $0 != " " } + " --max-age \(age)"
+      + (without.isEmpty ? "" : " --drop-columns \(shellQuoted(without))")
   }
 
   private func rolloutCommand(_ endpoint: Name) -> String? {
@@ -48,6 +74,12 @@ extension Event {
         + reasonOption
     case .weightSet(let change):
       return "sluice step \(endpoint) --weight \(percentText(change.weight))" + reasonOption
+    case .retreatStarted(let change):
+      let over = change.retreat.map { " --over \($0.over)" } ?? ""
+      return "sluice rollback \(endpoint)\(over)" + reasonOption
+    case .retreated, .escalated, .holdExtended: return nil
+    case .promoted(let change) where change.dropped != nil:
+      return "sluice promote \(endpoint) --version \(change.candidate)" + reasonOption
     case .soaking, .completed, .promoted: return "sluice promote \(endpoint)" + reasonOption
     case .rolledBack(let rollback) where rollback.cause == .superseded: return nil
     case .rolledBack(let rollback):
@@ -55,6 +87,19 @@ extension Event {
     case .aborted: return "sluice abort \(endpoint)" + reasonOption
     default: return nil
     }
+  }
+
+  private func after(_ start: RampStart) -> String {
+    let names = (start.dependencies ?? []).map(\.endpoint.text)
+    return names.isEmpty ? "" : " --after \(names.joined(separator: ","))"
+  }
+
+  private func ruleCommand(_ rule: RouteRule, _ endpoint: Name) -> String {
+    if let key = rule.pinnedKey, let version = rule.split.versions.first {
+      return "sluice pin \(endpoint) \(version) --key \(shellQuoted(key))"
+    }
+    return "sluice rule add \(endpoint) \(rule.name) \(rule.split) --when "
+      + shellQuoted(rule.rule.description) + reasonOption
   }
 
   private var freezeCommand: String? {

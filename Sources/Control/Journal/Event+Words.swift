@@ -19,13 +19,24 @@ extension Event {
     switch body {
     case .rolledBack(let rollback):
       [.operator, .superseded].contains(rollback.cause) ? .warn : .bad
-    case .freezeAdded: .warn
     case .retraining(let change): change.severity
+    case .freezeAdded, .retreatStarted, .segmentClosed, .holdExtended, .actorForgotten: .warn
+    case .escalated: .bad
+    case .candidateDropped(let drop): drop.cause == .operator ? .ok : .bad
+    case .registry(let event): event.severity
     case .aborted, .endpointDrained: .warn
-    case .held(let change): change.hold == .operator || change.hold == .approval ? .ok : .warn
+    case .held(let change): holdSeverity(change.hold)
     case .promoted(let change), .stepped(let change), .completed(let change):
       change.isUnverified ? .warn : .ok
     default: .ok
+    }
+  }
+
+  private func holdSeverity(_ hold: HoldCause?) -> EventSeverity {
+    switch hold {
+    case .operator, .approval, .scheduled, .warming, .dependency: .ok
+    case .stuck: .bad
+    default: .warn
     }
   }
 
@@ -79,6 +90,17 @@ extension Event {
       return "\(place) of the ramp of \(approval.candidate) approved by \(actor), "
         + "\(approval.given) of \(approval.wanted), plan \(approval.plan.short)"
     case .retraining(let change): return change.news
+    case .candidateDropped(let drop): return dropNews(drop)
+    case .segmentClosed(let closure):
+      let evidence = closure.metric.map { ": \($0.sentence)" } ?? ""
+      return "segment \(printable(closure.column, limit: 60))="
+        + "\(printable(closure.segment, limit: 60)) closed to \(closure.candidate)\(evidence)"
+    case .ruleAdded(let rule): return "rule \(rule.name) added: \(ruleText(rule))"
+    case .ruleRemoved(let rule): return "rule \(rule.name) removed: \(ruleText(rule))"
+    case .actorForgotten: return "the name of a person was erased"
+    case .recordingSet(let change):
+      return change.policy.map { "recorded: \($0.words)" } ?? "not recorded any more"
+    case .registry(let event): return event.news
     case .noted(let text): return "note: \(printable(text, limit: 200))"
     case .runbookRun(let run):
       return "runbook \(printable(run.runbook, limit: 60)): \(printable(run.outcome))"
@@ -99,12 +121,23 @@ extension Event {
         + (cause.isEmpty ? "" : ": \(cause)")
     case .stepped(let change):
       let skipped = change.isUnverified && change.step >= change.fromStep ? ", unverified" : ""
-      return "step \(change.step + 1) of \(change.steps): \(splitNews)\(skipped)"
+      let news = [change.doing, after == nil && change.doing != nil ? nil : splitNews]
+        .compactMap { $0 }.joined(separator: ", ")
+      return "step \(change.step + 1) of \(change.steps): \(news)\(skipped)"
     case .weightSet: return "weight set by hand: \(splitNews)"
     case .soaking(let change): return "\(change.candidate) has all traffic and soaks"
     case .promoted(let change):
       let end = change.completes ? ", ramp completed" : ""
       return "promoted: \(splitNews)\(end)\(change.isUnverified ? ", unverified" : "")"
+    case .retreatStarted(let change):
+      let span = change.retreat.map { " over \($0.over)" } ?? ""
+      return "ramp of \(change.candidate) goes back from \(percentText(change.weight))\(span)"
+    case .retreated: return "going back: \(splitNews)"
+    case .escalated(let change):
+      return "ramp of \(change.candidate) is held too long: \(change.hold?.words ?? "held")"
+    case .holdExtended(let change):
+      return "hold of the ramp of \(change.candidate) extended once: "
+        + (change.hold?.words ?? "held")
     case .completed(let change):
       return "ramp of \(change.candidate) completed, it is the stable now"
         + (change.isUnverified ? ", unverified" : "")
@@ -120,7 +153,26 @@ extension Event {
     case .holdDeadline: "\(splitNews): the hold lasted longer than the plan allows"
     case .budget: "\(splitNews): failed and wrong answers reached the plan's cap"
     case .superseded: "superseded: \(splitNews)"
+    case .warming: "no candidate traffic: a candidate was not ready in time"
+    case .unready: "\(splitNews): a candidate is not ready any more"
+    case .comparison: "\(splitNews): the plan's comparison rule"
     }
+  }
+
+  private func dropNews(_ drop: CandidateDrop) -> String {
+    let why: String
+    switch drop.cause {
+    case .evidence: why = drop.metric?.sentence ?? "evidence over the line"
+    case .breaker: why = "\(Judge.breakerFailures) answers failed one after another"
+    case .unready: why = "it is not ready any more"
+    case .warming: why = "it was not ready in time"
+    default: why = "by hand"
+    }
+    return "\(drop.version) dropped from the ramp, \(drop.leads) leads: \(splitNews): \(why)"
+  }
+
+  private func ruleText(_ rule: RouteRule) -> String {
+    "\(printable(rule.rule.description, limit: 200)) to \(rule.split)"
   }
 
   private func freezeNews(_ freeze: Freeze) -> String {

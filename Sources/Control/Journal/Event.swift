@@ -71,6 +71,49 @@ public enum EventBody: Sendable, Hashable {
   case freezeRemoved(Freeze)
   case approved(Approval)
   case retraining(RetrainingEvent)
+  case registry(RegistryEvent)
+  case recordingSet(RecordingChange)
+  case actorForgotten(ForgottenActor)
+  case candidateDropped(CandidateDrop)
+  case retreatStarted(RolloutChange)
+  case retreated(RolloutChange)
+  case escalated(RolloutChange)
+  case holdExtended(RolloutChange)
+  case segmentClosed(SegmentClosure)
+  case ruleAdded(RouteRule)
+  case ruleRemoved(RouteRule)
+}
+
+/// One of several candidates that a rollout goes on without.
+public struct CandidateDrop: Sendable, Hashable, Codable {
+  /// The endpoint's count of rollouts.
+  public let rollout: Int
+  /// Which one; it is closed.
+  public let version: VersionID
+  /// Why.
+  public let cause: RollbackCause
+  /// The leading candidate afterwards.
+  public let leads: VersionID
+  /// The evidence of the metric that caused it.
+  public let metric: MetricEvidence?
+  /// All evidence at the time, of the leading candidate before.
+  public let evidence: RolloutEvidence
+}
+
+/// A segment whose requests go to the stable for the rest of the rollout.
+public struct SegmentClosure: Sendable, Hashable, Codable {
+  /// The endpoint's count of rollouts.
+  public let rollout: Int
+  /// What is moved to.
+  public let candidate: VersionID
+  /// The column that tells segments apart.
+  public let column: String
+  /// Its value.
+  public let segment: String
+  /// The evidence of the metric that caused it.
+  public let metric: MetricEvidence?
+  /// All evidence at the time.
+  public let evidence: RolloutEvidence
 }
 
 /// A version that was put on an endpoint.
@@ -97,6 +140,14 @@ public struct RampStart: Sendable, Hashable, Codable {
   public let thresholds: LatencyThresholds?
   /// Whether it waits for approvals before its first step, without traffic; nil is no.
   public let waits: Bool?
+  /// Further candidates with the same weight; nil is none.
+  public let rivals: [VersionID]?
+  /// Why it has no traffic at first, when it waits for something other than approvals.
+  public let hold: HoldCause?
+  /// When it begins; nil is at once.
+  public let schedule: Timestamp?
+  /// Rollouts of other endpoints that have to complete first; nil is none.
+  public let dependencies: [RolloutDependency]?
 }
 
 /// Where a running rollout is after an event.
@@ -127,6 +178,16 @@ public struct RolloutChange: Sendable, Hashable, Codable {
   public let metric: MetricEvidence?
   /// All evidence at the time.
   public let evidence: RolloutEvidence
+  /// The candidate that the hold is about; nil is the leading one.
+  public let about: VersionID?
+  /// Candidates that are closed because another one was picked; nil is none.
+  public let dropped: [VersionID]?
+  /// What the step does, when it is no plain canary: `shadow of 50%`.
+  public let doing: String?
+  /// The gradual rollback that begins.
+  public let retreat: Retreat?
+  /// Why a rollout that is stuck is to go back.
+  public let owed: RollbackCause?
 }
 
 /// All traffic going back to a good version.
@@ -143,6 +204,8 @@ public struct Rollback: Sendable, Hashable, Codable {
   public let metric: MetricEvidence?
   /// All evidence at the time.
   public let evidence: RolloutEvidence?
+  /// Rules by hand that go with the versions that are closed; nil is none.
+  public let rules: [Name]?
 }
 
 /// A runbook that was run.

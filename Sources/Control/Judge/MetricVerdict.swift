@@ -37,9 +37,10 @@ public struct MetricVerdict: Sendable, Hashable, Codable {
 
   /// In a word or two: `worse`, `suspect`, `not worse by 1.5`, `no sign of harm`, `not seen yet`.
   public var word: String {
+    if evidence.isBreach { return evidence.metric.isTwoSided ? "shifted" : "worse" }
+    if evidence.lacksLabels { return "labels do not come alike" }
     if !isCompared { return "waits for the stable's usual" }
     if !evidence.isSeen { return "not seen yet" }
-    if evidence.isBreach { return evidence.metric.isTwoSided ? "shifted" : "worse" }
     if evidence.isCertified, let promotion = evidence.promotion {
       return "certainly under \(promotion.margin) times"
     }
@@ -53,7 +54,8 @@ extension Judge {
   public static func verdicts(_ evidence: RolloutEvidence, plan: Plan) -> [MetricVerdict] {
     evaluate(evidence, plan: plan).map { metric in
       let counts = shownCounts(metric, evidence)
-      let interval = EProcess.ratioInterval(bets(counts, evidence))
+      let interval = EProcess.ratioInterval(
+        bets(counts, evidence), plannedRestarts: plan.plannedRestarts)
       let candidate = MetricVerdict.Rate(metric.candidateBad, of: metric.candidateTotal)
       let stable = MetricVerdict.Rate(metric.stableBad, of: metric.stableTotal)
       var ratio: Double?
@@ -70,18 +72,8 @@ extension Judge {
     _ metric: MetricEvidence, _ evidence: RolloutEvidence
   ) -> [RolloutEvidence.Counts] {
     let place = metric.stream.flatMap { streamNames(metric.metric, evidence).firstIndex(of: $0) }
-    return evidence.epochs.map { epoch in
-      let streams: [RolloutEvidence.Counts]
-      switch metric.metric {
-      case .errors: streams = [epoch.errors]
-      case .wrongAnswers: streams = [epoch.wrongAnswers]
-      case .latency: streams = epoch.latency
-      case .predictions: streams = epoch.predictions
-      case .confidence: streams = epoch.confidence
-      case .scores: streams = epoch.scores
-      }
-      let index = place ?? 0
-      return streams.indices.contains(index) ? streams[index] : .init()
-    }
+    let all = streams(metric.metric, evidence)
+    let index = place ?? 0
+    return all.indices.contains(index) ? all[index] : []
   }
 }

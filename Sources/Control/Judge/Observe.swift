@@ -8,17 +8,21 @@ import Core
 ///
 /// The guard looks first, and in every phase, held and soaking included: five failures without an
 /// answer between, or evidence over a rollback line with at least five bad events, roll back at
-/// once; evidence over a hold line holds. While the candidate has all traffic there is nothing to
-/// compare it with: then only the breaker and late labels of earlier steps act.
+/// once (with several candidates only the one that is to blame goes); evidence over a hold line
+/// holds. While the candidate has all traffic there is nothing to compare it with: then only the
+/// breaker and late labels of earlier steps act.
+/// - Parameter conditions: what the node knows of itself.
 public func observe(
-  _ state: ControlState, endpoint name: Name, evidence: RolloutEvidence, now: Timestamp
+  _ state: ControlState, endpoint name: Name, evidence: RolloutEvidence,
+  conditions: Conditions = Conditions(), now: Timestamp
 ) -> [Event] {
   guard let endpoint = state.endpoint(name), let rollout = endpoint.rollout,
     let live = rollout.accepted(evidence)
   else { return [] }
-  let watch = Watch(endpoint: endpoint, rollout: rollout, evidence: live, now: now, state: state)
-  if let event = watch.guardEvent() ?? watch.holdEvent() ?? watch.clockEvent() { return [event] }
-  return []
+  let watch = Watch(
+    endpoint: endpoint, rollout: rollout, evidence: live, conditions: conditions, now: now,
+    state: state)
+  return watch.event().map { [$0] } ?? []
 }
 
 /// What a node does when it comes back: rollouts that were down for longer than `limit` are held
@@ -32,11 +36,14 @@ public func recover(
   guard now - downSince > limit else { return [] }
   var events: [Event] = []
   for endpoint in state.endpoints {
-    guard let rollout = endpoint.rollout, rollout.hold == nil || rollout.hold == .noData else {
-      continue
+    guard let rollout = endpoint.rollout, rollout.retreat == nil else { continue }
+    switch rollout.hold {
+    case nil, .noData, .incident, .capacity, .lowTraffic: break
+    default: continue
     }
     let watch = Watch(
-      endpoint: endpoint, rollout: rollout, evidence: rollout.evidence, now: now, state: state)
+      endpoint: endpoint, rollout: rollout, evidence: rollout.evidence, conditions: Conditions(),
+      now: now, state: state)
     events.append(watch.event(.held(rollout.change(rollout.evidence, hold: .recovered)), .system))
   }
   return events
@@ -49,183 +56,110 @@ public enum Guard {
 }
 
 /// One look at a running rollout.
-private struct Watch {
+struct Watch {
   let endpoint: EndpointState
   let rollout: Rollout
   let evidence: RolloutEvidence
+  let conditions: Conditions
   let now: Timestamp
   let state: ControlState
+
+  /// What happens now, if anything.
+  func event() -> Event? {
+    if let event = guardEvent() { return event }
+    if rollout.retreat != nil { return retreatEvent() }
+    if !rollout.isStarted { return startEvent() }
+    return holdEvent() ?? clockEvent()
+  }
 
   func event(_ body: EventBody, _ actor: ActorID, reason: String? = nil, to split: Split? = nil)
     -> Event
   {
     let context = DecisionContext(now: now, actor: actor)
     return Decision(state: state, context: context)
-      .change(endpoint, body, reason: reason, to: split)
+      .change(endpoint, body, reason: reason.map { clipped($0) }, to: split)
   }
 
-  /// The guard: a rollback or a hold, on the plan's caps or on evidence.
-  func guardEvent() -> Event? { breakerEvent() ?? blastEvent() ?? evidenceEvent() }
+  /// Whether a version may have traffic; one that nobody asked about may.
+  func isReady(_ version: VersionID) -> Bool { conditions.prepared?.contains(version) ?? true }
 
-  private func breakerEvent() -> Event? {
-    guard evidence.consecutiveFailures >= Judge.breakerFailures else { return nil }
-    return rollBack(
-      .breaker, reason: "\(evidence.consecutiveFailures) answers failed one after another")
-  }
-
-  /// What the rollout may cost before its last step.
-  private func blastEvent() -> Event? {
-    if let bad = rollout.blastErrors(evidence), let cap = rollout.plan.blast?.errors {
-      return rollBack(.budget, reason: "\(bad) failed or wrong answers, the plan allows \(cap)")
-    }
-    guard rollout.isStarted, rollout.hold != .budgetSpent, rollout.isBlastSpent(evidence),
-      let cap = rollout.plan.blast?.requests
-    else { return nil }
-    // Evidence that is over the line is not hidden behind a hold.
-    if Judge.evaluate(evidence, plan: rollout.plan).contains(where: \.isBreach) { return nil }
-    return event(
-      .held(rollout.change(evidence, weight: 0, hold: .budgetSpent)), .guard,
-      reason: "\(evidence.candidateRequests) requests answered, the plan allows \(cap)",
-      to: rollout.split(0))
-  }
-
-  private func evidenceEvent() -> Event? {
-    if rollout.acceptsSampleRatio != true {
-      let shares = Judge.sampleRatio(evidence)
-      if shares.isSuspect { return hold(forShares: shares) }
-    }
-    let metrics = Judge.evaluate(evidence, plan: rollout.plan)
-    let worst = metrics.max { $0.eValue / $0.rollbackAt < $1.eValue / $1.rollbackAt }
-    guard let worst else { return nil }
-    if let breach = ([worst] + metrics).first(where: \.isBreach) {
-      return rollBack(.evidence(breach.metric), reason: breach.sentence, metric: breach)
-    }
-    let suspect = metrics.first {
-      $0.isSuspect && !$0.isCertified && !rollout.overridden.contains($0.metric)
-    }
-    guard let suspect, rollout.hold != .budgetSpent else { return nil }
-    if case .suspect = rollout.hold { return nil }
-    return event(
-      .held(rollout.change(evidence, hold: .suspect(suspect.metric), metric: suspect)), .guard,
-      reason: suspect.sentence)
-  }
-
-  /// Arms that did not get their shares cannot be compared: nothing is judged until a person has
-  /// found out why.
-  private func hold(forShares shares: SampleRatioEvidence) -> Event? {
-    if rollout.hold == .sampleRatio { return nil }
-    return event(
-      .held(rollout.change(evidence, hold: .sampleRatio)), .guard, reason: shares.sentence)
-  }
-
-  private func rollBack(
-    _ cause: RollbackCause, reason: String, metric: MetricEvidence? = nil
+  /// A hold by the guard or the system, with what the plan says of the weight.
+  func hold(
+    _ cause: HoldCause, _ actor: ActorID, reason: String? = nil, metric: MetricEvidence? = nil,
+    about: VersionID? = nil, owed: RollbackCause? = nil
   ) -> Event {
-    let rollback = endpoint.rollback(to: rollout.fallback, cause, evidence, metric: metric)
-    return event(.rolledBack(rollback), .guard, reason: reason, to: Split(all: rollout.fallback))
+    let weight = rollout.weight(heldFor: cause)
+    return event(
+      .held(
+        rollout.change(
+          evidence, weight: weight, hold: cause, metric: metric, about: about, owed: owed)),
+      actor, reason: reason, to: rollout.split(weight))
   }
 
-  /// Holds that begin or end by themselves, and what a hold's deadline does.
-  func holdEvent() -> Event? {
-    if rollout.hold == .noData {
-      guard evidence.idle == .zero else { return nil }
-      return event(.resumed(rollout.change(evidence, hold: .noData)), .system)
-    }
-    if let resumed = certaintyEvent() { return resumed }
-    if rollout.hold == nil, evidence.idle >= Guard.noDataLimit {
-      return event(.held(rollout.change(evidence, hold: .noData)), .system)
-    }
-    let freezes = state.freezesHolding(endpoint, at: now)
-    if rollout.hold == .freeze {
-      guard freezes.isEmpty else { return nil }
-      return event(.resumed(rollout.change(evidence, hold: .freeze)), .system)
-    }
-    if rollout.hold == nil, !freezes.isEmpty {
-      let reason = freezes.map(\.sentence).joined(separator: "; ")
+  /// The end of a hold, which gives back the weight that it took.
+  ///
+  /// Not in a freeze: giving back is a forward move.
+  func resume(
+    _ actor: ActorID, reason: String? = nil, metric: MetricEvidence? = nil
+  ) -> Event? {
+    guard let weight = rollout.heldWeight, weight != rollout.weight else {
       return event(
-        .held(rollout.change(evidence, hold: .freeze)), .system, reason: clipped(reason))
+        .resumed(rollout.change(evidence, hold: rollout.hold, metric: metric)), actor,
+        reason: reason)
     }
-    guard rollout.hold != nil, let deadline = rollout.plan.holdDeadline,
-      now - rollout.phaseSince >= deadline
+    guard state.freezesHolding(endpoint, at: now).isEmpty,
+      rollout.candidates.allSatisfy(isReady)
     else { return nil }
-    return rollBack(.holdDeadline, reason: "held for \(now - rollout.phaseSince)")
-  }
-
-  /// The first step of a rollout that waited for approvals, and the end of a wait at a step.
-  private func approvalEvent() -> Event? {
-    let isFrozen = !state.freezesHolding(endpoint, at: now).isEmpty
-    guard let status = rollout.approvalsNow, status.isComplete else {
-      if !rollout.isStarted, rollout.hold == nil {
-        return event(.held(rollout.change(evidence, hold: .approval)), .system)
-      }
-      return nil
-    }
-    if !rollout.isStarted {
-      guard !isFrozen, rollout.hold == nil || rollout.hold == .approval else { return nil }
-      let weight = rollout.plan.steps[0].weight
-      return event(
-        .stepped(rollout.change(evidence, step: 0, weight: weight)), .system,
-        to: rollout.split(weight))
-    }
-    guard rollout.hold == .approval else { return nil }
-    return event(.resumed(rollout.change(evidence, hold: .approval)), .system)
-  }
-
-  /// Certainty that the candidate is not worse by the margin ends a hold for want of it, and one
-  /// for suspicion: a candidate may be a little worse than tolerated and surely under the margin.
-  private func certaintyEvent() -> Event? {
-    guard rollout.plan.promotion != nil else { return nil }
-    let metric: MetricEvidence?
-    switch rollout.hold {
-    case .suspect(let held):
-      metric = Judge.evaluate(evidence, plan: rollout.plan).first { $0.metric == held }
-      guard metric?.isCertified ?? false else { return nil }
-    case .inconclusive:
-      guard rollout.metricGap(evidence) == nil, rollout.certaintyGap(evidence) == nil else {
-        return nil
-      }
-      metric = nil
-    default: return nil
-    }
-    // The metric does not hold again: what was once certain stays so, but for the plan's risk.
-    let reason = metric?.promotion.map { "certain by now: \($0.sentence)" }
     return event(
-      .resumed(rollout.change(evidence, hold: rollout.hold, metric: metric)), .guard,
-      reason: reason ?? "everything was seen by now")
+      .resumed(rollout.change(evidence, weight: weight, hold: rollout.hold, metric: metric)),
+      actor, reason: reason, to: rollout.split(weight))
   }
 
-  /// The step clock.
-  func clockEvent() -> Event? {
-    if let event = approvalEvent() { return event }
-    guard rollout.isStarted else { return nil }
-    guard rollout.hold == nil, rollout.stepGap(evidence) == nil else { return nil }
-    if rollout.isSoaking { return complete() }
-    if rollout.planStep.needsApproval, !rollout.isStepApproved {
-      return event(.held(rollout.change(evidence, hold: .approval)), .system)
+  /// All traffic back to the best version that is ready; none is ready: stuck, until one is.
+  func rollBack(
+    _ cause: RollbackCause, _ actor: ActorID = .guard, reason: String,
+    metric: MetricEvidence? = nil
+  ) -> Event? {
+    var target: VersionID? = rollout.fallback
+    if !isReady(rollout.fallback) {
+      target = endpoint.rollbackTargets(prepared: conditions.prepared).first
     }
-    guard let next = rollout.nextStep else {
-      return rollout.plan.soak == .zero
-        ? complete() : event(.soaking(rollout.change(evidence)), .system)
+    guard let target else {
+      // Said once; the weights stay, since nothing better can answer.
+      if rollout.hold == .stuck, rollout.owedRollback != nil { return nil }
+      return hold(.stuck, actor, reason: reason, metric: metric, owed: cause)
     }
-    let weight = rollout.plan.steps[next].weight
-    // With all traffic on the candidate nothing can be compared any more: what has not been seen by
-    // now never will be, so a person decides.
-    if weight == Split.whole, let gap = rollout.metricGap(evidence) {
-      return event(.held(rollout.change(evidence, hold: gap)), .guard)
+    let rollback = endpoint.rollback(to: target, cause, evidence, metric: metric)
+    return event(.rolledBack(rollback), actor, reason: reason, to: Split(all: target))
+  }
+
+  /// The next move of a gradual rollback, or its end.
+  private func retreatEvent() -> Event? {
+    guard let retreat = rollout.retreat, rollout.hold == nil else { return nil }
+    let due = retreat.weight(at: now)
+    guard due > 0 else {
+      return rollBack(.operator, .system, reason: "gone back over \(retreat.over)")
     }
-    if weight == Split.whole, let gap = rollout.certaintyGap(evidence) {
-      return event(
-        .held(rollout.change(evidence, hold: .inconclusive(gap.metric), metric: gap)), .guard,
-        reason: gap.promotion.map { "not certain yet: \($0.sentence)" })
-    }
+    guard due < rollout.weight else { return nil }
     return event(
-      .stepped(rollout.change(evidence, step: next, weight: weight)), .system,
-      to: rollout.split(weight))
+      .retreated(rollout.change(evidence, weight: due)), .system, to: rollout.split(due))
   }
+}
 
-  private func complete() -> Event {
-    event(
-      .completed(
-        rollout.change(evidence, isUnverified: rollout.isUnverified, completes: true)), .system)
+extension Rollout {
+  /// What a hold leaves of the weight.
+  func weight(heldFor cause: HoldCause) -> BasisPoints {
+    switch cause {
+    case .suspect, .sampleRatio, .incident, .capacity: break
+    default: return weight
+    }
+    switch plan.holdPolicy?.weight ?? .keep {
+    case .keep: return weight
+    case .zero: return 0
+    case .floor:
+      // The first step with traffic of the same requests is the least that the plan knows.
+      let first = plan.steps.first { $0.kind.hasTraffic && $0.rule == planStep.rule }
+      return min(weight, first?.weight ?? weight)
+    }
   }
 }

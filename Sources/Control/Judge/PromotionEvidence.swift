@@ -32,25 +32,22 @@ public struct PromotionEvidence: Sendable, Hashable, Codable {
   }
 }
 
+extension Metric {
+  /// Whether it can be certain of it that a candidate is not worse by a margin.
+  var isPromoted: Bool { !isTwoSided && self != .disagreement }
+}
+
 extension Judge {
   /// The promotion evidence of a one-sided metric, when the plan asks for it.
   static func promotionEvidence(
     _ judged: JudgedMetric, _ evidence: RolloutEvidence, _ plan: Plan
   ) -> PromotionEvidence? {
-    guard let rule = plan.promotion, !judged.metric.isTwoSided else { return nil }
-    let streams: [[RolloutEvidence.Counts]]
-    switch judged.metric {
-    case .errors: streams = [evidence.epochs.map(\.errors)]
-    case .wrongAnswers: streams = [evidence.epochs.map(\.wrongAnswers)]
-    case .latency:
-      streams = latencyStreams.indices.map { stream in
-        evidence.epochs.map { $0.latency.indices.contains(stream) ? $0.latency[stream] : .init() }
-      }
-    case .predictions, .confidence, .scores: return nil
-    }
+    guard let rule = plan.promotion, judged.metric.isPromoted else { return nil }
+    let streams = self.streams(judged.metric, evidence)
     let needed = 1 / (rule.risk * judged.riskShare)
     let each = streams.map { counts in
-      let log = EProcess.logEvidenceOfFewer(bets(counts, evidence), tolerance: rule.margin)
+      let log = EProcess.logEvidenceOfFewer(
+        bets(counts, evidence), tolerance: rule.margin, plannedRestarts: plan.plannedRestarts)
       return (log: log, sum: counts.reduce(RolloutEvidence.Counts(), +))
     }
     guard let least = each.min(by: { $0.log < $1.log }) else { return nil }
@@ -65,68 +62,12 @@ extension Judge {
     _ log: Double
   ) -> Int? {
     let total = sum.candidateTotal + sum.stableTotal
-    guard let weight = evidence.epochs.last?.weight, total > 0, sum.stableBad > 0 else {
+    guard let weight = evidence.epochs.last?.share, total > 0, sum.stableBad > 0 else {
       return nil
     }
     return EProcess.requestsToCertify(
-      share: Double(weight) / Double(Split.whole),
+      share: weight,
       rate: Double(sum.candidateBad + sum.stableBad) / Double(total), margin: margin, line: needed,
       logEvidence: log)
-  }
-}
-
-/// Whether the arms got the shares of the requests that were drawn for them.
-///
-/// When they did not (records lost on one side, a cache in front of one version, routing that is
-/// broken), the two arms' requests cannot be compared and no verdict on them means anything.
-public struct SampleRatioEvidence: Sendable, Hashable, Codable {
-  /// The evidence against the drawn shares, in either direction.
-  public let eValue: Double
-  /// Where the guard holds: 1 over ``Judge/sampleRatioRisk``.
-  public let holdAt: Double
-  /// Drawn requests of the candidate.
-  public let candidate: Int
-  /// Drawn requests of the stable.
-  public let stable: Int
-  /// How many of both the candidate should have got.
-  public let expectedCandidate: Double
-
-  /// Whether the shares are surely not as drawn.
-  public var isSuspect: Bool { eValue >= holdAt }
-
-  /// `the candidate got 612 of 10,000 requests where 500 were due, E 4021`.
-  public var sentence: String {
-    "the candidate got \(candidate) of \(candidate + stable) drawn requests where "
-      + "\(Int(expectedCandidate.rounded())) were due, E \(evidenceText(eValue))"
-  }
-}
-
-extension Judge {
-  /// The chance that the check of the shares ever holds a rollout whose requests are drawn rightly.
-  ///
-  /// Small, because it comes on top of the plan's own risks; what breaks routing shows itself with
-  /// every request.
-  public static let sampleRatioRisk = 0.001
-
-  /// The check of the shares: each drawn request is an event of the test, in both directions.
-  public static func sampleRatio(_ evidence: RolloutEvidence) -> SampleRatioEvidence {
-    let epochs = evidence.epochs.map {
-      EProcess.Epoch(
-        shareBasisPoints: $0.weight, candidateBad: $0.drawn.candidateTotal,
-        stableBad: $0.drawn.stableTotal)
-    }
-    let log = EProcess.logMean([
-      EProcess.logEvidence(epochs, tolerance: 1), EProcess.logEvidenceOfFewer(epochs, tolerance: 1),
-    ])
-    // At 0 and 100 % there is nothing to draw.
-    let compared = epochs.filter { $0.shareBasisPoints > 0 && $0.shareBasisPoints < Split.whole }
-    return SampleRatioEvidence(
-      eValue: EProcess.value(fromLog: log), holdAt: 1 / sampleRatioRisk,
-      candidate: compared.reduce(0) { $0 + $1.candidateBad },
-      stable: compared.reduce(0) { $0 + $1.stableBad },
-      expectedCandidate: compared.reduce(0) {
-        $0 + Double($1.candidateBad + $1.stableBad) * Double($1.shareBasisPoints)
-          / Double(Split.whole)
-      })
   }
 }

@@ -7,11 +7,26 @@ extension Rollout {
     if seen < clock {
       return "\(isSoaking ? "the soak" : "step \(step + 1)") has seen \(seen) of \(clock)"
     }
-    let requests = evidence.stage == stage ? evidence.stepCandidateRequests : 0
+    let requests = evidence.stage == stage ? fewestRequests(evidence) : 0
     if !isSoaking, requests < planStep.minRequests {
       return "step \(step + 1) has seen \(requests) of \(planStep.minRequests) requests"
     }
     return nil
+  }
+
+  /// What the candidate with the fewest answers has answered in the present step.
+  private func fewestRequests(_ evidence: RolloutEvidence) -> Int {
+    (evidence.rivals ?? []).reduce(evidence.stepCandidateRequests) {
+      min($0, $1.evidence.stepCandidateRequests)
+    }
+  }
+
+  /// Whether the step has had its time ten times over, and at least ten minutes, without seeing its
+  /// requests.
+  func isStarved(_ evidence: RolloutEvidence) -> Bool {
+    guard !isSoaking, evidence.stage == stage, stepGap(evidence) != nil else { return false }
+    let limit = TimeSpan(microseconds: 10 * max(clock, .minutes(1)).microseconds)
+    return evidence.stepObserved >= limit
   }
 
   /// The first judged metric that was not seen on both versions.
@@ -59,18 +74,16 @@ extension Rollout {
   func change(
     _ evidence: RolloutEvidence, step: Int? = nil, weight: BasisPoints? = nil,
     hold: HoldCause? = nil, isUnverified: Bool = false, completes: Bool = false,
-    metric: MetricEvidence? = nil
+    metric: MetricEvidence? = nil, about: VersionID? = nil, picks: VersionID? = nil,
+    dropped: [VersionID]? = nil, retreat: Retreat? = nil, owed: RollbackCause? = nil
   ) -> RolloutChange {
     RolloutChange(
-      rollout: id, candidate: candidate, fallback: fallback, plan: plan.name,
+      rollout: id, candidate: picks ?? candidate, fallback: fallback, plan: plan.name,
       steps: plan.steps.count, fromStep: self.step, step: step ?? self.step,
       weight: weight ?? self.weight, hold: hold, isUnverified: isUnverified,
-      completes: completes, metric: metric, evidence: evidence)
-  }
-
-  /// The split with the candidate at `weight`.
-  func split(_ weight: BasisPoints) -> Split {
-    Split(stable: fallback, candidate: candidate, weight: weight)
+      completes: completes, metric: metric, evidence: evidence, about: about, dropped: dropped,
+      doing: plan.steps[min(max(0, step ?? self.step), plan.steps.count - 1)].doing,
+      retreat: retreat, owed: owed)
   }
 }
 
@@ -83,6 +96,7 @@ extension RolloutEvidence {
     case .predictions: profile.map { !$0.labels.isEmpty } ?? false
     case .confidence: profile?.confidenceRange != nil
     case .scores: profile?.scoreRange != nil
+    case .disagreement: shadow != nil
     }
   }
 }

@@ -2,13 +2,15 @@ import Core
 
 extension RolloutEvidence.Epoch {
   private enum Key: String, CodingKey {
-    case weight, errors, wrongAnswers, latency, predictions, confidence, scores, drawn
+    case weight, whole, errors, wrongAnswers, latency, predictions, confidence, scores, drawn
   }
 
   /// Decodes an epoch; what older journals do not know of is empty.
   public init(from decoder: any Decoder) throws {
     let values = try decoder.container(keyedBy: Key.self)
-    self.init(weight: try values.decode(BasisPoints.self, forKey: .weight))
+    self.init(
+      weight: try values.decode(BasisPoints.self, forKey: .weight),
+      whole: try values.decodeIfPresent(BasisPoints.self, forKey: .whole))
     typealias Counts = RolloutEvidence.Counts
     errors = try values.decode(Counts.self, forKey: .errors)
     wrongAnswers = try values.decode(Counts.self, forKey: .wrongAnswers)

@@ -9,11 +9,17 @@ extension RolloutEvidence {
   ///   - bad: how many of `count` were bad.
   ///   - epoch: where the requests were routed; nil is the present one. An epoch that never was is
   ///     ignored.
+  ///   - segment: the place in ``segments`` of the requests' segment, for failures, wrong answers
+  ///     and latency; nil when they are of none.
   public mutating func record(
-    metric: Metric, arm: Arm, bad: Int, count: Int, epoch: Int? = nil, stream: Int = 0
+    metric: Metric, arm: Arm, bad: Int, count: Int, epoch: Int? = nil, stream: Int = 0,
+    segment: Int? = nil
   ) {
     let index = epoch ?? self.epoch
     guard epochs.indices.contains(index) else { return }
+    if segment != nil {
+      addToSegment(segment, metric, arm, bad: bad, total: count, epoch: index, stream: stream)
+    }
     switch metric {
     case .errors: epochs[index].errors.add(arm, bad: bad, total: count)
     case .wrongAnswers: epochs[index].wrongAnswers.add(arm, bad: bad, total: count)
@@ -26,6 +32,8 @@ extension RolloutEvidence {
       epochs[index].predictions.add(stream, arm, bad: bad, total: count)
     case .confidence: epochs[index].confidence.add(stream, arm, bad: bad, total: count)
     case .scores: epochs[index].scores.add(stream, arm, bad: bad, total: count)
+    // Seen on copied requests only: ``recordShadowPair(_:)``.
+    case .disagreement: break
     }
   }
 
@@ -65,15 +73,17 @@ extension RolloutEvidence {
   /// Counts one answer: its outcome, its time against the thresholds, the breaker, the step.
   ///
   /// The time of a failed answer is not judged; its failure is.
+  /// - Parameter segment: the place in ``segments`` of the request's segment.
   public mutating func recordAnswer(
-    _ arm: Arm, failed: Bool, latencyMicroseconds: Int, epoch: Int? = nil
+    _ arm: Arm, failed: Bool, latencyMicroseconds: Int, epoch: Int? = nil, segment: Int? = nil
   ) {
-    record(metric: .errors, arm: arm, bad: failed ? 1 : 0, count: 1, epoch: epoch)
+    record(
+      metric: .errors, arm: arm, bad: failed ? 1 : 0, count: 1, epoch: epoch, segment: segment)
     if let thresholds, !failed {
       for (quantile, limit) in thresholds.all.enumerated() {
         record(
           metric: .latency, arm: arm, bad: latencyMicroseconds > limit ? 1 : 0, count: 1,
-          epoch: epoch, stream: quantile)
+          epoch: epoch, stream: quantile, segment: segment)
       }
     }
     if arm == .candidate { countCandidate(failed: failed) }
@@ -88,8 +98,13 @@ extension RolloutEvidence {
   }
 
   /// Counts a late label of an answer that was routed in `epoch`.
-  public mutating func recordLabel(_ arm: Arm, wrong: Bool, epoch: Int? = nil) {
-    record(metric: .wrongAnswers, arm: arm, bad: wrong ? 1 : 0, count: 1, epoch: epoch)
+  /// - Parameter segment: the place in ``segments`` of the request's segment.
+  public mutating func recordLabel(
+    _ arm: Arm, wrong: Bool, epoch: Int? = nil, segment: Int? = nil
+  ) {
+    record(
+      metric: .wrongAnswers, arm: arm, bad: wrong ? 1 : 0, count: 1, epoch: epoch,
+      segment: segment)
   }
 
   /// Counts a candidate's answer that is left out of the judgement (a cold instance, a later
@@ -102,17 +117,25 @@ extension RolloutEvidence {
     stepObserved = TimeSpan(
       microseconds: saturated(stepObserved.microseconds, span.microseconds))
     idle = .zero
+    look(after: span)
+    updateRivals { $0.observedTime(add: span) }
   }
 
   /// Adds a time without traffic; it does not count for the step.
   public mutating func idleTime(add span: TimeSpan) {
     guard span > .zero else { return }
     idle = TimeSpan(microseconds: saturated(idle.microseconds, span.microseconds))
+    updateRivals { $0.idleTime(add: span) }
   }
 
   private mutating func countCandidate(failed: Bool) {
-    stepCandidateRequests = saturated(stepCandidateRequests, 1)
     candidateRequests = saturated(candidateRequests, 1)
+    countStep(failed: failed)
+  }
+
+  /// Counts an answer of the candidate for the step and the breaker.
+  mutating func countStep(failed: Bool) {
+    stepCandidateRequests = saturated(stepCandidateRequests, 1)
     consecutiveFailures = failed ? saturated(consecutiveFailures, 1) : 0
   }
 }

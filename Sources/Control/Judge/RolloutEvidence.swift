@@ -54,8 +54,13 @@ public struct RolloutEvidence: Sendable, Hashable, Codable {
 
   /// A period with one weight.
   public struct Epoch: Sendable, Hashable, Codable {
-    /// The candidate's share among candidate and stable, basis points.
+    /// The candidate's weight, basis points.
     public let weight: BasisPoints
+    /// What candidate and stable get together, basis points; nil is everything.
+    ///
+    /// Less when the rollout has rivals: the candidate's share among itself and the stable is
+    /// ``weight`` over it.
+    public internal(set) var whole: BasisPoints?
     /// Failed answers.
     public var errors = Counts()
     /// Labels that showed a wrong answer.
@@ -72,7 +77,13 @@ public struct RolloutEvidence: Sendable, Hashable, Codable {
     /// Drawn requests, as totals: their arms must have been drawn at ``weight``.
     public var drawn = Counts()
 
-    init(weight: BasisPoints) { self.weight = weight }
+    init(weight: BasisPoints, whole: BasisPoints? = nil) {
+      self.weight = weight
+      self.whole = whole
+    }
+
+    /// The candidate's share among itself and the stable, 0 to 1.
+    var share: Double { Double(weight) / Double(whole ?? Split.whole) }
   }
 
   /// The rollout's identifier: evidence is never mixed between rollouts.
@@ -95,6 +106,14 @@ public struct RolloutEvidence: Sendable, Hashable, Codable {
   public internal(set) var idle: TimeSpan
   /// Candidate answers that failed one after another, up to now.
   public internal(set) var consecutiveFailures: Int
+  /// Further candidates of the rollout with what was seen of them; nil when there are none.
+  public internal(set) var rivals: [RivalEvidence]?
+  /// What copied requests came to; nil while none was copied.
+  public internal(set) var shadow: ShadowEvidence?
+  /// The segments that are told apart, fixed at the beginning; nil when none are.
+  public internal(set) var segments: [SegmentEvidence]?
+  /// What a rule of another tool has seen, when the plan lets one decide.
+  public internal(set) var comparison: ComparisonEvidence?
 
   /// The evidence of a rollout that begins now with `weight`.
   public static func begin(
@@ -120,7 +139,9 @@ public struct RolloutEvidence: Sendable, Hashable, Codable {
 
   /// Begins a period with another weight, and the step clock anew.
   public mutating func beginEpoch(weight: BasisPoints) {
-    epochs.append(Epoch(weight: weight))
+    let whole = RolloutEvidence.whole(weight: weight, rivals: rivals?.count ?? 0)
+    epochs.append(Epoch(weight: weight, whole: whole))
+    updateRivals { $0.epochs.append(Epoch(weight: weight, whole: whole)) }
     beginStage()
   }
 
@@ -129,17 +150,30 @@ public struct RolloutEvidence: Sendable, Hashable, Codable {
     stage += 1
     stepObserved = .zero
     stepCandidateRequests = 0
+    updateRivals { $0.beginStage() }
   }
 
-  /// Brings live evidence to where the rollout is, after an event changed its weight or step.
+  /// Brings live evidence to where the rollout is, after an event changed its weight, its step or
+  /// its candidates.
   public mutating func follow(_ rollout: Rollout) {
     guard self.rollout == rollout.id else {
       self = rollout.evidence
       return
     }
+    // A rival leads now, or was left out.
+    if rivalIndex(of: rollout.candidate) != nil { lead(by: rollout.candidate) }
+    let left = rollout.rivals ?? []
+    rivals?.removeAll { rival in !left.contains { $0.version == rival.version } }
+    if rivals?.isEmpty ?? false { rivals = nil }
+    follow(rollout, rivals: rivals?.count ?? 0)
+    updateRivals { $0.follow(rollout, rivals: left.count) }
+  }
+
+  private mutating func follow(_ rollout: Rollout, rivals: Int) {
     while epochs.count <= rollout.epoch {
       // Epochs are bounded by the plan and ``ControlLimits/manualWeightChangesMax``.
-      epochs.append(Epoch(weight: rollout.weight))
+      let whole = RolloutEvidence.whole(weight: rollout.weight, rivals: rivals)
+      epochs.append(Epoch(weight: rollout.weight, whole: whole))
     }
     if stage != rollout.stage {
       stage = rollout.stage
@@ -151,10 +185,12 @@ public struct RolloutEvidence: Sendable, Hashable, Codable {
   /// Fixes what the stable usually answers, once; see ``StableProfile``.
   public mutating func judgeAnswers(by profile: StableProfile) {
     if self.profile == nil { self.profile = profile }
+    updateRivals { $0.judgeAnswers(by: profile) }
   }
 
   /// Fixes the latency thresholds, once; see ``LatencyThresholds``.
   public mutating func judgeLatency(by thresholds: LatencyThresholds) {
     if self.thresholds == nil { self.thresholds = thresholds }
+    updateRivals { $0.judgeLatency(by: thresholds) }
   }
 }

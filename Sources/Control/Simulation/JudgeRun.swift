@@ -94,7 +94,8 @@ struct JudgeRun {
         shareBasisPoints: $0.weight, candidateBad: $0.errors.candidateBad,
         stableBad: $0.errors.stableBad)
     }
-    return EProcess.logEvidenceOfFewer(epochs, tolerance: margin) >= log(1 / risk)
+    return EProcess.logEvidenceOfFewer(
+      epochs, tolerance: margin, plannedRestarts: plan.plannedRestarts) >= log(1 / risk)
   }
 
   /// A look's requests, of both arms.

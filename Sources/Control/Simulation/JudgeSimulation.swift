@@ -23,11 +23,15 @@ public struct JudgeSimulation: Sendable {
         ? [(.errors, 1)]
         : [(.errors, 0.25), (.wrongAnswers, 0.25), (.latency, 0.25), (.predictions, 0.25)]
       return Plan(
-        name: "simulated", summary: "", steps: [PlanStep(weight: Split.whole, hold: .zero)],
+        name: "simulated", summary: "", steps: JudgeSimulation.steps,
         metrics: judged.map { JudgedMetric(metric: $0.0, tolerance: tolerance, riskShare: $0.1) })
     }
   }
 
+  /// The steps of every simulated plan.
+  static let steps = (JudgeWorld.weights + [Split.whole]).map {
+    PlanStep(weight: $0, hold: .zero)
+  }
   /// The ratio that certification is against.
   public static let margin = 1.5
   /// The risk of certifying a candidate whose ratio is the margin.
@@ -94,8 +98,7 @@ public struct JudgeSimulation: Sendable {
     var tally = Tally()
     tally.others = others.map { _ in [] }
     for number in numbers {
-      let mixed = SplitMix64.mix(
-        seed &+ UInt64(truncatingIfNeeded: number) &* 0x9E37_79B9_7F4A_7C15)
+      let mixed = JudgeSimulation.seed(ofRun: number, seed)
       var run = JudgeRun(world, plan: policy.plan, seed: mixed)
       let result = run.play(
         others: others, margin: JudgeSimulation.margin,
@@ -103,6 +106,11 @@ public struct JudgeSimulation: Sendable {
       tally.count(result)
     }
     return tally
+  }
+
+  /// The seed of one run.
+  static func seed(ofRun number: Int, _ seed: UInt64) -> UInt64 {
+    SplitMix64.mix(seed &+ UInt64(truncatingIfNeeded: number) &* 0x9E37_79B9_7F4A_7C15)
   }
 }
 

@@ -4,8 +4,8 @@ import Statistics
 
 /// A made-up world in which a judge looks at a canary: what both arms do, and when.
 ///
-/// Sixty looks of a thousand requests each; the share goes 5, 10, 25, 50 %, fifteen looks each; a
-/// good version fails 1 % of its requests.
+/// Sixty looks of a thousand requests each; the share goes 5, 10 and 25 %, ten looks each, and then
+/// is 50 %; a good version fails 1 % of its requests.
 public struct JudgeWorld: Sendable, Hashable {
   /// What moves in both arms alike, or how requests come: none of it is the candidate's doing.
   public enum Weather: String, Sendable, Hashable, CaseIterable {
@@ -32,6 +32,8 @@ public struct JudgeWorld: Sendable, Hashable {
     case none
     /// So much is added to its failure rate, from a look on.
     case errors(points: Double, fromLook: Int)
+    /// It fails so many times as often, in every weather.
+    case ratio(Double)
     /// All answers take 20 % longer.
     case latencyBody
     /// The slowest twentieth takes so much longer that p99 rises by 20 %.
@@ -60,8 +62,10 @@ public struct JudgeWorld: Sendable, Hashable {
   /// Requests between two looks.
   public var requestsPerLook: Int { weather == .lowTraffic ? 60 : 1_000 }
 
+  /// The candidate's shares in their order.
+  static let weights: [BasisPoints] = [500, 1_000, 2_500, 5_000]
   /// The candidate's share while the look is gathered.
-  public func weight(look: Int) -> BasisPoints { [500, 1_000, 2_500, 5_000][min(3, look / 15)] }
+  public func weight(look: Int) -> BasisPoints { JudgeWorld.weights[min(3, look / 10)] }
 
   /// A good version's failure rate during a look.
   func baseRate(look: Int) -> Double {
@@ -77,6 +81,7 @@ public struct JudgeWorld: Sendable, Hashable {
     if case .errors(let points, let from) = harm, look >= from {
       return baseRate(look: look) + points
     }
+    if case .ratio(let ratio) = harm { return baseRate(look: look) * ratio }
     return baseRate(look: look)
   }
 }

@@ -116,17 +116,31 @@ extension Rollout {
   /// Whether the cap on requests is reached and nobody let the rollout past it.
   func isBlastSpent(_ evidence: RolloutEvidence) -> Bool {
     guard let cap = plan.blast?.requests, !isBlastPassed, isBeforeLastStep else { return false }
-    return evidence.candidateRequests >= cap
+    return spentRequests(evidence) >= cap
+  }
+
+  /// What all candidates have answered, those that were dropped included.
+  public func spentRequests(_ evidence: RolloutEvidence) -> Int {
+    (evidence.rivals ?? []).reduce(
+      saturated(evidence.candidateRequests, droppedRequests ?? 0)
+    ) { saturated($0, $1.evidence.candidateRequests) }
+  }
+
+  /// What of it failed or was wrong.
+  public func spentBadAnswers(_ evidence: RolloutEvidence) -> Int {
+    (evidence.rivals ?? []).reduce(
+      saturated(evidence.candidateBadAnswers, droppedBadAnswers ?? 0)
+    ) { saturated($0, $1.evidence.candidateBadAnswers) }
   }
 
   /// The failed and wrong answers of the candidate, when they have reached the cap.
   func blastErrors(_ evidence: RolloutEvidence) -> Int? {
     guard let cap = plan.blast?.errors, isBeforeLastStep else { return nil }
-    let bad = evidence.candidateBadAnswers
+    let bad = spentBadAnswers(evidence)
     return bad >= cap ? bad : nil
   }
 
-  private var isBeforeLastStep: Bool { !isLastStep && !isSoaking && weight < Split.whole }
+  private var isBeforeLastStep: Bool { !isLastStep && !isSoaking && !hasAllTraffic }
 }
 
 extension RolloutEvidence {

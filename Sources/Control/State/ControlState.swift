@@ -36,6 +36,22 @@ public struct ControlState: Sendable, Hashable, Codable {
   public internal(set) var retraining: RetrainingBook
   /// How many events were applied.
   public internal(set) var sequence: Int
+  /// The pseudonyms of persons whose names were erased, oldest first; nil for none.
+  public internal(set) var forgotten: [String]?
+  /// ``registry``; nil while nothing was said, as in states of older programs.
+  private var registryState: RegistryState?
+
+  /// What was said of versions: aliases, tags, approvals, gates, deletions.
+  public internal(set) var registry: RegistryState {
+    get { registryState ?? RegistryState() }
+    // Taken out and put back, so that it is changed in place.
+    _modify {
+      var taken = registryState ?? RegistryState()
+      registryState = nil
+      defer { registryState = taken }
+      yield &taken
+    }
+  }
 
   /// Nothing registered, nothing served.
   public init() {

@@ -16,6 +16,8 @@ public struct Deployment: Sendable, Hashable, Codable {
   public let version: VersionID
   /// When it was put there.
   public internal(set) var since: Timestamp
+  /// The endpoint's generation that put it there: in order even when clocks jump.
+  public internal(set) var generation: Int?
   /// Since when it has had weight; nil while it has none.
   public internal(set) var liveSince: Timestamp?
   /// How long it had weight before that.
@@ -107,6 +109,10 @@ public struct EndpointState: Sendable, Hashable, Codable {
   public internal(set) var lastChange: UndoEntry?
   /// The last changes, newest first.
   public internal(set) var recent: [RecentChange]
+  /// Rules by hand, oldest first: what they match does not go by the split.
+  public internal(set) var rules: [RouteRule]
+  /// What is recorded of its requests; nil is nothing.
+  public internal(set) var recording: RecordingPolicy?
 
   init(name: Name, created: Timestamp) {
     self.name = name
@@ -119,6 +125,7 @@ public struct EndpointState: Sendable, Hashable, Codable {
     rolloutCount = 0
     ended = []
     recent = []
+    rules = []
   }
 
   /// Whether it answers.
@@ -131,11 +138,16 @@ public struct EndpointState: Sendable, Hashable, Codable {
     deployed.contains { $0.version == version }
   }
 
+  /// Whether a version has no traffic here, and no running rollout that could give it some.
+  public func isQuiet(_ version: VersionID) -> Bool {
+    (split?.weight(of: version) ?? 0) == 0 && rollout?.candidates.contains(version) != true
+  }
+
   /// `live`, `canary`, `standby`, `closed`, or `registered` when it is not on the endpoint.
   public func role(of version: VersionID) -> String {
     guard isDeployed(version) else { return "registered" }
     if closed.contains(version) { return "closed" }
-    if let rollout, rollout.candidate == version { return "canary" }
+    if let rollout, rollout.candidates.contains(version) { return "canary" }
     return (split?.weight(of: version) ?? 0) > 0 ? "live" : "standby"
   }
 }

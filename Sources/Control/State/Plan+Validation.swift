@@ -1,4 +1,5 @@
 import Core
+import Statistics
 
 extension Plan {
   /// Checks that the plan can be carried out and judged.
@@ -8,6 +9,7 @@ extension Plan {
       throw InvalidValue("a plan's name has 1 to 100 characters")
     }
     try validateSteps()
+    try validateParts()
     try validateMetrics()
     try validateApprovals()
     try validateBlast()
@@ -39,28 +41,76 @@ extension Plan {
       throw InvalidValue(
         "\(label) has \(steps.count) steps: at most \(ControlLimits.planStepsMax) are allowed")
     }
-    var before: BasisPoints = 0
     for (index, step) in steps.enumerated() {
       let field = "steps[\(index)]"
-      guard (1...Split.whole).contains(step.weight) else {
-        throw InvalidValue(
-          "\(label): \(field).weight must be over 0% and at most 100%, got "
-            + percentText(step.weight))
-      }
-      guard step.weight > before else {
-        throw InvalidValue(
-          "\(label): weights must rise, but \(field) has \(percentText(step.weight)) after "
-            + percentText(before))
-      }
       guard step.minRequests >= 0 else {
         throw InvalidValue("\(label): \(field).minRequests must be 0 or more")
       }
       try check("\(field).hold", step.hold)
-      before = step.weight
+      try validate(step, field)
     }
-    guard before == Split.whole else {
+    try validateOrder()
+    guard let last = steps.last, last.isOpen, last.kind == .canary, last.weight == Split.whole
+    else {
       throw InvalidValue(
-        "\(label): the last step must be 100%, got \(percentText(before)): add a step of 100%")
+        "\(label): the last step must be 100% of all requests: add a step of 100%")
+    }
+  }
+
+  /// What a step of its strategy may say.
+  private func validate(_ step: PlanStep, _ field: String) throws(InvalidValue) {
+    if let rule = step.rule {
+      do { try rule.validate() } catch {
+        throw InvalidValue("\(label): \(field).when: \(error.message)")
+      }
+    }
+    if step.kind == .preview {
+      guard step.weight == 0, step.rule == nil, step.minRequests == 0 else {
+        throw InvalidValue(
+          "\(label): \(field) is a preview, which no caller's request reaches: it has no "
+            + "weight, no rule and no requests to wait for")
+      }
+      return
+    }
+    guard (1...Split.whole).contains(step.weight) else {
+      throw InvalidValue(
+        "\(label): \(field).weight must be over 0% and at most 100%, got "
+          + percentText(step.weight))
+    }
+    if step.kind == .abTest, step.hold == .zero || step.weight == Split.whole {
+      throw InvalidValue(
+        "\(label): \(field) is an A/B test, which takes a time (hold) and under "
+          + "100% of the requests"
+      )
+    }
+  }
+
+  /// Previews and shadows first, then rules, each with rising weights, then all requests with
+  /// rising weights.
+  private func validateOrder() throws(InvalidValue) {
+    for (index, pair) in zip(steps, steps.dropFirst()).enumerated() {
+      let (step, next) = pair
+      let field = "steps[\(index + 1)]"
+      guard step.rank <= next.rank else {
+        throw InvalidValue(
+          "\(label): \(field) comes too late: previews and shadows come first, then steps with a "
+            + "rule (when), then steps for all requests")
+      }
+      guard step.kind.hasTraffic, next.kind.hasTraffic, step.rule == next.rule else { continue }
+      guard next.weight > step.weight else {
+        throw InvalidValue(
+          "\(label): weights must rise, but \(field) has \(percentText(next.weight)) after "
+            + percentText(step.weight))
+      }
+    }
+    let rules = steps.compactMap { $0.kind.hasTraffic ? $0.rule : nil }
+    for (index, rule) in rules.enumerated() {
+      guard let first = rules.firstIndex(of: rule), rules[first...index].allSatisfy({ $0 == rule })
+      else {
+        throw InvalidValue(
+          "\(label): the steps for \(printable(rule.description, limit: 60)) must follow each other"
+        )
+      }
     }
   }
 
@@ -84,6 +134,40 @@ extension Plan {
     let most = names.isEmpty ? ControlLimits.approversMax : names.count
     guard (1...max(1, most)).contains(count), most >= 1 else {
       throw InvalidValue("\(label): \(field) must be 1 to \(most), got \(count)")
+    }
+  }
+
+  /// Segments, the comparison rule and dependencies.
+  private func validateParts() throws(InvalidValue) {
+    if let segments {
+      let limit = RequestRule.textMaxBytes
+      guard (1...ControlLimits.segmentsMax).contains(segments.values.count),
+        Set(segments.values).count == segments.values.count, !segments.by.isEmpty,
+        (segments.values + [segments.by]).allSatisfy({ $0.utf8.count <= limit })
+      else {
+        throw InvalidValue(
+          "\(label): segments needs a column (by) and 1 to \(ControlLimits.segmentsMax) values "
+            + "of at most \(limit) bytes, each once")
+      }
+    }
+    if let judge {
+      guard judge.interval >= .seconds(1), judge.interval <= ControlLimits.spanMax else {
+        throw InvalidValue("\(label): judge.interval must be between 1s and 366d")
+      }
+      guard judge.judge.isLegal else {
+        throw InvalidValue(
+          "\(label): the judge's limits must be between 0 and 1 and its counts 1 to 1000")
+      }
+    }
+    if let holdPolicy, holdPolicy.then != .rollback, holdDeadline == nil {
+      throw InvalidValue(
+        "\(label): what a hold's deadline does needs a deadline: give holdDeadline")
+    }
+    if let after {
+      guard after.count <= ControlLimits.dependenciesMax, Set(after).count == after.count else {
+        throw InvalidValue(
+          "\(label): after must be at most \(ControlLimits.dependenciesMax) endpoints, each once")
+      }
     }
   }
 
@@ -149,6 +233,26 @@ extension Plan {
     }
     guard abs(sum - 1) <= 1e-9 else {
       throw InvalidValue("\(label): the metrics' risk shares sum to \(sum): they must sum to 1")
+    }
+  }
+}
+
+extension PlanStep {
+  /// Where it may stand in a plan: before those of a higher rank.
+  fileprivate var rank: Int { !kind.hasTraffic ? 0 : rule != nil ? 1 : 2 }
+}
+
+extension ComparisonJudge {
+  fileprivate var isLegal: Bool {
+    switch self {
+    case .flagger(let limit, let threshold):
+      limit > 0 && limit < 1 && (1...1_000).contains(threshold)
+    case .argo(let limit, let failureLimit, let window):
+      limit > 0 && limit < 1 && (0...1_000).contains(failureLimit) && (1...100).contains(window)
+    case .kayenta(let confidence, let tolerance, let pointsMin):
+      confidence > 0 && confidence < 1 && tolerance >= 0 && tolerance < 1_000
+        && (1...100).contains(pointsMin)
+    case .peeking(let pValue): pValue > 0 && pValue < 1
     }
   }
 }

@@ -15,11 +15,14 @@ public enum Metric: String, Sendable, Codable, CaseIterable {
   case confidence
   /// The same of the score itself.
   case scores
+  /// On copied requests the candidate answers otherwise than the stable, more often than a second
+  /// copy of the stable does, by more than a limit.
+  case disagreement
 
   /// Whether a difference in either direction counts against the candidate.
   public var isTwoSided: Bool {
     switch self {
-    case .errors, .wrongAnswers, .latency: false
+    case .errors, .wrongAnswers, .latency, .disagreement: false
     case .predictions, .confidence, .scores: true
     }
   }
@@ -33,18 +36,28 @@ public struct JudgedMetric: Sendable, Hashable, Codable {
   public let tolerance: Double
   /// The part of the risk budget that this metric may spend, over 0 to 1; a plan's parts sum to 1.
   public let riskShare: Double
+  /// For ``Metric/disagreement`` the share of answers that may differ, over 0 and under 1, on top
+  /// of what a copy of the stable differs from it.
+  ///
+  /// Nil is ``defaultLimit``; other metrics have none.
+  public let limit: Double?
 
-  /// Puts the three together.
-  public init(metric: Metric, tolerance: Double, riskShare: Double) {
+  /// The limit of disagreement of metrics that do not say it.
+  public static let defaultLimit = 0.02
+
+  /// Puts them together.
+  public init(metric: Metric, tolerance: Double, riskShare: Double, limit: Double? = nil) {
     self.metric = metric
     self.tolerance = tolerance
     self.riskShare = riskShare
+    self.limit = limit
   }
 }
 
 /// One step of a plan: a weight, and what must have been seen before the next.
 public struct PlanStep: Sendable, Hashable, Codable {
-  /// The candidate's weight during the step.
+  /// Each candidate's weight during the step: its share of the requests, for a shadow step of the
+  /// copies, 0 for a preview.
   public let weight: BasisPoints
   /// How much observed time the step takes; time without traffic does not count.
   public let hold: TimeSpan
@@ -55,18 +68,44 @@ public struct PlanStep: Sendable, Hashable, Codable {
   /// How many people, none of them the author, the next step waits for; nil when any one person may
   /// resume.
   public let approvals: Int?
+  /// What the step does with the candidates; nil is ``Strategy/canary``.
+  public let strategy: Strategy?
+  /// Which requests take part; nil is all.
+  ///
+  /// The others go to the stable and are no evidence, and the
+  /// weight is the share among those that take part.
+  public let rule: RequestRule?
 
   /// Puts them together; a step with `approvals` needs approval.
   public init(
     weight: BasisPoints, hold: TimeSpan, minRequests: Int = 0, needsApproval: Bool = false,
-    approvals: Int? = nil
+    approvals: Int? = nil, strategy: Strategy? = nil, rule: RequestRule? = nil
   ) {
+    self.strategy = strategy
+    self.rule = rule
     self.weight = weight
     self.hold = hold
     self.minRequests = minRequests
     self.needsApproval = needsApproval || approvals != nil
     self.approvals = approvals
   }
+
+  /// What the step does with the candidates.
+  public var kind: Strategy { strategy ?? .canary }
+  /// The weight that callers' requests are routed by: 0 while no answer of a candidate leaves.
+  public var trafficWeight: BasisPoints { kind.hasTraffic ? weight : 0 }
+  /// What it does, when it is no plain canary: `shadow of 50%`, `10% of carrier=AA`.
+  var doing: String? {
+    let about = rule.map { " of \(printable($0.description, limit: 200))" } ?? ""
+    switch kind {
+    case .canary: return rule == nil ? nil : "\(percentText(weight))\(about)"
+    case .shadow: return "shadow of \(percentText(weight))\(about)"
+    case .preview: return "preview"
+    case .abTest: return "A/B at \(percentText(weight))\(about)"
+    }
+  }
+  /// Whether callers' requests of every kind can reach the candidates.
+  public var isOpen: Bool { kind.hasTraffic && rule == nil }
 }
 
 /// What must be certain before a candidate gets all traffic: that it is not worse than the stable
@@ -114,8 +153,20 @@ public struct Plan: Sendable, Hashable, Codable {
   public let blast: BlastCap?
   /// What must be certain before all traffic; nil asks for nothing.
   public let promotion: PromotionRule?
+  /// What the candidate must show before the first step; nil asks for nothing.
+  public let requirements: [Requirement]?
   /// ``warmUp`` when the plan says it; plans of older journals do not.
   let warmUpAnswers: Int?
+  /// What a hold does with the weight, and its deadline; nil keeps the weight and rolls back.
+  public let holdPolicy: HoldPolicy?
+  /// Parts of the requests that are judged apart as well; nil is none.
+  public let segments: PlanSegments?
+  /// Another tool's rule in the place of the sequential test; nil is that test.
+  ///
+  /// The breaker and the caps act in any case.
+  public let judge: ComparisonRule?
+  /// Endpoints whose running rollouts must have completed before the first step.
+  public let after: [Name]?
 
   /// Puts them together; see ``validate()`` for what is legal.
   public init(
@@ -123,7 +174,9 @@ public struct Plan: Sendable, Hashable, Codable {
     holdRisk: Double = 0.05, rollbackRisk: Double = 0.01, soak: TimeSpan = .zero,
     holdDeadline: TimeSpan? = nil, latencySlack: TimeSpan = .milliseconds(5),
     approvals: ApprovalRule? = nil, blast: BlastCap? = nil,
-    promotion: PromotionRule? = nil, warmUp: Int? = nil
+    promotion: PromotionRule? = nil, warmUp: Int? = nil, holdPolicy: HoldPolicy? = nil,
+    segments: PlanSegments? = nil, judge: ComparisonRule? = nil, after: [Name]? = nil,
+    requirements: [Requirement]? = nil
   ) {
     self.name = name
     self.summary = summary
@@ -138,6 +191,21 @@ public struct Plan: Sendable, Hashable, Codable {
     self.blast = blast
     self.promotion = promotion
     warmUpAnswers = warmUp
+    self.holdPolicy = holdPolicy
+    self.segments = segments
+    self.judge = judge
+    self.after = after
+    self.requirements = requirements
+  }
+
+  /// The same plan after the rollouts of other endpoints.
+  public func following(_ endpoints: [Name]) -> Plan {
+    Plan(
+      name: name, summary: summary, steps: steps, metrics: metrics, holdRisk: holdRisk,
+      rollbackRisk: rollbackRisk, soak: soak, holdDeadline: holdDeadline,
+      latencySlack: latencySlack, approvals: approvals, blast: blast, promotion: promotion,
+      warmUp: warmUpAnswers, holdPolicy: holdPolicy, segments: segments, judge: judge,
+      after: endpoints.isEmpty ? nil : endpoints, requirements: requirements)
   }
 
   /// Until the candidate has given so many answers nothing of either arm is judged.

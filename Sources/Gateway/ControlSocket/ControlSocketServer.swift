@@ -45,8 +45,19 @@ public final class ControlSocketServer: Sendable {
     var isStopping = false
     var acceptorRuns = false
     /// The sockets of the connections that are served.
-    var connections: Set<Int32> = []
+    var connections: [Int32: Peer] = [:]
   }
+
+  /// Who is at the other end of a connection.
+  public struct Peer: Sendable, Hashable {
+    /// Who, as the kernel says.
+    public let credentials: PeerCredentials
+    /// Since when.
+    public let since: Timestamp
+  }
+
+  /// Who is connected now, one entry a connection.
+  public var peers: [Peer] { state.withLock { Array($0.connections.values) } }
 
   /// Listens at `path` and begins to serve.
   ///
@@ -99,7 +110,7 @@ public final class ControlSocketServer: Sendable {
       defer { state.isStopping = true }
       if !state.isStopping {
         // Their threads see the end of the stream; the descriptors stay theirs to close.
-        for connection in state.connections { shutdown(connection, CInt(SHUT_RD)) }
+        for connection in state.connections.keys { shutdown(connection, CInt(SHUT_RD)) }
       }
       return !state.isStopping
     }
@@ -146,7 +157,7 @@ public final class ControlSocketServer: Sendable {
     let descriptor = stream.descriptor
     let isAdmitted = state.withLock { state in
       guard !state.isStopping, state.connections.count < limits.connections else { return false }
-      state.connections.insert(descriptor)
+      state.connections[descriptor] = Peer(credentials: peer, since: .wallClock())
       return true
     }
     guard isAdmitted else {
@@ -157,9 +168,9 @@ public final class ControlSocketServer: Sendable {
     let isStarted = Thread.start("sluice-control") { [self] in
       serve(box, peer)
       // The number leaves the set before the descriptor is closed and can mean something else.
-      state.withLock { _ = $0.connections.remove(descriptor) }
+      state.withLock { _ = $0.connections.removeValue(forKey: descriptor) }
     }
-    if !isStarted { state.withLock { _ = $0.connections.remove(descriptor) } }
+    if !isStarted { state.withLock { _ = $0.connections.removeValue(forKey: descriptor) } }
   }
 
   /// One connection's thread: greets, then answers requests until the peer ends, errs or is too
@@ -258,5 +269,14 @@ extension ControlSocketServer {
           + "state directory")
     }
     throw GatewayError.system("bind", path, number)
+  }
+}
+
+extension Timestamp {
+  /// The time of day.
+  fileprivate static func wallClock() -> Timestamp {
+    var time = timespec()
+    clock_gettime(CLOCK_REALTIME, &time)
+    return Timestamp(microseconds: Int64(time.tv_sec) * 1_000_000 + Int64(time.tv_nsec) / 1_000)
   }
 }

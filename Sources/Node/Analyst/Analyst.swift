@@ -12,9 +12,11 @@ final class Analyst: Sendable {
   /// The evidence as of the last round, for those who cannot wait for the desk: a rollback.
   private let evidence = Mutex<[Name: RolloutEvidence]>([:])
   private let shelf: ModelShelf
+  private let recorder: Recorder?
 
-  init(shelf: ModelShelf, serves: Bool) {
+  init(shelf: ModelShelf, serves: Bool, recorder: Recorder? = nil) {
     self.shelf = shelf
+    self.recorder = recorder
     desk = Mutex(AnalystDesk(serves: serves))
   }
 
@@ -58,7 +60,9 @@ final class Analyst: Sendable {
     runtimes.withLock { runtimes in
       if !runtimes.contains(where: { $0 === runtime }) { runtimes.append(runtime) }
     }
+    let recorder = recorder?.follow(endpoint, runtime)
     withDesk { desk in
+      desk.recorders[endpoint.name] = recorder
       desk.routingFaults[endpoint.name] = nil
       if let ended = endpoint.ended.first, endpoint.rollout == nil,
         let evidence = desk.book.evidence(of: endpoint.name), evidence.rollout == ended.id,
@@ -71,7 +75,8 @@ final class Analyst: Sendable {
               before, evidence, endpoint: endpoint.name, ended: (ended.end.words, ended.summary))),
           of: endpoint.name)
       }
-      desk.book.follow(endpoint, route: isComparable ? endpoint.generation : nil)
+      desk.book.follow(
+        endpoint, route: isComparable ? endpoint.generation : nil, layout: runtime.schema.layout)
       let followed = desk.book.evidence(of: endpoint.name)
       evidence.withLock { $0[endpoint.name] = followed }
       let figures = desk.figures(endpoint.name)
@@ -119,7 +124,12 @@ final class Analyst: Sendable {
       var reports = 0
       for runtime in runtimes {
         let round = TapRound(desk: desk, runtime: runtime, offset: offset)
+        // Shadows before the taps: what the taps do not hold yet has no label either.
+        let copies = round.drainShadows()
+        reports += copies.count
         reports += runtime.drainTaps { record, row in round.take(record, row) }
+        for copy in copies { round.take(copy) }
+        round.countDroppedCopies()
         reports += arrived[runtime.name]?.count ?? 0
         desk.figures(runtime.name).droppedTaps = runtime.droppedTaps
         for label in arrived[runtime.name] ?? [] { round.take(label, now: now) }
@@ -154,6 +164,7 @@ struct TapRound {
   private let figures: EndpointTelemetry
   private let offset: Int64
   private let page: EvidencePage?
+  private let recorder: EndpointRecorder?
 
   init(desk: AnalystDesk, runtime: EndpointRuntime, offset: Int64) {
     self.desk = desk
@@ -162,12 +173,13 @@ struct TapRound {
     figures = desk.figures(name)
     self.offset = offset
     page = desk.book.page(of: runtime.name)
+    recorder = desk.recorders[runtime.name]
   }
 
   /// One request.
   func take(_ record: TapRecord, _ row: UnsafeRawPointer) {
-    guard record.outcome != .unavailable else {
-      figures.refused += 1
+    guard !record.outcome.isRefusal else {
+      if !record.flags.contains(.synthetic) { figures.refused += 1 }
       return
     }
     guard !record.flags.contains(.synthetic), let version = version(record.version) else { return }
@@ -183,28 +195,39 @@ struct TapRound {
     }
     if !record.versionFailed {
       own.drift?.observe(row: row, score: record.score, label: record.label)
-      if record.flags.contains(.drawn) { own.answers.add(label: record.label, score: record.score) }
+      // What the version says to requests of every kind, or of the kind that is judged.
+      if record.rule == TapRecord.noRule || record.flags.contains(.drawn),
+        record.flags.isDisjoint(with: [.pinned, .redirected])
+      {
+        own.answers.add(label: record.label, score: record.score)
+      }
     }
     desk.requestsInTick[name, default: 0] += 1
     var remembered = record
-    if !judge(record, version, latency) {
+    let segment = page?.segments?.place(of: row)
+    if !judge(record, version, latency, segment: segment) {
       // Its label is no evidence either.
       remembered.flags.remove(.drawn)
     }
-    figures.predictions?.record(remembered)
+    if let recorder, recorder.offer(record, row, time: record.timeNanoseconds + offset) {
+      remembered.flags.insert(.recorded)
+    }
+    figures.predictions?.record(remembered, segment: segment)
   }
 
   /// Counts an answer as evidence.
   /// - Returns: false when a later label of it is none: its key's arm was drawn by an earlier
   ///   request.
-  private func judge(_ record: TapRecord, _ version: VersionID, _ latency: Int) -> Bool {
+  private func judge(
+    _ record: TapRecord, _ version: VersionID, _ latency: Int, segment: Int?
+  ) -> Bool {
     guard record.flags.contains(.drawn), let page else { return true }
     let taken = page.take(
       DrawnAnswer(
         route: Int(record.generation), version: version, failed: record.versionFailed,
         latencyMicroseconds: latency / 1_000,
         key: record.flags.contains(.keyed) ? record.keyHash : nil, label: record.label,
-        score: record.score))
+        score: record.score, segment: segment))
     if taken.isCounted { desk.grown.insert(name) }
     return taken.isDraw || !taken.isCounted
   }
@@ -222,12 +245,58 @@ struct TapRound {
     guard let binding = figures.predictions?.bind(late),
       case .bound(let answer, let isWrong) = binding, let version = version(answer.version)
     else { return }
+    if TapRecord.Flags(rawValue: answer.flags).contains(.recorded) {
+      recorder?.offer(late, time: now)
+    }
     let second = Int(now.microseconds / 1_000_000)
     figures.total.recordLabel(second: second, wrong: isWrong)
     figures.version(version).series.recordLabel(second: second, wrong: isWrong)
+    if figures.hasShadows { takeShadowLabel(late) }
     guard answer.isDrawn, let page else { return }
     let counted = page.takeLabel(
-      route: Int(answer.generation), version: version, wrong: isWrong)
+      route: Int(answer.generation), version: version, wrong: isWrong, segment: answer.segment)
     if counted { desk.grown.insert(name) }
   }
+
+  // MARK: Shadows
+
+  /// The shadows' answers since the last round; few, so that they can be kept until the taps are
+  /// taken in.
+  func drainShadows() -> [ShadowRecord] {
+    var copies: [ShadowRecord] = []
+    runtime.drainShadows { copies.append($0) }
+    return copies
+  }
+
+  /// One shadow's answer.
+  func take(_ shadow: ShadowRecord) {
+    guard let candidate = version(shadow.version), let primary = version(shadow.primary),
+      let page, page.take(shadow, candidate: candidate, primary: primary)
+    else { return }
+    desk.grown.insert(name)
+    figures.hasShadows = true
+    if let known = figures.predictions?.labelled(shadow) {
+      _ = page.takeShadowLabel(
+        route: Int(shadow.generation), candidate: candidate,
+        candidateWrong: known.shadowIsWrong, stableWrong: known.primaryIsWrong)
+    } else {
+      figures.shadows?.record(shadow)
+    }
+  }
+
+  private func takeShadowLabel(_ late: LabelArrival) {
+    guard let page else { return }
+    figures.shadows?.bind(
+      requestID: late.requestID, label: TextKey(decimal: late.label)
+    ) { pair, primaryIsWrong, shadowIsWrong in
+      guard let candidate = version(pair.version) else { return }
+      let counted = page.takeShadowLabel(
+        route: Int(pair.generation), candidate: candidate, candidateWrong: shadowIsWrong,
+        stableWrong: primaryIsWrong)
+      if counted { desk.grown.insert(name) }
+    }
+  }
+
+  /// Copies that no shadow answered for want of time.
+  func countDroppedCopies() { page?.takeDroppedCopies(runtime.droppedShadowCopies) }
 }

@@ -21,8 +21,14 @@ final class AnalystDesk {
   var tags: [Name: [UInt16: VersionID]] = [:]
   /// Requests since the last tick, by endpoint, for the step clock.
   var requestsInTick: [Name: Int] = [:]
+  /// What is wrong on endpoints that is no candidate's fault.
+  var incidents = IncidentTracker()
+  /// Why the node cannot bear more load; nil when it can.
+  var overCapacity: String?
   /// Endpoints whose evidence grew since the guard looked.
   var grown: Set<Name> = []
+  /// Where the requests of recorded endpoints are offered.
+  var recorders: [Name: EndpointRecorder] = [:]
 
   init(serves: Bool) { self.serves = serves }
 

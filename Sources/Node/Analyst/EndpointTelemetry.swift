@@ -84,6 +84,10 @@ final class EndpointTelemetry {
   let points: PointCache
   /// Answers that wait for their labels; nil when there was no memory for it.
   let predictions = try? PredictionLog(capacity: 1 << 20)
+  /// Answers of shadows that wait for their labels; made when there are some.
+  lazy var shadows = try? ShadowLog()
+  /// Whether a shadow has answered since the node began.
+  var hasShadows = false
   /// Each version that has served since the node began.
   private(set) var versions: [VersionID: VersionTelemetry] = [:]
   /// Records that the rings dropped because the analyst was behind.

@@ -1,5 +1,6 @@
 import Control
 import Core
+import Telemetry
 
 /// The live evidence of running rollouts, and which route each answer came by.
 ///
@@ -24,8 +25,8 @@ struct EvidenceBook {
 
   /// Follows an endpoint whose route table gets the generation `route`; nil when what comes by that
   /// table is no evidence.
-  mutating func follow(_ endpoint: EndpointState, route: Int?) {
-    opened(endpoint.name).follow(endpoint, route: route)
+  mutating func follow(_ endpoint: EndpointState, route: Int?, layout: Telemetry.RowLayout? = nil) {
+    opened(endpoint.name).follow(endpoint, route: route, layout: layout)
     if endpoint.rollout != nil { endings[endpoint.name] = nil }
   }
 
@@ -79,9 +80,11 @@ struct EvidenceBook {
 extension RolloutEvidence {
   /// How much was counted; only ever rises.
   var eventsSeen: Int {
-    epochs.reduce(candidateRequests) { sum, epoch in
+    let own = epochs.reduce(candidateRequests) { sum, epoch in
       sum + epoch.errors.candidateTotal + epoch.errors.stableTotal
         + epoch.wrongAnswers.candidateTotal + epoch.wrongAnswers.stableTotal
     }
+    let copies = shadow.map { $0.pairs + $0.wrongAnswers.total } ?? 0
+    return (rivals ?? []).reduce(own + copies) { $0 + $1.evidence.eventsSeen }
   }
 }

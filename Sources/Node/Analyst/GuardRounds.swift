@@ -21,6 +21,7 @@ struct GuardRounds {
   private var lastSlow = SystemClock.monotonicNanoseconds()
   private var lastReport = SystemClock.monotonicNanoseconds()
   private var tombstoneGeneration: UInt64?
+  private var capacity = CapacityWatch()
 
   /// One round, with the sleep after it.
   mutating func run(_ node: Node) {
@@ -48,6 +49,12 @@ struct GuardRounds {
   private mutating func slow(_ node: Node) {
     node.core.retryJournal(now: SystemClock.now())
     node.judgeSymptoms()
+    let used = node.processors()
+    node.analyst.withDesk { desk in
+      desk.overCapacity = capacity.look(
+        dropped: desk.telemetry.values.reduce(0) { $0 + $1.droppedTaps }, used: used,
+        now: SystemClock.monotonicNanoseconds())
+    }
     try? node.saveEvidence()
     // Another process may have written a rollback because this one did not answer.
     if let generation = try? node.tombstones.generation(), generation != tombstoneGeneration {
@@ -62,21 +69,31 @@ extension Node {
   func watch(_ endpoint: Name) {
     let state = core.state
     guard let running = state.endpoint(endpoint)?.rollout else { return }
-    let evidence = analyst.withDesk { desk -> RolloutEvidence? in
+    let seen = analyst.withDesk { desk -> (evidence: RolloutEvidence, conditions: Conditions)? in
       guard let evidence = desk.book.evidence(of: endpoint), evidence.rollout == running.id else {
         return nil
       }
-      return evidence
+      return (
+        evidence,
+        Conditions(
+          incident: desk.incidents.incident(on: endpoint), overCapacity: desk.overCapacity)
+      )
     }
-    guard let evidence else { return }
+    guard let (evidence, known) = seen else { return }
+    var conditions = known
+    conditions.prepared = preparedVersions(on: endpoint)
     fixLatencyThresholds(endpoint, running, evidence)
     fixProfile(endpoint, running, evidence)
-    let foreseen = observe(state, endpoint: endpoint, evidence: evidence, now: SystemClock.now())
+    let foreseen = observe(
+      state, endpoint: endpoint, evidence: evidence, conditions: conditions,
+      now: SystemClock.now())
     guard let event = foreseen.first else { return }
     if !event.isRollback, !mayMoveForward(endpoint) { return }
     do {
-      _ = try core.transact(on: plane) { state in
-        observe(state, endpoint: endpoint, evidence: evidence, now: SystemClock.now())
+      _ = try core.transact(on: plane) { [conditions] state in
+        observe(
+          state, endpoint: endpoint, evidence: evidence, conditions: conditions,
+          now: SystemClock.now())
       }
     } catch {
       // The journal cannot take a forward move: it is tried again after a while.
@@ -130,7 +147,9 @@ extension Node {
     let state = core.state
     let durable = core.durable
     let fault = core.fault
+    let probes = prober.failures
     analyst.withDesk { desk in
+      desk.symptoms.updateProbes(probes, now: now)
       desk.symptoms.updateJournal(durable: durable, fault: fault, now: now)
       for endpoint in state.endpoints {
         let figures = desk.figures(endpoint.name)
@@ -148,6 +167,11 @@ extension Node {
             requests: point.counts.requests, errorRate: point.errorRate,
             p99Milliseconds: point.p99Milliseconds, driftedFeatures: drifted, heldCause: held,
             routingFault: desk.routingFaults[endpoint.name]), now: now)
+        let stable = endpoint.rollout?.fallback
+        desk.incidents.update(
+          endpoint.name, version: stable,
+          stable: stable.flatMap { figures.versions[$0] }?.points.window(
+            endingAt: last, seconds: 60), fault: desk.routingFaults[endpoint.name])
       }
     }
   }

@@ -70,17 +70,19 @@ public struct ChangeAsOf: Sendable, Codable {
 extension AsOf {
   /// Folds the journal up to `time`, and looks on until each endpoint's answer changes.
   ///
-  /// Reads only: it works beside a running node, one that hangs, and without one.
+  /// Saved states that may be believed spare most of the way. Reads only: it works beside a running
+  /// node, one that hangs, and without one.
   /// - Parameter only: one endpoint, nil for all.
   /// - Throws: a ``Failure``: there is no journal, or it has no such endpoint at that time.
   public static func read(
     stateDirectory: String, time: Timestamp, only: Name? = nil
   ) throws -> AsOf {
-    let reader = try JournalReader(StateDirectory(stateDirectory, create: false))
-    var walk = AsOfWalk(time: time)
-    var cursor = reader.cursor()
-    while let record = try cursor.next() { try walk.take(record) }
-    let answer = walk.answer(only: only)
+    let directory = try StateDirectory(stateDirectory, create: false)
+    let reader = try JournalReader(directory)
+    let walk = AsOfWalk(
+      reader, saved: SavedStates(readingFrom: directory, reader),
+      people: try People(readingFrom: directory))
+    let answer = try walk.answer(at: time, only: only)
     if let only, answer.endpoints.isEmpty {
       throw NodeError(.unknown, "there was no endpoint \"\(only)\" at \(time)")
     }
@@ -90,80 +92,86 @@ extension AsOf {
 
 /// The walk over the journal that answers it.
 struct AsOfWalk {
-  /// What a caller or a rollout's watcher can tell apart.
-  private struct Facets: Hashable {
-    let status: EndpointStatus
-    let split: Split?
-    let stable: VersionID?
-    let rollout: RolloutAsOf?
+  private let reader: JournalReader
+  private let saved: SavedStates
+  private let people: People
 
-    init(_ endpoint: EndpointState) {
-      status = endpoint.status
-      split = endpoint.split
-      stable = endpoint.stable
-      rollout = endpoint.rollout.map {
-        RolloutAsOf(
-          candidate: $0.candidate, fallback: $0.fallback, plan: $0.plan.name, step: $0.step + 1,
-          steps: $0.plan.steps.count, phase: $0.phaseWord)
+  init(_ reader: JournalReader, saved: SavedStates, people: People) {
+    self.reader = reader
+    self.saved = saved
+    self.people = people
+  }
+
+  func answer(at time: Timestamp, only: Name?) throws -> AsOf {
+    let then = try fold(at: time)
+    let names = then.changes.map(\.endpoint).filter { only == nil || $0 == only }
+    let ends = try ends(of: names, after: then)
+    return AsOf(
+      time: time, sequence: then.sequence,
+      endpoints: try names.compactMap { name in
+        guard let facets = then.facets(of: name), let change = try change(then.change(of: name))
+        else { return nil }
+        let end = try self.change(ends[name])
+        return EndpointAsOf(
+          endpoint: name, status: facets.status, split: facets.split, stable: facets.stable,
+          rollout: facets.rollout, change: change, from: change.time, until: end?.time,
+          endedBy: end)
+      }, misdatedEvents: try reader.count(after: then.sequence, notLaterThan: time))
+  }
+
+  /// The fold of all rows before the first that is dated after the moment.
+  private func fold(at time: Timestamp) throws -> JournalFold {
+    var fold = saved.newest(notLaterThan: time).entry?.fold ?? JournalFold()
+    var cursor = reader.cursor(after: fold.sequence)
+    while let record = try cursor.next(), record.entry.time <= time {
+      fold.take(try Recovery.event(of: record), at: record.sequence)
+    }
+    return fold
+  }
+
+  /// The first row after a fold that made each endpoint something else; none for those that still
+  /// are the same.
+  private func ends(of names: [Name], after then: JournalFold) throws -> [Name: Int] {
+    var ends: [Name: Int] = [:]
+    var open = names
+    var fold = then
+    while !open.isEmpty {
+      fold = leap(from: fold, open) ?? fold
+      var cursor = reader.cursor(after: fold.sequence)
+      var hasEnded = false
+      while !hasEnded {
+        guard let record = try cursor.next() else { return ends }
+        fold.take(try Recovery.event(of: record), at: record.sequence)
+        guard let name = record.entry.endpoint, open.contains(name),
+          fold.change(of: name) == record.sequence
+        else { continue }
+        ends[name] = record.sequence
+        open.removeAll { $0 == name }
+        hasEnded = true
       }
     }
+    return ends
   }
 
-  private struct Known {
-    var facets: Facets
-    var change: ChangeAsOf
-    var endedBy: ChangeAsOf?
+  /// The latest saved state up to which none of the endpoints changed.
+  private func leap(from fold: JournalFold, _ names: [Name]) -> JournalFold? {
+    for sequence in saved.sequences.reversed() where sequence > fold.sequence {
+      guard case .success(let entry) = saved.entry(at: sequence) else { continue }
+      if names.allSatisfy({ entry.fold.change(of: $0) == fold.change(of: $0) }) {
+        return entry.fold
+      }
+    }
+    return nil
   }
 
-  /// Events that say something and change nothing.
-  private static let remarks: Set<String> = ["noted", "runbook-run"]
-
-  private let time: Timestamp
-  private var state = ControlState()
-  private var known: [Name: Known] = [:]
-  private var sequence = 0
-  private var isPast = false
-  private var misdatedEvents = 0
-
-  init(time: Timestamp) { self.time = time }
-
-  mutating func take(_ record: JournalRecord) throws {
-    if record.entry.time > time { isPast = true }
-    if isPast {
-      if record.entry.time <= time { misdatedEvents += 1 }
-    } else {
-      sequence = record.sequence
+  /// A row as a change; nil for no row.
+  private func change(_ sequence: Int?) throws -> ChangeAsOf? {
+    guard let sequence, let record = try reader.records(after: sequence - 1, limit: 1).first else {
+      return nil
     }
-    guard let name = record.entry.endpoint, !AsOfWalk.remarks.contains(record.entry.kind) else {
-      return
-    }
-    // After the moment an endpoint matters until its answer ends.
-    if isPast, known[name] == nil || known[name]?.endedBy != nil { return }
-    let event = try Recovery.event(of: record)
-    state.fold(event)
-    guard let endpoint = state.endpoint(name) else { return }
-    let facets = Facets(endpoint)
-    guard known[name]?.facets != facets else { return }
-    let change = ChangeAsOf(
+    let event = try Recovery.event(of: record, people)
+    return ChangeAsOf(
       sequence: record.sequence, time: event.time, actor: event.actor, summary: event.summary,
       reason: event.reason)
-    if isPast {
-      known[name]?.endedBy = change
-    } else {
-      known[name] = Known(facets: facets, change: change)
-    }
-  }
-
-  func answer(only: Name?) -> AsOf {
-    let names = known.keys.filter { only == nil || $0 == only }.sorted()
-    let endpoints = names.compactMap { name -> EndpointAsOf? in
-      guard let known = known[name] else { return nil }
-      return EndpointAsOf(
-        endpoint: name, status: known.facets.status, split: known.facets.split,
-        stable: known.facets.stable, rollout: known.facets.rollout, change: known.change,
-        from: known.change.time, until: known.endedBy?.time, endedBy: known.endedBy)
-    }
-    return AsOf(
-      time: time, sequence: sequence, endpoints: endpoints, misdatedEvents: misdatedEvents)
   }
 }

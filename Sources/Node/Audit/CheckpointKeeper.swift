@@ -25,14 +25,24 @@ final class CheckpointKeeper: Sendable {
   private let isDone = Atomic<Bool>(false)
   private let thread = Mutex<ServiceThread?>(nil)
 
-  /// Begins to keep checkpoints of the state's journal; `report` gets a sentence when one could not
-  /// be written, and nil when it could again.
+  /// Begins to keep checkpoints and saved states of the state's journal.
+  /// - Parameters:
+  ///   - unchecked: up to where the chain was not checked at the start; it is checked first.
+  ///   - damaged: gets a sentence when the chain turns out to be broken.
+  ///   - report: gets a sentence when a checkpoint could not be written, and nil when it could
+  ///     again.
   /// - Throws: ``NodeError`` when the system gives no thread.
   init(
-    _ book: CheckpointBook, report: @escaping @Sendable (String?) -> Void
+    _ book: CheckpointBook, unchecked: JournalHead? = nil,
+    damaged: @escaping @Sendable (String) -> Void = { _ in },
+    report: @escaping @Sendable (String?) -> Void
   ) throws(NodeError) {
     self.book = Mutex(book)
     let started = try ServiceThread("checkpoints") { [self] _ in
+      let fault = self.book.withLock {
+        $0.check(unchecked, isCancelled: { isStopping.load(ordering: .acquiring) })
+      }
+      if let fault { damaged(fault) }
       while !isStopping.load(ordering: .acquiring) {
         look(isLast: false, report)
         usleep(CheckpointKeeper.lookMicroseconds)
@@ -86,18 +96,48 @@ struct CheckpointBook {
   private var signedSequence: Int
   private var signedAt: TimeSpan?
   private var failedAt: TimeSpan?
+  private var saver: StateSaver?
 
   /// After a failure, so long until the next attempt.
   private static let retry = TimeSpan.seconds(30)
 
   /// Goes on after the last checkpoint in the state directory.
-  init(_ directory: StateDirectory, reader: JournalReader, outside: String?) {
+  /// - Parameter saver: saves the state with each checkpoint; nil saves none.
+  init(
+    _ directory: StateDirectory, reader: JournalReader, outside: String?, saver: StateSaver? = nil
+  ) {
+    self.saver = saver
     self.directory = directory
     self.reader = reader
     self.outside = outside
     let known = try? CheckpointFile(directory.checkpointsPath, mayBeMissing: true)
     let last = known?.lines.last.flatMap { try? $0.content.get() }
     signedSequence = last?.beginning == reader.beginning ? last?.sequence ?? 0 : 0
+  }
+
+  /// Checks the chain up to a head that was believed at the start.
+  /// - Returns: what is wrong with it; nil when it holds, or when it was cancelled.
+  mutating func check(_ head: JournalHead?, isCancelled: () -> Bool) -> String? {
+    guard let head else { return nil }
+    do {
+      let check = try reader.verify(until: head.sequence, isCancelled: isCancelled)
+      if check.fault == nil, check.head.sequence < head.sequence { return nil }
+      if check.fault == nil, check.head == head {
+        checked = head
+        return nil
+      }
+      saver = nil
+      return check.fault ?? "row \(head.sequence) is not the one that a saved state was made after"
+    } catch {
+      saver = nil
+      return error.message
+    }
+  }
+
+  /// Events after the last saved state; 0 when none is to be saved.
+  private func unsaved(_ head: JournalHead) -> Int {
+    guard let saver, !saver.isStopped else { return 0 }
+    return head.sequence - saver.savedSequence
   }
 
   /// Signs when it is time to.
@@ -111,7 +151,7 @@ struct CheckpointBook {
       let isDue =
         isLast
         ? count > 0
-        : count >= CheckpointKeeper.eventsBetween
+        : max(count, unsaved(head)) >= CheckpointKeeper.eventsBetween
           || count > 0 && monotonic - since >= CheckpointKeeper.timeBetween
       guard isDue else { return nil }
       if !isLast, let failedAt, monotonic - failedAt < CheckpointBook.retry { return nil }
@@ -131,8 +171,12 @@ struct CheckpointBook {
     if let fault = check.fault {
       throw NodeError(.system, "the journal is damaged (\(fault)): no checkpoint was signed")
     }
-    let checkpoint = Checkpoint(
-      check.head, of: reader.beginning, time: now, key: try SigningKey(of: directory))
+    let key = try SigningKey(of: directory)
+    // Before a place elsewhere, which may hang. One that cannot be saved costs time at the next
+    // start, and is no trouble of the checkpoints.
+    try? saver?.save(at: check.head, key: key)
+    guard check.head.sequence > signedSequence else { return }
+    let checkpoint = Checkpoint(check.head, of: reader.beginning, time: now, key: key)
     try CheckpointFile.append(checkpoint, to: directory.checkpointsPath)
     checked = check.head
     if let outside {

@@ -11,6 +11,8 @@ public struct JournalProof: Sendable, Codable {
   public let checkpoints: Int
   /// The newest row that a checkpoint proves; 0 when none does.
   public let provenSequence: Int
+  /// How many saved states of this program were compared with the replay of the whole journal.
+  public let savedStates: Int
   /// What is wrong first; nil when all is well.
   public let fault: String?
   /// All that is wrong, in sentences.
@@ -62,7 +64,8 @@ public enum JournalNotary {
     "\(try SigningKey(of: StateDirectory(stateDirectory, create: false)).publicKey)"
   }
 
-  /// Checks the chain, and it against the state's own checkpoints and those of `path`.
+  /// Checks the chain, and it against the state's own checkpoints and those of `path`; and that
+  /// each saved state that a start would believe is, byte for byte, what its rows come to.
   /// - Parameters:
   ///   - path: a file of checkpoints, or the folder that a node wrote them to; nil for none.
   ///   - key: the only key that counts, for `path` or else for the state's own: 64 hexadecimal
@@ -83,9 +86,56 @@ public enum JournalNotary {
       sources.append(CheckpointSource(file, trusted: pinned ?? known))
     }
     let audit = try reader.audit(sources)
+    let states = try SavedStateProof.check(
+      reader, key: (try? SigningKey.existing(in: directory))?.publicKey)
+    let faults = audit.faults + states.faults
     return JournalProof(
       events: audit.chain.count, head: audit.chain.count > 0 ? audit.chain.head.hash : nil,
       checkpoints: audit.checkpointCount, provenSequence: audit.proven?.sequence ?? 0,
-      fault: audit.faults.first, faults: audit.faults)
+      savedStates: states.compared, fault: faults.first, faults: faults)
+  }
+}
+
+/// Whether the saved states are what the journal comes to.
+struct SavedStateProof {
+  /// How many were compared.
+  var compared = 0
+  /// What does not fit.
+  var faults: [String] = []
+
+  /// Replays the journal from its first row up to the last saved state, and compares at each.
+  ///
+  /// Those of another program or key are left out: no start believes them.
+  static func check(
+    _ reader: JournalReader, key: PublicKey?, program: String = ProgramIdentity.current
+  ) throws -> SavedStateProof {
+    var proof = SavedStateProof()
+    guard let key else { return proof }
+    var wanted: [Int: SavedState] = [:]
+    for sequence in try reader.savedSequences() {
+      guard let saved = try reader.savedState(at: sequence) else {
+        proof.faults.append("the saved state after event \(sequence) is damaged")
+        continue
+      }
+      guard saved.key == key, saved.program == program else { continue }
+      if let refusal = try reader.refusal(of: saved, program: program, key: key) {
+        proof.faults.append("the saved state after event \(sequence) is not believed: \(refusal)")
+      } else {
+        wanted[sequence] = saved
+      }
+    }
+    guard let last = wanted.keys.max() else { return proof }
+    var fold = JournalFold()
+    var cursor = reader.cursor()
+    while fold.sequence < last, let record = try cursor.next() {
+      fold.take(try Recovery.event(of: record), at: record.sequence)
+      guard let saved = wanted[record.sequence] else { continue }
+      proof.compared += 1
+      if try CanonicalJSON.encode(fold) != saved.body {
+        proof.faults.append(
+          "the saved state after event \(record.sequence) is not what the events come to")
+      }
+    }
+    return proof
   }
 }

@@ -15,6 +15,8 @@ public struct BackupReport: Sendable, Codable {
   public let created: Timestamp
   /// The version of the program that made it.
   public let program: String
+  /// How many persons' names came with it; nil when it was made.
+  public var names: Int?
 
   init(_ manifest: BackupManifest) {
     sequence = manifest.head.sequence
@@ -40,8 +42,32 @@ public enum Backup {
   }
 
   /// Makes a state directory from a backup; the directory is missing or empty before.
+  ///
+  /// Names that its journal says are erased are erased in it, and those that a later journal says
+  /// are.
+  /// - Parameter later: a state directory with a later journal of the same state; nil for none.
   /// - Throws: a ``Failure``; then the directory is as it was.
-  public static func restore(_ path: String, to stateDirectory: String) throws -> BackupReport {
-    BackupReport(try StateRestore.read(path, into: stateDirectory))
+  public static func restore(
+    _ path: String, to stateDirectory: String, forgottenIn later: String? = nil
+  ) throws -> BackupReport {
+    // Before anything is written: a list that cannot be read must not be passed over.
+    let erased = try later.map { path in
+      let reader = try JournalReader(StateDirectory(path, create: false))
+      return (beginning: reader.beginning, pseudonyms: try Actors.forgotten(in: reader))
+    }
+    let manifest = try StateRestore.read(path, into: stateDirectory) { manifest in
+      guard let erased, erased.beginning != manifest.beginning else { return nil }
+      return "the state that --forgotten names is another one"
+    }
+    let directory = try StateDirectory(stateDirectory, create: false)
+    let all = try Actors.forgotten(in: JournalReader(directory)) + (erased?.pseudonyms ?? [])
+    if !all.isEmpty {
+      let lock = try directory.acquireLock()
+      defer { lock.release() }
+      try People(lock).forget(all, at: SystemClock.now())
+    }
+    var report = BackupReport(manifest)
+    report.names = try People(readingFrom: directory).all.count { $0.name != nil }
+    return report
   }
 }

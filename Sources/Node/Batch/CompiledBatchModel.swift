@@ -47,6 +47,16 @@ final class CompiledBatchModel: BatchModel {
   static func open(
     _ source: BatchSource, backend: Backend? = nil, explanation: Explanation? = nil
   ) throws -> CompiledBatchModel {
+    let (model, bytes) = try compile(source, backend: backend)
+    return try CompiledBatchModel(model, file: bytes, explanation: explanation)
+  }
+
+  /// Reads and compiles the model's file.
+  /// - Returns: the model, and the file's bytes.
+  /// - Throws: as ``open(_:backend:explanation:)``.
+  static func compile(
+    _ source: BatchSource, backend: Backend? = nil
+  ) throws -> (CompiledModel, [UInt8]) {
     let bytes: [UInt8]
     let limitBytes = ModelLimits.standard.fileBytesMax
     switch source {
@@ -55,15 +65,13 @@ final class CompiledBatchModel: BatchModel {
       let state = try StateDirectory(directory, create: false)
       bytes = try ArtifactStore(state).read(digest, limitBytes: limitBytes)
     }
-    let model: CompiledModel
     do throws(InferenceError) {
-      model = try CompiledModel.load(bytes, backend: backend)
+      return (try CompiledModel.load(bytes, backend: backend), bytes)
     } catch {
       // That a back end is not there is no fault of the file.
       guard case .file(let path) = source, error.code != .backend else { throw error }
       throw NodeError(.badInput, "\(printable(path)): \(error.message)")
     }
-    return try CompiledBatchModel(model, file: bytes, explanation: explanation)
   }
 
   func makeAnswerer(maxRows: Int) throws -> any RowAnswerer {

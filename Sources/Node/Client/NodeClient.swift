@@ -23,7 +23,7 @@ public enum NodeRequest: Sendable, Codable {
   /// Changes something.
   case perform(Order)
   /// What a ramp would do, step by step, without doing it.
-  case previewRamp(endpoint: Name, version: VersionID, plan: Plan)
+  case previewRamp(endpoint: Name, version: VersionID, plan: Plan, options: RampOptions? = nil)
   /// Carries out a runbook, or with `dryRun` says what it would do.
   case runbook(name: String, endpoint: Name, dryRun: Bool, actor: ActorID)
   /// Journal rows with `sequence > after`, at most `limit`.
@@ -35,9 +35,34 @@ public enum NodeRequest: Sendable, Codable {
   /// The model card's text and metadata of a version.
   case version(VersionID)
   /// Which version a key gets on an endpoint, and by which rule.
-  case why(endpoint: Name, key: String)
+  ///
+  /// Without a key every request draws anew; columns of the row that are not given are not known.
+  case why(
+    endpoint: Name, key: String?, row: [String: String] = [:], headers: [String: String] = [:])
   /// Stops the node: drains, closes the journal, exits.
   case shutdown(actor: ActorID)
+  /// What is recorded of an endpoint's requests.
+  case recording(endpoint: Name)
+  /// Asks the registry.
+  case registry(RegistryQuestion)
+  /// One test request, outside of every verdict.
+  ///
+  /// - Parameters:
+  ///   - row: the values by column; empty for the row of a recent request.
+  ///   - key: the sticky key; nil for none.
+  ///   - headers: the attributes that rules look at.
+  ///   - version: the version that is asked for, ahead of every rule; nil to be routed.
+  case tryRequest(
+    endpoint: Name, row: [String: String], key: String?, headers: [String: String],
+    version: VersionID?)
+  /// What a ramp would have done on the recorded requests; takes seconds.
+  case rehearse(RehearsalOrder)
+  /// What every endpoint did at a past time, or (with `endpoint`) that one.
+  case asOf(time: Timestamp, endpoint: Name?)
+  /// Registered versions from place `offset` on, at most `limit` and ``RegistryPage/limitMax``.
+  case registryPage(offset: Int, limit: Int)
+  /// What starting a ramp in place of the running one would do, without doing it.
+  case previewSupersede(endpoint: Name, version: VersionID, plan: Plan)
 }
 
 /// A command with who gives it and what they saw when they gave it.
@@ -76,6 +101,13 @@ public enum NodeReply: Sendable, Codable {
   case verdict(VerdictView)
   case version(VersionDetail)
   case why(RouteExplanation)
+  case recording(RecordingView)
+  case registry(RegistryAnswer)
+  /// To ``NodeRequest/tryRequest(endpoint:row:key:headers:version:)``.
+  case tried(TriedRequest)
+  case rehearsal(RehearsalReport)
+  case asOf(AsOf)
+  case registryPage(RegistryPage)
 }
 
 /// What a command changed.

@@ -121,9 +121,11 @@ public enum NodeDoor {
   ) throws -> String {
     let directory = try StateDirectory(stateDirectory, create: false)
     let reader = try JournalReader(directory)
-    var state = ControlState()
-    var cursor = reader.cursor()
-    while let record = try cursor.next() { state.fold(try Recovery.event(of: record)) }
+    let state = try Recovery.replay(
+      reader, saved: SavedStates(readingFrom: directory, reader), checksAll: false
+    ).state
+    let people = try People(readingFrom: directory)
+    let code = actor.kind == .person ? people.knownCode(for: actor.name) : nil
     guard let known = state.endpoint(endpoint) else {
       throw NodeError(.unknown, "there is no endpoint \"\(endpoint)\": see sluice endpoint list")
     }
@@ -136,11 +138,14 @@ public enum NodeDoor {
           : "\(endpoint) cannot go back to \(target.map { "\($0)" } ?? "-"): choose one of "
             + targets.map { "\($0)" }.joined(separator: ", "))
     }
-    let closed = (known.split?.versions ?? []).filter { $0 != fallback }
+    // A candidate that has no traffic yet would get some later.
+    let open = (known.split?.versions ?? []) + (known.rollout?.candidates ?? [])
+    let closed = Set(open).subtracting([fallback]).sorted()
     _ = try Tombstones(directory).record(
       Fence(
-        endpoint: endpoint, closed: closed, fallback: fallback, actor: actor,
-        time: SystemClock.now()))
+        endpoint: endpoint, closed: closed, fallback: fallback,
+        actor: ActorID(kind: actor.kind, name: code ?? actor.name), time: SystemClock.now(),
+        generation: known.generation + 1))
     return "recorded: \(endpoint) goes back to \(fallback) as soon as its node wakes or restarts"
   }
 }

@@ -17,11 +17,16 @@ public struct SnapshotRequest: Sendable, Codable {
   public var eventLimit: Int
   /// Whether the histograms of each feature are sent with the drift table.
   public var driftHistograms: Bool
+  /// Whether all registered versions are sent too; nil is yes.
+  ///
+  /// A screen asks for them in pages instead, see ``NodeRequest/registryPage(offset:limit:)``.
+  public var wantsRegistry: Bool?
 
   /// The live view of the first endpoint over five minutes.
   public init(
     endpoint: Name? = nil, windowSeconds: Int = 300, points: Int = 120, at: Timestamp? = nil,
-    driftVersion: VersionID? = nil, eventLimit: Int = 100, driftHistograms: Bool = false
+    driftVersion: VersionID? = nil, eventLimit: Int = 100, driftHistograms: Bool = false,
+    wantsRegistry: Bool? = nil
   ) {
     self.endpoint = endpoint
     self.windowSeconds = windowSeconds
@@ -30,6 +35,7 @@ public struct SnapshotRequest: Sendable, Codable {
     self.driftVersion = driftVersion
     self.eventLimit = eventLimit
     self.driftHistograms = driftHistograms
+    self.wantsRegistry = wantsRegistry
   }
 }
 
@@ -55,6 +61,10 @@ public struct NodeSnapshot: Sendable, Codable {
   public var plans: [Plan]
   /// The freezes, oldest first; nil from a node that knows none.
   public var freezes: [FreezeView]?
+  /// Names the registry's state, see ``RegistryPage/revision``; nil from an older node.
+  public var registryRevision: Int?
+  /// Who looks at the node, longest first; nil from an older node.
+  public var attached: [AttachedView]?
 
   /// Puts them together.
   public init(

@@ -111,7 +111,8 @@ public enum Demo {
       scenario: options.scenario)
   }
 
-  private static func temporaryDirectory() throws(NodeError) -> String {
+  /// A new folder for a state that is thrown away.
+  static func temporaryDirectory() throws(NodeError) -> String {
     let base = getenv("TMPDIR").map { String(cString: $0) } ?? "/tmp"
     var template = Array("\(base)/sluice-demo-XXXXXX".utf8CString)
     guard mkdtemp(&template) != nil else {
@@ -122,7 +123,7 @@ public enum Demo {
   }
 
   /// Removes a folder that ``temporaryDirectory()`` made, with everything in it.
-  private static func removeTree(_ path: String, depth: Int = 0) {
+  static func removeTree(_ path: String, depth: Int = 0) {
     // Links are removed, not followed, and nothing of ours is nested deeper than this.
     guard depth < 8, let folder = opendir(path) else { return }
     while let entry = readdir(folder) {

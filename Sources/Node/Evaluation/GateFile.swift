@@ -49,9 +49,12 @@ public struct GateFile: Sendable {
   let segments: [Segment]
   let fairness: [FairnessLimit]
   let latency: Latency?
-  let memoryGrowthMegabytes: Double?
+  let load: Load?
+  let memory: Memory?
   let cardFields: [String]?
   let checklist: [String]
+  /// Whether who imported a version may sign nothing on its checklist.
+  public let fourEyes: Bool
 
   /// Whether labelled rows are needed.
   public var needsLabels: Bool {
@@ -59,7 +62,11 @@ public struct GateFile: Sendable {
   }
   /// Whether rows are needed.
   public var needsRows: Bool {
-    needsLabels || latency != nil || memoryGrowthMegabytes != nil || checksWarmUp
+    needsLabels || measuresCost
+  }
+  /// Whether the version is loaded and called.
+  var measuresCost: Bool {
+    latency != nil || load != nil || memory != nil || checksWarmUp
   }
   /// The columns that segments are made of.
   var segmentColumns: [String] {
@@ -88,7 +95,7 @@ public struct GateFile: Sendable {
     }
     let root = try node.mapping(allowed: [
       "name", "summary", "signature", "golden", "warm_up", "metrics", "against", "segments",
-      "fairness", "latency", "memory", "card", "checklist",
+      "fairness", "latency", "load", "memory", "card", "checklist", "four_eyes",
     ])
     _ = try root.optional("summary")?.string(limitBytes: 200)
     let gates = GateFile(
@@ -105,13 +112,12 @@ public struct GateFile: Sendable {
       segments: try root.optional("segments")?.items(limit: listMax).map(segment) ?? [],
       fairness: try root.optional("fairness")?.items(limit: listMax).map(fairness) ?? [],
       latency: try root.optional("latency").map(latency),
-      memoryGrowthMegabytes: try root.optional("memory").map {
-        try $0.mapping(allowed: ["growth_mb"]).required("growth_mb").double(in: 0.1...1e6)
-      },
+      load: try root.optional("load").map(load),
+      memory: try root.optional("memory").map(memory),
       cardFields: try root.optional("card").flatMap(card),
       checklist: try root.optional("checklist")?.items(limit: listMax).map {
         try $0.string(limitBytes: 100)
-      } ?? [])
+      } ?? [], fourEyes: try root.optional("four_eyes")?.bool() ?? false)
     guard
       gates.needsRows || gates.checksSignature || gates.goldenRowsMin != nil
         || gates.cardFields != nil || !gates.checklist.isEmpty

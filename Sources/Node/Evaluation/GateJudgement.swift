@@ -15,14 +15,15 @@ enum GateJudgement {
     results += gates.segments.map { segment($0, evidence) }
     results += gates.fairness.flatMap { fairness($0, evidence) }
     if let latency = gates.latency { results += self.latency(latency, evidence) }
-    if let megabytes = gates.memoryGrowthMegabytes { results.append(memory(megabytes, evidence)) }
+    if let load = gates.load { results += self.load(load, evidence) }
+    if let memory = gates.memory { results += self.memory(memory, evidence) }
     if gates.checksWarmUp { results.append(warmUp(evidence)) }
     if let fields = gates.cardFields { results.append(card(fields, evidence)) }
     results += gates.checklist.map { item($0, signed[$0]) }
     return results
   }
 
-  private static func result(
+  static func result(
     _ gate: String, _ passed: Bool, _ measured: String, _ limit: String, _ advice: String
   ) -> GateResult {
     GateResult(
@@ -225,7 +226,7 @@ enum GateJudgement {
         : "these rows do not prove it: give more labelled rows, or a wider margin")
   }
 
-  private static func percentText(_ share: Double) -> String {
+  static func percentText(_ share: Double) -> String {
     guard abs(share) < 1e6 else { return "\(share)" }
     let tenths = Int((share * 1_000).rounded())
     return tenths % 10 == 0 ? "\(tenths / 10)%" : "\(tenths / 10).\(abs(tenths % 10))%"
@@ -305,20 +306,7 @@ enum GateJudgement {
     }
   }
 
-  private static func memory(_ megabytes: Double, _ evidence: GateEvidence) -> GateResult {
-    guard let cost = evidence.cost else {
-      return result(
-        "memory", false, "failed", "at most \(megabytes) MB",
-        evidence.costFault ?? "it was not measured")
-    }
-    let grown = Double(cost.growthBytes) / 1e6
-    return result(
-      "memory", grown <= megabytes, "\(tenths(grown)) MB", "at most \(megabytes) MB",
-      "loading and running it takes more memory than its budget: a smaller model, or a larger "
-        + "budget")
-  }
-
-  private static func tenths(_ value: Double) -> String {
+  static func tenths(_ value: Double) -> String {
     guard value < 1e12 else { return "\(value)" }
     let tenths = Int((value * 10).rounded())
     return "\(tenths / 10).\(tenths % 10)"

@@ -54,24 +54,4 @@ public struct GateReport: Sendable, Encodable {
     try box.encodeIfPresent(sequence, forKey: .sequence)
     try box.encode(passed, forKey: .passed)
   }
-
-  /// The remark that the journal gets, at most `limit` characters.
-  func remark(limit: Int) -> String {
-    let failed = results.filter { !$0.passed }
-    var text = "gates \(gates) (\(gatesDigest.short)) on \(version): "
-    text += "\(passed ? "passed" : "FAILED"), \(results.count - failed.count) of "
-    text += "\(results.count) pass"
-    if let rows { text += "; rows \(rows)" }
-    if let against { text += "; against \(against)" }
-    if !failed.isEmpty {
-      text += "; failed: " + failed.map { "\($0.gate) \($0.measured)" }.joined(separator: ", ")
-    }
-    if !signed.isEmpty {
-      text += "; signed: "
-      text += signed.sorted { $0.key < $1.key }.map { "\($0.key) by \($0.value)" }
-        .joined(separator: ", ")
-    }
-    // What is cut off is in the report that the command printed.
-    return printable(text, limit: limit)
-  }
 }

@@ -4,14 +4,15 @@ import Documents
 import Inference
 import Statistics
 import Storage
+import Telemetry
 
 /// What gates are run on.
 public struct GateRequest: Sendable {
   /// The version.
   public var version: VersionID
-  /// The file of gates.
-  public var gatesPath: String
-  /// Labelled rows; nil when the gates need none.
+  /// The file of gates; nil takes the usual ones.
+  public var gatesPath: String?
+  /// Labelled rows; nil when the gates need no labels: what is called is made up then.
   public var rowsPath: String?
   /// The column of right answers.
   public var label: String?
@@ -30,7 +31,7 @@ public struct GateRequest: Sendable {
 
   /// Puts them together.
   public init(
-    version: VersionID, gatesPath: String, rowsPath: String? = nil, label: String? = nil,
+    version: VersionID, gatesPath: String?, rowsPath: String? = nil, label: String? = nil,
     positive: String? = nil, against: VersionID? = nil, endpoint: Name? = nil,
     signed: [String: String] = [:], confidence: Double = 0.95, isRecorded: Bool = true
   ) {
@@ -55,23 +56,26 @@ public enum GateRunner {
   public static func run(
     _ request: GateRequest, stateDirectory: String, client: any NodeClient, actor: ActorID
   ) throws -> GateReport {
-    let bytes = try TextFile.read(request.gatesPath, limitBytes: 1 << 20)
-    let gates = try GateFile.parse(bytes, file: request.gatesPath)
+    let (gates, digest) = try gates(request)
     try check(request, gates)
     let detail = try detail(request.version, client)
     let (stable, isFirst) = try stableVersion(request, client)
     var evidence = try GateEvidence.gather(
       request, gates, detail, try stable.map { try self.detail($0, client) }, stateDirectory)
     evidence.isFirst = isFirst
+    let record = try client.record(of: request.version).record
+    var signed = request.signed
+    for sign in record.signOffs where gates.items.contains(sign.item) && signed[sign.item] == nil {
+      signed[sign.item] = sign.by.name
+    }
     var report = GateReport(
-      version: request.version, gates: gates.name, gatesDigest: Digest(ofBytes: bytes),
+      version: request.version, gates: gates.name, gatesDigest: digest,
       against: stable, rows: request.rowsPath.map { printable($0) },
-      results: GateJudgement.results(gates, evidence, signed: request.signed),
-      signed: request.signed)
+      results: GateJudgement.results(gates, evidence, signed: signed), signed: signed)
     if request.isRecorded {
-      let remark = report.remark(limit: ControlLimits.remarkLengthMax - 1)
       let order = Order(
-        command: .annotate(endpoint: request.endpoint, text: remark), actor: actor)
+        command: .registry(
+          .recordGates(version: request.version, run: run(report, gates, request))), actor: actor)
       guard case .outcome(let outcome) = try client.send(.perform(order)) else {
         throw NodeError(.system, "the node answered a command with something else")
       }
@@ -80,9 +84,36 @@ public enum GateRunner {
     return report
   }
 
+  private static func gates(_ request: GateRequest) throws -> (GateFile, Digest) {
+    guard let path = request.gatesPath else { return try GateFile.standard() }
+    let bytes = try TextFile.read(path, limitBytes: 1 << 20)
+    return (try GateFile.parse(bytes, file: path), Digest(ofBytes: bytes))
+  }
+
+  /// What is kept with the version: items of the checklist are kept as they are signed off, unless
+  /// whoever ran the gates said who did them.
+  private static func run(
+    _ report: GateReport, _ gates: GateFile, _ request: GateRequest
+  ) -> GateRun {
+    let measured = report.results.dropLast(gates.items.count)
+    let items = zip(gates.items, report.results.suffix(gates.items.count))
+    let told = items.filter { request.signed[$0.0] != nil }.map(\.1)
+    return GateRun(
+      gates: report.gates, digest: report.gatesDigest, against: report.against, rows: report.rows,
+      lines: (measured + told).map {
+        GateLine(gate: $0.gate, passed: $0.passed, measured: $0.measured, limit: $0.limit)
+      }, checklist: gates.signedChecklist)
+  }
+
   private static func check(_ request: GateRequest, _ gates: GateFile) throws(NodeError) {
-    if gates.needsRows, request.rowsPath == nil {
+    if gates.needsLabels, request.rowsPath == nil {
       throw NodeError(.badInput, "the gates \(gates.name) need rows: give them with --rows FILE")
+    }
+    if gates.fourEyes, !request.signed.isEmpty {
+      throw NodeError(
+        .badInput,
+        "the gates \(gates.name) ask for four eyes: whoever did an item signs it with \"sluice "
+          + "checklist sign \(request.version) ITEM\"")
     }
     if gates.needsLabels, request.label == nil {
       throw NodeError(
@@ -137,6 +168,9 @@ struct GateEvidence {
   var cost: ServingCost?
   /// Why the cost could not be measured.
   var costFault: String?
+  var load: LoadCost?
+  /// Why the load could not be measured.
+  var loadFault: String?
   var card: Result<CardReview, NodeError>
 
   /// Runs what the gates need.
@@ -149,8 +183,8 @@ struct GateEvidence {
       card: result { try CardReview(detail.card, required: gates.cardFields ?? []) })
     // Before all else that loads the model: memory that was given back would be used again and not
     // be seen to grow.
-    if gates.latency != nil || gates.memoryGrowthMegabytes != nil || gates.checksWarmUp {
-      try evidence.measureCost(request, detail, stateDirectory)
+    if gates.measuresCost {
+      try evidence.measureCost(request, gates, detail, stable, stateDirectory)
     }
     if gates.goldenRowsMin != nil, let golden = detail.golden {
       evidence.golden = result {
@@ -165,19 +199,27 @@ struct GateEvidence {
     return evidence
   }
 
-  /// Loads the version and answers rows one by one; that it cannot is a failed gate, rows that are
-  /// no good are an error.
+  /// Loads the version and answers rows one by one, then from several threads; that it cannot is a
+  /// failed gate, rows that are no good are an error.
   private mutating func measureCost(
-    _ request: GateRequest, _ detail: VersionDetail, _ stateDirectory: String
+    _ request: GateRequest, _ gates: GateFile, _ detail: VersionDetail, _ stable: VersionDetail?,
+    _ stateDirectory: String
   ) throws {
-    guard let path = request.rowsPath else { return }
     let artifacts = ArtifactStore(try StateDirectory(stateDirectory, create: false))
+    func open(_ version: VersionDetail) throws -> CompiledModel {
+      try CompiledModel.load(
+        try artifacts.read(
+          version.registered.digest, limitBytes: ModelLimits.standard.fileBytesMax),
+        backend: version.backend)
+    }
+    let rows = try GateEvidence.rows(request, detail, artifacts)
+    // Kept from the first load, so that the model is compiled once.
+    var compiled: CompiledModel?
     let measured = GateEvidence.result {
-      try ServingProbe.run(path, detail.signature) {
-        try CompiledModel.load(
-          try artifacts.read(
-            detail.registered.digest, limitBytes: ModelLimits.standard.fileBytesMax),
-          backend: detail.backend)
+      try ServingProbe.run(rows) {
+        let model = try open(detail)
+        compiled = model
+        return model
       }
     }
     switch measured {
@@ -186,6 +228,32 @@ struct GateEvidence {
       if error.exitCode == .usage { throw error }
       costFault = error.message
     }
+    guard let load = gates.load, let compiled, cost != nil else { return }
+    let underLoad = GateEvidence.result {
+      let other = load.isRelative ? stable : nil
+      return try LoadProbe.run(
+        compiled, against: try other.map(open), rows,
+        stableRows: try other.map { try GateEvidence.rows(request, $0, artifacts) },
+        threads: load.threads, seconds: load.seconds)
+    }
+    switch underLoad {
+    case .success(let cost): self.load = cost
+    case .failure(let error): loadFault = error.message
+    }
+  }
+
+  /// The rows that were given, else rows made up as in the training reference.
+  private static func rows(
+    _ request: GateRequest, _ detail: VersionDetail, _ artifacts: ArtifactStore
+  ) throws -> EvaluationRows {
+    if let path = request.rowsPath {
+      return try EvaluationRows.read(
+        path, label: nil, limit: ServingProbe.rowsMax, detail.signature)
+    }
+    let reference = try detail.draft?.reference.flatMap { digest in
+      try Reference(json: try artifacts.read(digest, limitBytes: Reference.bytesMax))
+    }
+    return try EvaluationRows.random(detail.signature, reference, limit: ServingProbe.rowsMax)
   }
 
   /// Measures the version on the labelled rows, and beside the stable where that is asked for.
@@ -214,7 +282,7 @@ struct GateEvidence {
     comparison = try VersionComparison.compare(
       try table(stable), own,
       (stable.registered.version.description, detail.registered.version.description), options,
-      ComparisonRule())
+      NonInferiorityRule())
   }
 
   private static func result<Value>(_ body: () throws -> Value) -> Result<Value, NodeError> {

@@ -14,6 +14,8 @@ public struct ServingCost: Sendable, Encodable {
   public let cpuMicroseconds: Double
   /// Wall clock microseconds of the very first call.
   public let firstMicroseconds: Double
+  /// Bytes that were free for the process before loading; nil when the system does not say.
+  public var freeBytes: Int?
   /// By how much the process's resident memory grew from before loading.
   public let growthBytes: Int
   /// Calls with a number that is none or infinite among the outputs.
@@ -30,6 +32,7 @@ public struct ServingCost: Sendable, Encodable {
     case cpuMicroseconds = "cpu_us"
     case firstMicroseconds = "first_us"
     case growthBytes = "growth_bytes"
+    case freeBytes = "free_bytes"
     case nonFinite = "non_finite"
     case scratchBefore = "scratch_before_bytes"
     case scratchAfter = "scratch_after_bytes"
@@ -38,16 +41,16 @@ public struct ServingCost: Sendable, Encodable {
 
 /// Loads a model and answers rows one by one, as requests come.
 enum ServingProbe {
-  private static let rowsMax = 2_000
+  static let rowsMax = 2_000
   /// A short file is gone through again until there are so many calls, for the 99th percentile.
   private static let callsMin = 1_000
 
   /// - Parameter load: loads the model; memory is measured from before it.
   /// - Throws: a ``Failure``: the rows do not fit, or the model fails on one of them.
   static func run(
-    _ path: String, _ signature: Signature, load: () throws -> CompiledModel
+    _ rows: EvaluationRows, load: () throws -> CompiledModel
   ) throws -> ServingCost {
-    let rows = try EvaluationRows.read(path, label: nil, limit: rowsMax, signature)
+    let free = FreeMemory.bytes()
     let before = Int(sluice_resident_memory_bytes())
     let model = try load()
     let atOnce = rows.layout.fixedRows ?? 1
@@ -86,6 +89,7 @@ enum ServingProbe {
     return ServingCost(
       rows: rows.batch.rows, p50Microseconds: quantile(0.5), p99Microseconds: quantile(0.99),
       cpuMicroseconds: Double(used) / Double(calls) / 1_000, firstMicroseconds: first,
+      freeBytes: free,
       growthBytes: growth, nonFinite: nonFinite, scratchBefore: scratch,
       scratchAfter: session.scratchBytes)
   }

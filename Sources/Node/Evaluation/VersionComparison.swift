@@ -80,7 +80,7 @@ public struct ComparisonReport: Sendable, Encodable {
 }
 
 /// What makes a model as good as another.
-public struct ComparisonRule: Sendable {
+public struct NonInferiorityRule: Sendable {
   /// How much less is accepted by the verdict; for errors of regressions a share of the first's.
   public var margin: Double
   /// The share of the first's quality that is good enough.
@@ -118,7 +118,7 @@ public enum VersionComparison {
   /// Runs the rows through both models and compares.
   /// - Throws: a ``Failure``: rows, labels or models do not fit.
   public static func run(
-    _ first: Candidate, _ second: Candidate, _ options: EvaluationOptions, _ rule: ComparisonRule
+    _ first: Candidate, _ second: Candidate, _ options: EvaluationOptions, _ rule: NonInferiorityRule
   ) throws -> ComparisonReport {
     let tables = try [first, second].map { candidate in
       try AnswerTable.read(
@@ -129,7 +129,7 @@ public enum VersionComparison {
 
   static func compare(
     _ first: AnswerTable, _ second: AnswerTable, _ names: (String, String),
-    _ options: EvaluationOptions, _ rule: ComparisonRule
+    _ options: EvaluationOptions, _ rule: NonInferiorityRule
   ) throws(NodeError) -> ComparisonReport {
     guard first.rows == second.rows else {
       throw NodeError(.badInput, "\(first.origin) changed while it was read: try again")
@@ -165,7 +165,7 @@ public enum VersionComparison {
 
   private static func classification(
     _ a: ClassificationScores, _ b: ClassificationScores, _ options: EvaluationOptions,
-    _ rule: ComparisonRule
+    _ rule: NonInferiorityRule
   ) -> [MetricDifference] {
     let names = a.resampledMetrics.filter {
       b.resampledMetrics.contains($0) && $0 != .calibrationError
@@ -239,7 +239,7 @@ public enum VersionComparison {
   }
 
   private static func regression(
-    _ a: AnswerTable, _ b: AnswerTable, _ options: EvaluationOptions, _ rule: ComparisonRule
+    _ a: AnswerTable, _ b: AnswerTable, _ options: EvaluationOptions, _ rule: NonInferiorityRule
   ) -> [MetricDifference] {
     let old = RegressionScores(truths: a.numbers, answers: a.scores)
     let new = RegressionScores(truths: b.numbers, answers: b.scores)
@@ -268,7 +268,7 @@ public enum VersionComparison {
   /// Judges one metric.
   static func difference(
     _ metric: EvaluationMetric, _ first: Double, _ second: Double,
-    _ interval: ConfidenceInterval?, _ method: String, _ rule: ComparisonRule
+    _ interval: ConfidenceInterval?, _ method: String, _ rule: NonInferiorityRule
   ) -> MetricDifference {
     let gain = metric.moreIsBetter ? second - first : first - second
     let (part, whole) = metric.moreIsBetter ? (second, first) : (first, second)
@@ -280,7 +280,7 @@ public enum VersionComparison {
     let known = interval.flatMap { $0.low.isFinite && $0.high.isFinite ? $0 : nil }
     let isJudged =
       rule.judged.isEmpty
-      ? ComparisonRule.standard.contains(metric) : rule.judged.contains(metric)
+      ? NonInferiorityRule.standard.contains(metric) : rule.judged.contains(metric)
     return MetricDifference(
       metric: metric, first: first, second: second, gain: gain, low: known?.low,
       high: known?.high, method: method, ratio: ratio, isAsGood: isAsGood, margin: margin,

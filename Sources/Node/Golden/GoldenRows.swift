@@ -74,6 +74,19 @@ struct GoldenRows: Sendable {
     self.rowBytes = rowBytes
   }
 
+  /// The same with the first rows only.
+  func first(_ count: Int) -> GoldenRows {
+    GoldenRows(self, rows: Array(rows.prefix(count)))
+  }
+
+  private init(_ whole: GoldenRows, rows: [Row]) {
+    name = whole.name
+    tolerance = whole.tolerance
+    source = whole.source
+    self.rows = rows
+    rowBytes = []
+  }
+
   /// The file as it is kept: its first line says the tolerance that counts.
   var stored: [UInt8] {
     let head = ByteBuffer(capacity: 256)

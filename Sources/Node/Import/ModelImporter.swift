@@ -9,7 +9,7 @@ import Telemetry
 /// version.
 public enum ModelImporter {
   /// The longest card that is accepted.
-  private static let cardBytesMax = 1 << 20
+  static let cardBytesMax = 1 << 20
 
   /// Imports a model file as the model's next version.
   ///
@@ -18,12 +18,15 @@ public enum ModelImporter {
   /// - Parameters:
   ///   - backend: what must run the model; `nil` lets the engine choose. A choice of ONNX Runtime,
   ///     the operator's or the engine's, is registered with the version.
+  ///   - parent: the version that it was made from, when it was made from one.
+  ///   - origin: the training that made it, when that is known.
   ///   - note: is told what the operator should know of the model, before it is registered.
   /// - Throws: a ``Failure``: the file is no model that can be run, the card is malformed, the node
   ///   refused.
   public static func importModel(
     file: String, model: Name, card: String?, reference: String?, golden: String? = nil,
-    goldenTolerance: Double? = nil, backend: Backend? = nil, stateDirectory: String,
+    goldenTolerance: Double? = nil, backend: Backend? = nil, parent: VersionID? = nil,
+    origin: VersionOrigin? = nil, stateDirectory: String,
     client: any NodeClient, actor: ActorID, note: (String) -> Void = { _ in }
   ) throws -> Outcome {
     let bytes = try TextFile.read(file, limitBytes: 2 << 30)
@@ -43,7 +46,8 @@ public enum ModelImporter {
       reference: try referenceBytes.map { try artifacts.put($0).digest },
       golden: try goldenBytes.map { try artifacts.put($0).digest },
       backend: compiled.backend == .native ? backend : compiled.backend,
-      summary: cardContent?.summary ?? "", metrics: cardContent?.metrics ?? [:])
+      parent: parent, summary: cardContent?.summary ?? "", metrics: cardContent?.metrics ?? [:],
+      origin: origin)
     let order = Order(command: .registerVersion(draft), actor: actor)
     guard case .outcome(let outcome) = try client.send(.perform(order)) else {
       throw NodeError(.system, "the node answered a command with something else")

@@ -68,13 +68,20 @@ public struct JudgeSimulationReport: Sendable, Encodable {
   /// The rows.
   public let rows: [Row]
 
-  /// Whether every good version was held in at most 5 % and rolled back in at most 1 % of the runs;
-  /// a share counts as more only when its interval lies above.
+  /// Whether every good version was held in at most 5 % and rolled back in at most 1 % of the runs,
+  /// and none at the margin was certified in more than 5 %; a share counts as more only when its
+  /// interval lies above.
   public var keepsItsPromise: Bool {
     rows.filter { $0.held != nil && $0.world.hasPrefix("good version") }.allSatisfy { row in
       (row.held?.low ?? 0) <= 0.05 && row.rolledBack.low <= 0.01
     }
+      && rows.filter { $0.world.hasPrefix(JudgeSimulationReport.unsafe) }.allSatisfy {
+        ($0.certified?.low ?? 0) <= 0.05
+      }
   }
+
+  /// How worlds of a candidate that must not be certified begin.
+  static let unsafe = "1.5 times the failures: certifying it is unsafe"
 
   /// The most runs of a judge that sorts: Kayenta's intervals take as long as all else together.
   static let slowRunsMax = 400
@@ -102,9 +109,14 @@ public struct JudgeSimulationReport: Sendable, Encodable {
     rows += try table(
       JudgeWorld(harm: .errors(points: 0.02, fromLook: 30)), "+2 points from look 31", runs / 4,
       seed, threads, progress)
-    rows += try table(
-      JudgeWorld(harm: .errors(points: 0.005, fromLook: 0)),
-      "1.5 times the failures: certifying it is unsafe", runs, seed, threads, progress)
+    for weather in JudgeWorld.Weather.allCases {
+      let world = JudgeWorld(weather: weather, harm: .ratio(JudgeSimulation.margin))
+      let name = "\(unsafe), \(weather.rawValue)"
+      progress(name)
+      let simulation = JudgeSimulation(world, .oneMetric)
+      let counted = try tally(runs, threads) { simulation.play($0, seed: seed) }
+      rows.append(own(counted, name, JudgeSimulation.Policy.oneMetric.rawValue, true))
+    }
     for (harm, name) in [
       (JudgeWorld.Harm.latencyBody, "all answers 20 % slower"),
       (.latencyTail, "p99 20 % slower, by its tail"), (.classDrift, "classes 10 to 13 and 7 %"),
@@ -114,8 +126,17 @@ public struct JudgeSimulationReport: Sendable, Encodable {
       for policy in [JudgeSimulation.Policy.allMetrics, .allMetricsTolerant] {
         let simulation = JudgeSimulation(JudgeWorld(harm: harm), policy)
         rows.append(
-          own(try tally(simulation, runs / 4, seed, threads), name, policy.rawValue, false))
+          own(
+            try tally(runs / 4, threads) { simulation.play($0, seed: seed) }, name,
+            policy.rawValue, false))
       }
+    }
+    for world in SpecialWorld.all {
+      progress(world.name)
+      let counted = try tally(world.isGood ? runs : runs / 4, threads) {
+        world.play($0, seed: seed)
+      }
+      rows.append(own(counted, world.name, world.judge, false))
     }
     return JudgeSimulationReport(seed: seed, rows: rows)
   }
@@ -128,18 +149,19 @@ public struct JudgeSimulationReport: Sendable, Encodable {
     let quick = ComparisonJudge.documented.filter { !$0.isSlow }
     let slow = ComparisonJudge.documented.filter(\.isSlow)
     let simulation = JudgeSimulation(world, .oneMetric, others: quick)
-    let first = try tally(simulation, runs, seed, threads)
+    let first = try tally(runs, threads) { simulation.play($0, seed: seed) }
     var rows = [own(first, name, JudgeSimulation.Policy.oneMetric.rawValue, true)]
     // Keys carry no latency, classes or labels of their own.
     if world.weather != .stickyKeys {
       for policy in [JudgeSimulation.Policy.allMetrics, .allMetricsTolerant] {
-        let tally = try tally(JudgeSimulation(world, policy), runs, seed, threads)
+        let simulation = JudgeSimulation(world, policy)
+        let tally = try tally(runs, threads) { simulation.play($0, seed: seed) }
         rows.append(own(tally, name, policy.rawValue, true))
       }
     }
     rows += zip(quick, first.others).map { other($0, $1, runs: first.runs, name) }
-    let fewer = try tally(
-      JudgeSimulation(world, .oneMetric, others: slow), min(runs, slowRunsMax), seed, threads)
+    let sorting = JudgeSimulation(world, .oneMetric, others: slow)
+    let fewer = try tally(min(runs, slowRunsMax), threads) { sorting.play($0, seed: seed) }
     rows += zip(slow, fewer.others).map { other($0, $1, runs: fewer.runs, name) }
     return rows
   }
@@ -176,7 +198,8 @@ public struct JudgeSimulationReport: Sendable, Encodable {
 
   /// Plays runs in small portions that threads take as they get to them.
   private static func tally(
-    _ simulation: JudgeSimulation, _ runs: Int, _ seed: UInt64, _ threads: Int
+    _ runs: Int, _ threads: Int,
+    _ play: @escaping @Sendable (Range<Int>) -> JudgeSimulation.Tally
   ) throws -> JudgeSimulation.Tally {
     let portion = 25
     let portions = (runs + portion - 1) / portion
@@ -187,7 +210,7 @@ public struct JudgeSimulationReport: Sendable, Encodable {
           let taken = shared.next.wrappingAdd(1, ordering: .relaxed).oldValue
           guard taken < portions else { return }
           let range = taken * portion..<min(runs, (taken + 1) * portion)
-          let tally = simulation.play(range, seed: seed)
+          let tally = play(range)
           shared.total.withLock { $0.add(tally) }
         }
       }

@@ -1,7 +1,46 @@
-/// Plans and runbooks that come with the program, written here by `scripts/embed-library`.
+/// Plans, runbooks and gates that come with the program, written here by `scripts/embed-library`.
 enum BuiltInFiles {
   /// The files of `samples/plans`, by name.
   static let planFiles: [String: String] = [
+    "ab-test.yaml": """
+    # Candidates beside the stable version for a fixed time; good results never end it early, harm
+    # does.
+    name: ab-test
+    summary: A/B at 20 % each for 7 days, then the one that is left or picked with a soak of 24 h
+    steps:
+      - ab: 20%
+        hold: 7d
+        min_requests: 10000
+      - weight: 100%
+    metrics:
+      - metric: errors
+        tolerance: 1.25
+        risk_share: 40%
+      - metric: wrong_answers
+        tolerance: 1.25
+        risk_share: 40%
+      - metric: latency
+        tolerance: 1.25
+        risk_share: 20%
+    latency_slack: 5ms
+    hold_risk: 5%
+    rollback_risk: 1%
+    soak: 24h
+
+    """,
+    "blue-green.yaml": """
+    # The new version is loaded beside the old one and answers only pinned and synthetic requests;
+    # after approval everyone moves at once, and the old one stays loaded until the soak is over.
+    name: blue-green
+    summary: preview for 10 min and approval, then 100 % with a soak of 1 h
+    steps:
+      - preview: true
+        hold: 10m
+        approval: true
+      - weight: 100%
+    soak: 1h
+
+    """,
     "careful.yaml": """
     # Small steps for a version that is hard to judge; a person approves the move past half.
     name: careful
@@ -70,6 +109,45 @@ enum BuiltInFiles {
     hold_risk: 5%
     rollback_risk: 1%
     soak: 20s
+
+    """,
+    "shadow-first.yaml": """
+    # From copies that no caller sees to everyone: shadow, canary, a test of fixed length, all.
+    name: shadow-first
+    summary: shadow for 1 h, 5 % for 1 h, A/B at 50 % for 24 h, then 100 % with a soak of 24 h
+    steps:
+      - shadow: 50%
+        hold: 1h
+        min_requests: 1000
+      - weight: 5%
+        hold: 1h
+        min_requests: 1000
+      - ab: 50%
+        hold: 24h
+        min_requests: 10000
+      - weight: 100%
+    metrics:
+      - metric: errors
+        tolerance: 1.25
+        risk_share: 30%
+      - metric: wrong_answers
+        tolerance: 1.25
+        risk_share: 30%
+      - metric: latency
+        tolerance: 1.25
+        risk_share: 20%
+      - metric: disagreement
+        tolerance: 1
+        limit: 5%
+        risk_share: 20%
+    latency_slack: 5ms
+    hold_risk: 5%
+    rollback_risk: 1%
+    soak: 24h
+    hold_deadline: 24h
+    hold_policy:
+      weight: floor
+      then: escalate
 
     """,
     "standard-launch.yaml": """
@@ -159,6 +237,63 @@ enum BuiltInFiles {
           above: 0
         command: step-back
       - note: no better after a minute, roll back (R)
+
+    """,
+  ]
+
+  /// The files of `samples/gates`, by name.
+  static let gateFiles: [String: String] = [
+    "default.yaml": """
+    # What a version must show when no file of gates is given. Nothing here needs labelled rows.
+    name: default
+    summary: Fits the endpoint, right on golden rows, written down, fits in memory, fast.
+
+    signature: true
+    golden:
+      min_rows: 1
+    warm_up: true
+    card: true
+
+    memory:
+      available: 50%
+    load:
+      threads: 4
+      seconds: 2
+      p99: 100ms
+      p99_ratio: 2
+      p99_slack: 2ms
+      throughput_ratio: 0.5
+
+    """,
+    "standard.yaml": """
+    # What a version must show before it gets traffic.
+    name: standard
+    summary: The same answers as in training, no worse than the stable, fast enough, written down.
+
+    signature: true
+    golden:
+      min_rows: 10
+    warm_up: true
+
+    metrics:
+      - metric: accuracy
+        min: 0.7
+        bound: interval
+
+    against:
+      - metric: accuracy
+        ratio: 0.95
+      - metric: roc_auc
+        margin: 0.01
+
+    latency:
+      p50: 5ms
+      p99: 25ms
+      cpu: 5ms
+    memory:
+      growth_mb: 512
+
+    card: [summary, owner, intended_use, training_data, metrics, limitations]
 
     """,
   ]

@@ -1,6 +1,7 @@
 import Control
 import Core
 import Documents
+import Statistics
 
 /// A plan as a person writes it (YAML).
 public enum PlanFile {
@@ -23,7 +24,8 @@ public enum PlanFile {
     }
     let root = try node.mapping(allowed: [
       "name", "summary", "steps", "metrics", "hold_risk", "rollback_risk", "soak",
-      "hold_deadline", "latency_slack", "approvals", "blast", "promote", "warm_up",
+      "hold_deadline", "latency_slack", "approvals", "blast", "promote", "warm_up", "hold_policy",
+      "segments", "judge", "after", "requires",
     ])
     let plan = Plan(
       name: try root.required("name").name().text,
@@ -38,7 +40,16 @@ public enum PlanFile {
       approvals: try root.optional("approvals").map(approvals),
       blast: try root.optional("blast").map(blast),
       promotion: try root.optional("promote").map(promotion),
-      warmUp: try root.optional("warm_up")?.int(in: 0...Plan.warmUpMax) ?? Plan.defaultWarmUp)
+      warmUp: try root.optional("warm_up")?.int(in: 0...Plan.warmUpMax) ?? Plan.defaultWarmUp,
+      holdPolicy: try root.optional("hold_policy").map(holdPolicy),
+      segments: try root.optional("segments").map(segments),
+      judge: try root.optional("judge").flatMap(judge),
+      after: try root.optional("after")?.items(limit: ControlLimits.dependenciesMax).map {
+        try $0.name()
+      },
+      requirements: try root.optional("requires")?.items(limit: 10).map {
+        try $0.choice(Requirement.self)
+      })
     do {
       try plan.validate()
     } catch {
@@ -49,14 +60,101 @@ public enum PlanFile {
 
   private static func step(_ node: DocumentNode) throws -> PlanStep {
     let step = try node.mapping(allowed: [
-      "weight", "hold", "min_requests", "approval", "approvals",
+      "weight", "shadow", "preview", "ab", "when", "hold", "min_requests", "approval", "approvals",
     ])
+    let (strategy, weight) = try doing(step, node)
     return PlanStep(
-      weight: try step.required("weight").percent(),
+      weight: weight,
       hold: try step.optional("hold")?.duration() ?? .zero,
       minRequests: try step.optional("min_requests")?.int(in: 0...1_000_000_000) ?? 0,
       needsApproval: try step.optional("approval")?.bool() ?? false,
-      approvals: try step.optional("approvals")?.int(in: 1...ControlLimits.approversMax))
+      approvals: try step.optional("approvals")?.int(in: 1...ControlLimits.approversMax),
+      strategy: strategy, rule: try step.optional("when").map(rule))
+  }
+
+  /// What a step does: exactly one of `weight`, `shadow`, `preview` and `ab`.
+  private static func doing(
+    _ step: DocumentMapping, _ node: DocumentNode
+  ) throws -> (Strategy?, BasisPoints) {
+    let given = ["weight", "shadow", "preview", "ab"].filter { step.optional($0) != nil }
+    guard given.count == 1 else {
+      throw node.error(
+        "a step has exactly one of weight, shadow, preview and ab, got "
+          + (given.isEmpty ? "none" : given.joined(separator: " and ")))
+    }
+    switch given[0] {
+    case "shadow": return (.shadow, try step.required("shadow").percent())
+    case "ab": return (.abTest, try step.required("ab").percent())
+    case "preview":
+      let value = try step.required("preview")
+      guard try value.bool() else { throw value.error("write preview: true, or another step") }
+      return (.preview, 0)
+    default: return (nil, try step.required("weight").percent())
+    }
+  }
+
+  private static func rule(_ node: DocumentNode) throws -> RequestRule {
+    do { return try RequestRule(try node.string(limitBytes: 100_000)) } catch let error
+      as InvalidValue
+    {
+      throw node.error(error.message)
+    }
+  }
+
+  private static func holdPolicy(_ node: DocumentNode) throws -> HoldPolicy {
+    let policy = try node.mapping(allowed: ["weight", "then"])
+    return HoldPolicy(
+      weight: try policy.optional("weight")?.choice(HoldPolicy.Weight.self) ?? .keep,
+      then: try policy.optional("then")?.choice(HoldPolicy.Ending.self) ?? .rollback)
+  }
+
+  private static func segments(_ node: DocumentNode) throws -> PlanSegments {
+    let segments = try node.mapping(allowed: ["by", "values"])
+    return PlanSegments(
+      by: try segments.required("by").string(limitBytes: RequestRule.textMaxBytes),
+      values: try segments.required("values").items(limit: ControlLimits.segmentsMax).map {
+        try $0.string(limitBytes: RequestRule.textMaxBytes)
+      })
+  }
+
+  /// The names of the judges that a plan may choose.
+  private enum JudgeName: String, CaseIterable {
+    case evidence, flagger, argo, kayenta
+  }
+
+  /// A comparison rule with what is not said as its documentation shows it; nil for `evidence`.
+  private static func judge(_ node: DocumentNode) throws -> Control.ComparisonRule? {
+    if case .scalar = node.content {
+      return try comparison(try node.choice(JudgeName.self), nil)
+    }
+    let rule = try node.mapping(allowed: [
+      "rule", "interval", "limit", "failures", "window", "confidence", "tolerance", "points",
+    ])
+    return try comparison(try rule.required("rule").choice(JudgeName.self), rule)
+  }
+
+  private static func comparison(
+    _ name: JudgeName, _ settings: DocumentMapping?
+  ) throws -> Control.ComparisonRule? {
+    let limit = try settings?.optional("limit").map(risk) ?? 0.02
+    let judge: ComparisonJudge
+    switch name {
+    case .evidence: return nil
+    case .flagger:
+      judge = .flagger(
+        limit: limit, threshold: try settings?.optional("failures")?.int(in: 1...1_000) ?? 10)
+    case .argo:
+      judge = .argo(
+        limit: limit, failureLimit: try settings?.optional("failures")?.int(in: 0...1_000) ?? 3,
+        window: try settings?.optional("window")?.int(in: 1...100) ?? 1)
+    case .kayenta:
+      judge = .kayenta(
+        confidence: try settings?.optional("confidence").map(risk) ?? 0.98,
+        tolerance: try settings?.optional("tolerance")?.double(in: 0...999) ?? 0.25,
+        pointsMin: try settings?.optional("points")?.int(in: 1...100) ?? 10)
+    }
+    return Control.ComparisonRule(
+      judge: judge, interval: try settings?.optional("interval")?.duration() ?? .seconds(60))
   }
 
   private static func approvals(_ node: DocumentNode) throws -> ApprovalRule {
@@ -77,12 +175,13 @@ public enum PlanFile {
   }
 
   private static func metric(_ node: DocumentNode) throws -> JudgedMetric {
-    let metric = try node.mapping(allowed: ["metric", "tolerance", "risk_share"])
+    let metric = try node.mapping(allowed: ["metric", "tolerance", "risk_share", "limit"])
     return JudgedMetric(
       metric: try metric.required("metric").choice(Metric.self),
       tolerance: try metric.optional("tolerance")?.double(in: 1...ControlLimits.toleranceMax)
         ?? 1.25,
-      riskShare: try metric.optional("risk_share").map(risk) ?? 1)
+      riskShare: try metric.optional("risk_share").map(risk) ?? 1,
+      limit: try metric.optional("limit").map(risk))
   }
 
   private static func promotion(_ node: DocumentNode) throws -> PromotionRule {

@@ -29,6 +29,19 @@ protocol DurableLog: Sendable {
 
 extension Journal: DurableLog {}
 
+/// Where rollbacks are kept that the journal does not take; ``Storage/Tombstones``, or a simulated
+/// file.
+protocol FenceLog: Sendable {
+  /// Writes a fence; on return it is durable.
+  func record(_ fence: Fence) throws(StorageError) -> Tombstone
+  /// The fences that the journal does not have yet, oldest first.
+  func pending() throws(StorageError) -> [Tombstone]
+  /// Clears fences whose events the journal has.
+  func clear(_ sequences: Set<UInt64>) throws(StorageError)
+}
+
+extension Tombstones: FenceLog {}
+
 /// The state, and the only way to change it: decide, commit to the journal, apply, publish.
 ///
 /// Reading never waits for a commit: the state is published on its own, and the commit lock is held
@@ -48,7 +61,8 @@ final class ControlCore: Sendable {
   /// What only the writer touches.
   private struct Writer {
     let journal: any DurableLog
-    let tombstones: Tombstones
+    let tombstones: any FenceLog
+    let people: People?
     /// Rollbacks that hold and that the journal does not have yet.
     var unwritten: [Event] = []
     /// The tombstones that hold them, until they are cleared.
@@ -58,12 +72,15 @@ final class ControlCore: Sendable {
   }
 
   private let published: Mutex<ControlState>
-  /// What is wrong with the journal's chain; nil when it holds.
-  ///
-  /// Nothing is appended to a broken one.
-  let fault: String?
+  private let knownFault: Mutex<String?>
   /// Reads the journal without waiting for a commit, and without letting one wait.
-  let reader: JournalReader
+  var reader: JournalReader {
+    get throws(NodeError) {
+      guard let journalReader else { throw NodeError(.system, "the journal cannot be read") }
+      return journalReader
+    }
+  }
+  private let journalReader: JournalReader?
   private let writer: Mutex<Writer>
   private let head: Atomic<Int>
   private let isDurable = Atomic<Bool>(true)
@@ -75,16 +92,43 @@ final class ControlCore: Sendable {
   private static let probeKey = ".probe"
 
   /// Begins with the replayed state of `journal`.
+  /// - Parameter reader: of the same journal; nil when nobody will read rows here.
   init(
-    _ recovered: Recovered, journal: any DurableLog, reader: JournalReader, tombstones: Tombstones
+    _ recovered: Recovered, journal: any DurableLog, reader: JournalReader?,
+    tombstones: any FenceLog, people: People? = nil
   ) {
     published = Mutex(recovered.state)
-    fault = recovered.fault
-    self.reader = reader
+    knownFault = Mutex(recovered.fault)
+    journalReader = reader
     rows = Mutex(Array(recovered.rows.suffix(ControlCore.rowsKept)))
-    head = Atomic(recovered.rows.last?.sequence ?? 0)
-    writer = Mutex(Writer(journal: journal, tombstones: tombstones))
+    head = Atomic(recovered.sequence)
+    writer = Mutex(Writer(journal: journal, tombstones: tombstones, people: people))
     isDurable.store(recovered.fault == nil, ordering: .releasing)
+  }
+
+  /// What is wrong with the journal; nil when nothing is known to be.
+  ///
+  /// Nothing is appended to a damaged one.
+  var fault: String? { knownFault.withLock { $0 } }
+
+  /// Takes note that the journal turned out to be damaged: from now on only rollbacks are done.
+  func markDamaged(_ fault: String) {
+    writer.withLock { _ in
+      knownFault.withLock { $0 = $0 ?? fault }
+      isDurable.store(false, ordering: .releasing)
+    }
+  }
+
+  /// Shows the same state anew, after a name in it was erased.
+  /// - Parameter read: reads it from the journal; nothing is committed meanwhile.
+  func reload(_ read: () throws -> Recovered) throws {
+    try writer.withLock { writer in
+      try ControlCore.checkOpen(writer)
+      guard writer.unwritten.isEmpty else { return }
+      let recovered = try read()
+      published.withLock { $0 = recovered.state }
+      rows.withLock { $0 = recovered.rows }
+    }
   }
 
   /// The state after the last change.
@@ -205,7 +249,8 @@ final class ControlCore: Sendable {
   /// Appends what the journal lacks and then `events`, and clears the tombstones of the former.
   private func append(_ events: [Event], _ writer: inout Writer) throws {
     let all = writer.unwritten + events
-    let sequences = try writer.journal.append(try all.map(ControlCore.entry))
+    let sequences = try writer.journal.append(
+      try all.map { try ControlCore.entry($0, writer.people) })
     // Their rows were shown without a number; nothing else was appended since.
     rows.withLock { $0.removeLast(min($0.count, writer.unwritten.count)) }
     for (event, sequence) in zip(all, sequences) { remember(event, sequence) }
@@ -234,8 +279,9 @@ final class ControlCore: Sendable {
       }
       let tombstone = try writer.tombstones.record(
         Fence(
-          endpoint: after.name, closed: versions, fallback: fallback, actor: event.actor,
-          time: event.time))
+          endpoint: after.name, closed: versions, fallback: fallback,
+          actor: ControlCore.fenceActor(event.actor, writer.people), time: event.time,
+          generation: event.generation))
       writer.tombstonesToClear.insert(tombstone.sequence)
     }
     writer.unwritten += events
@@ -254,10 +300,20 @@ final class ControlCore: Sendable {
   }
 
   /// The journal's form of an event.
-  static func entry(_ event: Event) throws -> JournalEntry {
+  /// - Parameter people: who gives the codes of persons; nil writes names.
+  static func entry(_ event: Event, _ people: People? = nil) throws -> JournalEntry {
     JournalEntry(
-      time: event.time, actor: event.actor, kind: event.kind, endpoint: event.endpoint,
-      body: try CanonicalJSON.encode(event))
+      time: event.time, actor: try event.actor.coded(by: people), kind: event.kind,
+      endpoint: event.endpoint, body: try CanonicalJSON.encode(event, people: people))
+  }
+
+  /// A tombstone is cleared again, and must not wait for a new code to be written: a person who has
+  /// none yet is in it by name.
+  private static func fenceActor(_ actor: ActorID, _ people: People?) -> ActorID {
+    guard actor.kind == .person, let code = people?.knownCode(for: actor.name) else {
+      return actor
+    }
+    return ActorID(kind: actor.kind, name: code)
   }
 
   /// The versions that events close, by endpoint.
@@ -281,14 +337,26 @@ final class ControlCore: Sendable {
 }
 
 extension Event {
-  /// Whether a rollout begins with it.
+  /// Whether a rollout begins with it, or it gives a candidate all traffic and closes the others:
+  /// moves forward that are made only once they are written.
   fileprivate var beginsRamp: Bool {
-    if case .rampStarted = body { return true }
-    return false
+    switch body {
+    case .rampStarted, .promoted: true
+    default: false
+    }
   }
 }
 
 extension JournalRow {
+  /// A row that is no event of this program.
+  init(unreadable record: JournalRecord?, at sequence: Int, _ error: any Error) {
+    self.init(
+      sequence: sequence, time: record?.entry.time ?? Timestamp(microseconds: 0), actor: .system,
+      kind: record.map { printable($0.entry.kind, limit: 64) } ?? "damaged",
+      endpoint: record?.entry.endpoint, summary: NodeError(describing: error).message,
+      generation: nil, reason: nil, severity: .bad, commandLine: nil)
+  }
+
   /// An event as people read it.
   init(event: Event, sequence: Int) {
     self.init(

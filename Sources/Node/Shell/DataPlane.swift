@@ -13,6 +13,14 @@ final class DataPlane: ControlledPlane {
     var table: RouteTable?
     /// The rollout whose salt the table has.
     var rollout = 0
+    /// The tables of rules, so that a rule whose weights change moves as few keys as it can.
+    var ruleTables: [RuleKey: RouteTable] = [:]
+  }
+
+  /// One rule of an endpoint: another one of the same name is not the same.
+  private struct RuleKey: Hashable {
+    let name: String
+    let rule: RequestRule
   }
 
   private struct State {
@@ -104,25 +112,21 @@ final class DataPlane: ControlledPlane {
 
   /// Routes one endpoint as its state says.
   func follow(_ endpoint: EndpointState) {
-    guard let signature = endpoint.signature, let split = endpoint.split,
+    guard let signature = endpoint.signature, let route = endpoint.route,
       let stable = endpoint.stable
     else { return }
     do {
       let runtime = try place(endpoint, signature)
-      let served = try servable(endpoint, split, stable)
+      let served = try servable(endpoint, route.split, stable)
       let table = try table(for: endpoint, served.split, served.stable)
+      let beside = try beside(endpoint, route, served.stable, runtime.schema)
       open(endpoint)
-      let loaded = endpoint.deployed.compactMap { shelf.loaded($0.version)?.version }
-        .filter { !endpoint.closed.contains($0.id) }
-      analyst.follow(endpoint, runtime, isComparable: served.missing.isEmpty)
+      let isComparable = served.missing.isEmpty && beside.isComparable
+      analyst.follow(endpoint, runtime, isComparable: isComparable)
       try runtime.publish(
-        table, loaded: loaded, generation: endpoint.generation, isDrained: endpoint.isDrained)
-      if let missing = served.missing.first {
-        analyst.noteRoutingFault(
-          endpoint.name,
-          "\(missing) is not in memory, \(served.stable) has its share: "
-            + (shelf.fault(of: missing) ?? "it was never loaded"))
-      }
+        table, loaded: loaded(endpoint), generation: endpoint.generation,
+        isDrained: endpoint.isDrained, extras: beside.extras)
+      if let fault = fault(served, beside) { analyst.noteRoutingFault(endpoint.name, fault) }
       for version in endpoint.closed where !runtime.isFenced(version) {
         let ticket = runtime.fence(version, target: stable)
         analyst.noteFence(runtime, version, ticket: ticket)
@@ -131,6 +135,80 @@ final class DataPlane: ControlledPlane {
       // The last published table goes on serving; the analyst shows why it could not be replaced.
       analyst.noteRoutingFault(endpoint.name, NodeError(describing: error).message)
     }
+  }
+
+  /// What is published beside the table, and what is wrong with it.
+  private struct Beside {
+    var extras = EndpointRuntime.Extras()
+    /// Versions that rules or shadows name and that are not in memory.
+    var missing: [VersionID] = []
+    /// A rule that no request can match.
+    var fault: String?
+    /// Whether what the rollout's own rule draws is drawn as the state says.
+    var isComparable = true
+  }
+
+  /// The rules and the shadows, as far as the versions that they name are in memory.
+  private func beside(
+    _ endpoint: EndpointState, _ route: EndpointRoute, _ stable: VersionID, _ schema: RowSchema
+  ) throws -> Beside {
+    var result = Beside()
+    // Without a rollout nothing is evidence, but what the stable usually answers is learnt.
+    result.extras.isTableDrawn = route.isDrawn || endpoint.rollout == nil
+    result.extras.withoutDetours = Set(endpoint.rollout?.candidates ?? [])
+    var tables: [RuleKey: RouteTable] = [:]
+    let old = state.withLock { $0.places[endpoint.name]?.ruleTables ?? [:] }
+    for rule in route.rules {
+      if let fault = RoutedRule.fault(of: rule.rule, on: schema) {
+        result.fault = result.fault ?? "the rule \(rule.name) is about no request: \(fault)"
+      }
+      let served = try servable(endpoint, rule.split, stable)
+      result.missing += served.missing
+      if rule.isDrawn, !served.missing.isEmpty { result.isComparable = false }
+      let key = RuleKey(name: rule.name, rule: rule.rule)
+      let table: RouteTable
+      if let known = old[key] {
+        table = try known.changed(to: served.split, stable: served.stable)
+      } else {
+        // The rollout's rule has the salt that all requests have at a later step: a caller who has
+        // reached the candidate stays there.
+        let salt =
+          rule.isDrawn
+          ? "\(endpoint.name)/\(endpoint.rolloutCount)" : "\(endpoint.name)/\(rule.name)"
+        table = try RouteTable(
+          served.split, stable: served.stable, salt: KeyHash.salt(salt))
+      }
+      tables[key] = table
+      result.extras.rules.append(
+        RoutedRule(name: rule.name, rule: rule.rule, table: table, isDrawn: rule.isDrawn))
+    }
+    state.withLock { [tables] in $0.places[endpoint.name]?.ruleTables = tables }
+    if let shadow = route.shadow, stable == shadow.stable {
+      let present = shadow.candidates.filter {
+        shelf.loaded($0) != nil && !endpoint.closed.contains($0)
+      }
+      result.missing += shadow.candidates.filter { shelf.loaded($0) == nil }
+      result.extras.shadow = ShadowOrder(
+        candidates: present, share: shadow.share, clonesStable: true, rule: shadow.rule)
+    }
+    return result
+  }
+
+  /// The versions in memory that may answer, rollback targets first: they take what a fence sends
+  /// away when even the stable is closed.
+  private func loaded(_ endpoint: EndpointState) -> [LoadedVersion] {
+    let targets = endpoint.rollbackTargets()
+    let others = endpoint.deployed.map(\.version).filter { !targets.contains($0) }
+    return (targets + others).filter { endpoint.isDeployed($0) && !endpoint.closed.contains($0) }
+      .compactMap { shelf.loaded($0)?.version }
+  }
+
+  private func fault(_ served: Servable, _ beside: Beside) -> String? {
+    if let missing = (served.missing + beside.missing).first {
+      return "\(missing) is not in memory, \(served.stable) has its share: "
+        + (shelf.fault(of: missing) ?? "it was never loaded")
+    }
+    return beside.fault
   }
 
   /// What of a split can be served by the versions that are in memory.
@@ -179,13 +257,37 @@ final class DataPlane: ControlledPlane {
     if let old, rollout == endpoint.rolloutCount {
       table = try old.changed(to: split, stable: stable)
     } else {
-      table = try RouteTable(
-        split, stable: stable, salt: KeyHash.salt("\(endpoint.name)/\(endpoint.rolloutCount)"))
+      table = try first(for: endpoint, split, stable)
     }
     state.withLock { state in
       state.places[endpoint.name]?.table = table
       state.places[endpoint.name]?.rollout = endpoint.rolloutCount
     }
     return table
+  }
+
+  /// The first table of a rollout in this process.
+  ///
+  /// Several candidates' ranges can meet, and then the table depends on the weights that there were
+  /// before: after a restart they are gone through again, so that callers stay where they were.
+  private func first(
+    for endpoint: EndpointState, _ split: Split, _ stable: VersionID
+  ) throws -> RouteTable {
+    let salt = KeyHash.salt("\(endpoint.name)/\(endpoint.rolloutCount)")
+    guard let rollout = endpoint.rollout, rollout.candidates.count > 1 else {
+      return try RouteTable(split, stable: stable, salt: salt)
+    }
+    let weight = split.weight(of: rollout.candidate)
+    let earlier = rollout.plan.steps.prefix(max(0, rollout.step)).map(\.trafficWeight)
+      .filter { $0 > 0 && $0 < weight }
+    var table = try RouteTable(Split(all: stable), stable: stable, salt: salt)
+    for weight in earlier {
+      let shares = rollout.candidates.map { Split.Share(version: $0, weight: weight) }
+      let rest = Split.whole - weight * shares.count
+      guard rest >= 0, !rollout.candidates.contains(stable) else { continue }
+      table = try table.changed(
+        to: try Split(shares + [Split.Share(version: stable, weight: rest)]), stable: stable)
+    }
+    return try table.changed(to: split, stable: stable)
   }
 }

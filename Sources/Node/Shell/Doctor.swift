@@ -23,7 +23,7 @@ public enum Doctor {
   public static func check(stateDirectory: String) -> [DoctorFinding] {
     [
       terminal(), locale(), colours(), state(stateDirectory), space(stateDirectory),
-      node(stateDirectory), sample(), onnxRuntime(.process), processor(),
+      node(stateDirectory), recovery(stateDirectory), sample(), onnxRuntime(.process), processor(),
     ]
   }
 
@@ -112,6 +112,35 @@ public enum Doctor {
         name: "node", severity: .ok, finding: "a node runs here and answers", remedy: "")
     }
     return DoctorFinding(name: "node", severity: .ok, finding: "no node runs here", remedy: "")
+  }
+
+  /// What a start would go on from.
+  private static func recovery(_ path: String) -> DoctorFinding {
+    do {
+      let directory = try StateDirectory(path, create: false)
+      guard directory.holdsState else {
+        return DoctorFinding(
+          name: "recovery", severity: .ok, finding: "there is no journal yet", remedy: "")
+      }
+      let reader = try JournalReader(directory)
+      let search = SavedStates(readingFrom: directory, reader).newest()
+      let last = try reader.head().sequence
+      let saved = search.entry?.head.sequence ?? 0
+      let why = search.refusals.map { "; " + printable($0, limit: 200) }.joined()
+      let isLong = last - saved > 20 * CheckpointKeeper.eventsBetween
+      return DoctorFinding(
+        name: "recovery", severity: isLong ? .warn : .ok,
+        finding: saved > 0
+          ? "a start goes on from the state saved after event \(saved) and replays "
+            + "\(last - saved)\(why)"
+          : "a start replays all \(last) events\(why)",
+        remedy: isLong
+          ? "the next node that serves saves the state; until then a start takes longer" : "")
+    } catch {
+      return DoctorFinding(
+        name: "recovery", severity: .bad, finding: NodeError(describing: error).message,
+        remedy: "see \"sluice journal verify\", and restore the last backup")
+    }
   }
 
   private static func sample() -> DoctorFinding {

@@ -17,6 +17,10 @@ final class ModelShelf: Sendable {
     let reference: Reference?
     /// Why its reference cannot be used; nil when it can or there is none.
     let referenceFault: String?
+    /// Runs some of its golden rows; nil when it has none.
+    var goldenProbe: (@Sendable () throws -> Void)?
+    /// The inputs of its first golden row, by column; nil when it has none.
+    var goldenSample: [String: String]?
   }
 
   /// Sessions made for each version when it is loaded: the traffic source and one spare.
@@ -87,8 +91,12 @@ final class ModelShelf: Sendable {
         fault = NodeError(describing: error).message
       }
     }
-    let entry = Loaded(
+    var entry = Loaded(
       version: version, signature: model.signature, reference: reference, referenceFault: fault)
+    if let rows = try goldenRows(registered)?.first(Prober.goldenRowsMax) {
+      entry.goldenProbe = { _ = try GoldenCheck.run(rows, on: model) }
+      entry.goldenSample = rows.rows.first.flatMap { try? TryRow.cells($0.inputs, "golden rows") }
+    }
     put(entry)
   }
 
@@ -124,6 +132,16 @@ final class ModelShelf: Sendable {
   func runGolden(
     _ registered: RegisteredVersion, _ model: CompiledModel
   ) throws -> GoldenResult? {
+    guard let rows = try goldenRows(registered) else { return nil }
+    do {
+      return try GoldenCheck.run(rows, on: model)
+    } catch let error as NodeError where error.code == .refused {
+      throw NodeError(
+        .refused, "\(registered.version) does not give its golden answers: \(error.message)")
+    }
+  }
+
+  private func goldenRows(_ registered: RegisteredVersion) throws -> GoldenRows? {
     guard let digest = registered.draft.golden else { return nil }
     let bytes: [UInt8]
     do {
@@ -132,12 +150,7 @@ final class ModelShelf: Sendable {
       throw NodeError(
         .system, "the golden rows of \(registered.version) cannot be read: \(error.message)")
     }
-    do {
-      return try GoldenCheck.run(stored: bytes, name: "golden rows", on: model)
-    } catch let error as NodeError where error.code == .refused {
-      throw NodeError(
-        .refused, "\(registered.version) does not give its golden answers: \(error.message)")
-    }
+    return try GoldenRows(bytes, name: "golden rows")
   }
 
   /// Keeps a version for a command that is under way, until it is let go.

@@ -1,20 +1,62 @@
 import Control
 import Core
 import Serving
+import Storage
 
 extension Node {
   /// Carries out one order: prepare, decide, commit, apply, route, tell.
   /// - Throws: a ``Failure``; nothing was changed then.
   func perform(_ order: Order) throws -> Outcome {
+    if case .forgetActor(let name, _, let reason) = order.command {
+      return try forget(name, reason, order)
+    }
+    return try carryOut(order)
+  }
+
+  /// Journals that a name is erased, and then erases it.
+  private func forget(_ name: String, _ reason: String?, _ order: Order) throws -> Outcome {
+    let person = people.person(named: name)
+    // A name is shown as it was, or what stands in its place once it is erased.
+    let pseudonym = person?.pseudonym
+    let outcome = try carryOut(
+      Order(
+        command: .forgetActor(name: name, pseudonym: pseudonym, reason: reason),
+        actor: order.actor, expectedGeneration: order.expectedGeneration,
+        freezeOverride: order.freezeOverride))
+    guard let pseudonym else { return outcome }
+    // Journaled, so that what fails now is done at the next start.
+    var failure: NodeError?
+    do {
+      try people.forget([pseudonym], at: SystemClock.now())
+    } catch {
+      failure = NodeError(describing: error)
+    }
+    try core.reload {
+      try Recovery.replay(
+        core.reader, saved: savedStates, people: people, checksAll: false)
+    }
+    if let failure {
+      throw NodeError(
+        .system,
+        "the name is erased in what is shown, but not yet on the disk: \(failure.message); it is "
+          + "tried again at the next start")
+    }
+    return outcome
+  }
+
+  private func carryOut(_ order: Order) throws -> Outcome {
     let received = SystemClock.monotonicNanoseconds()
+    try checkRules(of: order.command)
     let reserved = try prepareVersions(for: order.command)
     defer {
-      if let reserved { shelf.letGo(reserved) }
+      for version in reserved { shelf.letGo(version) }
       releaseVersions()
     }
     let change = try core.transact(on: plane) { state in
-      try decide(state, order.command, context(order, state))
+      try checkFiles(of: order.command)
+      return try decide(state, order.command, context(order, state))
     }
+    if case .registry(.delete) = order.command { removeForgottenArtifacts() }
     let durable = SystemClock.monotonicNanoseconds()
     let endpoint = order.command.endpoint
     return Outcome(
@@ -31,21 +73,29 @@ extension Node {
   private func context(_ order: Order, _ state: ControlState) -> DecisionContext {
     let endpoint = order.command.endpoint
     return DecisionContext(
-      now: SystemClock.now(), actor: order.actor, expectedGeneration: order.expectedGeneration,
-      prepared: isServing ? shelf.prepared : Set(state.versions.map(\.version)),
+      now: SystemClock.now(), actor: Node.shown(order.actor),
+      expectedGeneration: order.expectedGeneration,
+      prepared: isServing ? preparedVersions(on: endpoint) : Set(state.versions.map(\.version)),
       evidence: endpoint.flatMap { analyst.latestEvidence(of: $0) },
       stableLatency: stableLatency(order.command, state), freezeOverride: order.freezeOverride)
   }
 
+  /// A person by the name that is read back from the journal, which is also what screens show.
+  private static func shown(_ actor: ActorID) -> ActorID {
+    guard actor.kind == .person else { return actor }
+    return ActorID(kind: .person, name: People.canonical(actor.name))
+  }
+
   /// Loads what a command needs, before anything is decided or locked.
-  /// - Returns: the version that is now reserved on the shelf, for the caller to let go.
-  private func prepareVersions(for command: Command) throws -> VersionID? {
+  /// - Returns: the versions that are now reserved on the shelf, for the caller to let go.
+  private func prepareVersions(for command: Command) throws -> [VersionID] {
     switch command {
-    case .deploy(_, let version), .startRamp(_, let version, _), .supersede(_, let version, _, _):
-      return try prepare(version)
+    case .deploy(_, let version): return try prepare([version])
+    case .startRamp(_, let version, _, let options), .supersede(_, let version, _, _, let options):
+      return try prepare([version] + (options?.rivals ?? []))
     case .retry(let name):
-      guard let version = core.state.endpoint(name)?.ended.first?.candidate else { return nil }
-      return try prepare(version)
+      guard let ended = core.state.endpoint(name)?.ended.first else { return [] }
+      return try prepare([ended.candidate] + (ended.rivals ?? []))
     case .registerVersion(let draft):
       // An artifact that does not compile never becomes a version.
       let trial = RegisteredVersion(
@@ -58,19 +108,41 @@ extension Node {
       try shelf.runGolden(trial, model)
     default: break
     }
-    return nil
+    return []
   }
 
-  private func prepare(_ version: VersionID) throws -> VersionID? {
-    guard let registered = core.state.version(version) else { return nil }
-    shelf.reserve(version)
+  private func prepare(_ versions: [VersionID]) throws -> [VersionID] {
+    var reserved: [VersionID] = []
     do {
-      try shelf.prepare(registered)
+      for version in versions {
+        guard let registered = core.state.version(version) else { continue }
+        shelf.reserve(version)
+        reserved.append(version)
+        try shelf.prepare(registered)
+      }
     } catch {
-      shelf.letGo(version)
+      for version in reserved { shelf.letGo(version) }
       throw error
     }
-    return version
+    return reserved
+  }
+
+  /// Refuses rules and segments that no request of the endpoint can be about.
+  private func checkRules(of command: Command) throws {
+    let (name, rules): (Name, [RequestRule])
+    switch command {
+    case .addRule(let endpoint, let rule, _): (name, rules) = (endpoint, [rule.rule])
+    case .startRamp(let endpoint, _, let plan, _), .supersede(let endpoint, _, let plan, _, _):
+      let segments = plan.segments.map { RequestRule([.input($0.by, anyOf: $0.values)]) }
+      (name, rules) = (endpoint, plan.steps.compactMap(\.rule) + [segments].compactMap { $0 })
+    default: return
+    }
+    guard !rules.isEmpty, let signature = core.state.endpoint(name)?.signature else { return }
+    let schema = try RowSchema(signature)
+    for rule in rules {
+      guard let fault = RoutedRule.fault(of: rule, on: schema) else { continue }
+      throw NodeError(.badInput, "the rule \(printable("\(rule)", limit: 100)): \(fault)")
+    }
   }
 
   /// Forgets versions that no endpoint has any more.
@@ -80,7 +152,8 @@ extension Node {
 
   private func fenceTime(_ command: Command, since received: UInt64) -> Int? {
     switch command {
-    case .rollBack(let endpoint, _, _), .abort(let endpoint, _), .supersede(let endpoint, _, _, _):
+    case .rollBack(let endpoint, _, _, _), .abort(let endpoint, _),
+      .supersede(let endpoint, _, _, _, _):
       guard let closed = plane.lastClosed(on: endpoint), closed >= received else { return nil }
       return Int((closed - received) / 1_000)
     default: return nil
@@ -92,7 +165,7 @@ extension Node {
   private func stableLatency(_ command: Command, _ state: ControlState) -> LatencyThresholds? {
     let (name, plan): (Name, Plan?)
     switch command {
-    case .startRamp(let endpoint, _, let given), .supersede(let endpoint, _, let given, _):
+    case .startRamp(let endpoint, _, let given, _), .supersede(let endpoint, _, let given, _, _):
       (name, plan) = (endpoint, given)
     case .retry(let endpoint):
       (name, plan) = (endpoint, state.endpoint(endpoint)?.ended.first?.frozenPlan)

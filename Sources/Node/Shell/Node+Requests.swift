@@ -5,26 +5,47 @@ import Glibc
 import Storage
 
 extension Node {
-  /// Answers one request; the console calls it directly, the control socket on its threads.
+  /// Answers one request of this process; see ``answer(_:)``.
   /// - Throws: a ``Failure`` that says why it was refused.
   public func send(_ request: NodeRequest) throws -> NodeReply {
+    if case .snapshot(let asked) = request { noteLook(asked) }
+    return try answer(request)
+  }
+
+  /// Answers one request; the control socket calls it on its threads.
+  /// - Throws: a ``Failure`` that says why it was refused.
+  func answer(_ request: NodeRequest) throws -> NodeReply {
     try checkRunning()
     switch request {
     case .ping: return .ready(info())
     case .snapshot(let request): return .snapshot(snapshot(request))
     case .perform(let order): return .outcome(try perform(order))
-    case .previewRamp(let endpoint, let version, let plan):
-      return .rampPreview(try previewRamp(endpoint, version, plan))
+    case .previewRamp(let endpoint, let version, let plan, let options):
+      return .rampPreview(try previewRamp(endpoint, version, plan, options))
     case .runbook(let name, let endpoint, let dryRun, let actor):
       return .runbookRun(try runRunbook(name, on: endpoint, dryRun: dryRun, actor: actor))
     case .journal(let after, let limit): return .journal(try journal(after: after, limit: limit))
     case .verdict(let endpoint): return .verdict(try verdict(on: endpoint))
     case .verifyJournal: return .journalCheck(try verifyJournal())
     case .version(let version): return .version(try detail(of: version))
-    case .why(let endpoint, let key): return .why(try explainRoute(endpoint, key: key))
+    case .why(let endpoint, let key, let row, let headers):
+      return .why(try explainRoute(endpoint, key: key, row: row, headers: headers))
+    case .tryRequest(let endpoint, let row, let key, let headers, let version):
+      return .tried(
+        try tryRequest(
+          TryOrder(endpoint: endpoint, row: row, key: key, headers: headers, version: version)))
+    case .recording(let endpoint): return .recording(try recording(of: endpoint))
+    case .rehearse(let order): return .rehearsal(try rehearse(order))
     case .shutdown:
       requestStop()
       return .ready(info())
+    case .registry(let question): return .registry(try answer(question))
+    case .asOf(let time, let endpoint):
+      return .asOf(try AsOf.read(stateDirectory: directory.path, time: time, only: endpoint))
+    case .registryPage(let offset, let limit):
+      return .registryPage(RegistryPage(core.state, offset: offset, limit: limit))
+    case .previewSupersede(let endpoint, let version, let plan):
+      return .rampPreview(try previewRamp(endpoint, version, plan, nil, supersedes: true))
     }
   }
 
@@ -60,6 +81,8 @@ extension Node {
       events: events, symptoms: symptoms,
       runbooks: runbookViews(symptoms, endpoint: detail?.name, rows: rows), plans: plans())
     snapshot.freezes = state.freezes.map { FreezeView($0, at: now) }
+    snapshot.registryRevision = state.registryRevision
+    snapshot.attached = attached(at: now)
     return snapshot
   }
 
@@ -89,11 +112,18 @@ extension Node {
   // MARK: Journal and registry
 
   private func journal(after: Int, limit: Int) throws -> [JournalRow] {
-    let records = try core.reader.records(
-      after: max(0, after), limit: min(max(limit, 1), 10_000))
-    return try records.map {
-      JournalRow(event: try Recovery.event(of: $0), sequence: $0.sequence)
+    var rows: [JournalRow] = []
+    var cursor = try core.reader.cursor(after: max(0, after))
+    let count = min(max(limit, 1), 10_000)
+    while rows.count < count, let (sequence, record) = try cursor.nextResult() {
+      do {
+        let event = try Recovery.event(of: try record.get(), people)
+        rows.append(JournalRow(event: event, sequence: sequence))
+      } catch {
+        rows.append(JournalRow(unreadable: try? record.get(), at: sequence, error))
+      }
     }
+    return rows
   }
 
   private func verdict(on name: Name) throws(NodeError) -> VerdictView {
@@ -126,7 +156,8 @@ extension Node {
     }
     var damage: String?
     do {
-      _ = try artifacts.verify(registered.draft.artifact)
+      // The file of a deleted version may be gone: that is no damage.
+      if !state.isDeleted(version) { _ = try artifacts.verify(registered.draft.artifact) }
     } catch {
       damage = error.message
     }
@@ -150,9 +181,10 @@ extension Node {
   // MARK: Ramp preview
 
   private func previewRamp(
-    _ endpoint: Name, _ version: VersionID, _ plan: Plan
+    _ endpoint: Name, _ version: VersionID, _ plan: Plan, _ options: RampOptions?,
+    supersedes: Bool = false
   ) throws -> RampPreview {
-    let state = core.state
+    var state = core.state
     guard let known = state.endpoint(endpoint) else {
       throw NodeError(.unknown, "there is no endpoint \"\(endpoint)\": see sluice endpoint list")
     }
@@ -164,13 +196,24 @@ extension Node {
     let context = DecisionContext(
       now: SystemClock.now(), actor: .currentPerson(),
       prepared: Set(state.versions.map(\.version)))
+    var refusal: String?
+    if supersedes, known.rollout != nil {
+      let command = Command.supersede(
+        endpoint: endpoint, version: version, plan: plan, reason: nil, options: options)
+      do {
+        // The ramp begins where the rollback of the running one leaves the endpoint.
+        if let back = try decide(state, command, context).first { state.fold(back) }
+      } catch { refusal = error.message }
+    }
     let forecast = Control.rampPreview(
-      state, endpoint, version, plan, context, requestsPerSecond: rate)
+      state, endpoint, version, plan, context, options: options, requestsPerSecond: rate)
     var preview = RampPreview(
       endpoint: endpoint, candidate: version,
       fallback: known.rollout?.fallback ?? forecast.fallback ?? version, plan: plan,
-      steps: forecast.steps, summary: forecast.summary, refusal: forecast.refusal)
+      steps: forecast.steps, summary: forecast.summary,
+      refusal: refusal ?? forecast.refusal)
     preview.conditions = forecast.conditions
+    preview.details = forecast.details
     return preview
   }
 }

@@ -16,10 +16,16 @@ public final class Node: NodeClient, Sendable {
   let lock: DirectoryLock
   let artifacts: ArtifactStore
   let tombstones: Tombstones
+  let people: People
+  let journal: Journal
+  /// How saved states are told that may be believed.
+  let savedStates: SavedStates
   let core: ControlCore
   let shelf: ModelShelf
   let analyst: Analyst
+  let recorder: Recorder
   let plane: DataPlane
+  let prober: Prober
   let library: Library
   let started = SystemClock.now()
 
@@ -30,12 +36,16 @@ public final class Node: NodeClient, Sendable {
   /// nanoseconds.
   let guardRetries = Mutex<[Name: UInt64]>([:])
 
+  /// What the recovery leaves to the thread that saves states; nil once it has it.
+  private let recovered: Mutex<Recovered?>
+  private let sink: StateSink
   private let running = Mutex(Running())
   private let serving = Atomic<Bool>(false)
 
   /// What is stopped when the node stops.
   private struct Running {
     var guardThread: ServiceThread?
+    var probeThread: ServiceThread?
     var checkpoints: CheckpointKeeper?
     var server: ControlSocketServer?
     /// The one for operators who are other users.
@@ -44,6 +54,13 @@ public final class Node: NodeClient, Sendable {
     var isStopped = false
     var stopRequested = false
     var processor = ProcessorMeter()
+  }
+
+  /// When a console in this process looked first and last.
+  let looks = Mutex<(first: Timestamp, last: Timestamp)?>(nil)
+  /// The control socket's peers.
+  var peers: [ControlSocketServer.Peer] {
+    running.withLock { ($0.server?.peers ?? []) + ($0.sharedServer?.peers ?? []) }
   }
 
   /// Opens the state, recovers it, and (when `options.serves`) begins to serve.
@@ -72,6 +89,7 @@ public final class Node: NodeClient, Sendable {
   /// Loads versions, serves and listens, as the options say.
   /// - Throws: a ``Failure`` when the system gives no thread or no socket.
   public func begin() throws {
+    removeForgottenArtifacts()
     if options.serves {
       holdAfterAbsence()
       try beginServing()
@@ -85,14 +103,24 @@ public final class Node: NodeClient, Sendable {
     lock = try directory.acquireLock()
     lastWritten = Mutex(directory.lastWritten)
     artifacts = ArtifactStore(directory)
-    let journal = try Journal(lock, program: Product.version)
+    journal = try Journal(lock, program: Product.version)
+    sink = StateSink(journal)
     tombstones = try Tombstones(lock)
+    people = try People(lock)
+    savedStates = SavedStates(
+      of: journal.reader, key: (try? SigningKey(of: directory))?.publicKey)
+    // A node that stays checks the chain's old part beside its work.
+    let recovered = try Recovery.replay(
+      journal, saved: savedStates, people: people, checksAll: !options.serves)
+    self.recovered = Mutex(recovered)
     core = ControlCore(
-      try Recovery.replay(journal), journal: log(journal), reader: journal.reader,
-      tombstones: tombstones)
+      recovered, journal: log(journal), reader: journal.reader, tombstones: tombstones,
+      people: people)
     shelf = ModelShelf(artifacts: artifacts)
-    analyst = Analyst(shelf: shelf, serves: options.serves)
+    recorder = Recorder(directory)
+    analyst = Analyst(shelf: shelf, serves: options.serves, recorder: recorder)
     plane = DataPlane(shelf: shelf, analyst: analyst)
+    prober = Prober(shelf: shelf)
     library = try Library(
       directories: [directory.path] + options.libraryDirectories)
   }
@@ -113,7 +141,7 @@ public final class Node: NodeClient, Sendable {
   /// must not keep a node from starting.
   private func obey(_ tombstone: Tombstone) throws {
     var refusal = "there is no version to go back to"
-    for order in Recovery.orders(for: tombstone, in: core.state) {
+    for order in Recovery.orders(for: tombstone, in: core.state, people) {
       do {
         _ = try perform(order)
         return
@@ -130,7 +158,7 @@ public final class Node: NodeClient, Sendable {
         command: .annotate(
           endpoint: fence.endpoint,
           text: "a rollback of \(closed) recorded \(fence.time) was not done: \(refusal)"),
-        actor: fence.actor))
+        actor: fence.actor.named(by: people)))
   }
 
   /// Whether versions must be in memory to be routed to: from the moment this node serves.
@@ -177,22 +205,47 @@ public final class Node: NodeClient, Sendable {
         rounds.run(self)
       }
     }
-    running.withLock { $0.guardThread = thread }
+    let probing = try startProbing()
+    running.withLock {
+      $0.guardThread = thread
+      $0.probeThread = probing
+    }
+    try recorder.start()
     try keepCheckpoints()
+  }
+
+  /// Ends probing; for benches whose versions fail on purpose.
+  func stopProbing() {
+    let thread = running.withLock { running in
+      defer { running.probeThread = nil }
+      return running.probeThread
+    }
+    thread?.stop()
   }
 
   /// Signs the journal's head from time to time, here and where the environment says.
   private func keepCheckpoints() throws {
     let outside = getenv(CheckpointKeeper.variable).map { String(cString: $0) }
     // A connection of its own, and none of the core's locks: nothing waits for it.
-    let book = CheckpointBook(
-      directory, reader: try JournalReader(directory),
-      outside: outside.flatMap { $0.isEmpty ? nil : $0 })
-    let keeper = try CheckpointKeeper(book) { [weak self] fault in
-      self?.analyst.withDesk {
-        $0.symptoms.updateCheckpoints(fault: fault, now: SystemClock.now())
-      }
+    let reader = try JournalReader(directory)
+    let recovered = recovered.withLock { recovered in
+      defer { recovered = nil }
+      return recovered
     }
+    let saver = recovered.map {
+      StateSaver(reader, to: sink, from: $0.fold, savedSequence: $0.savedSequence)
+    }
+    let book = CheckpointBook(
+      directory, reader: reader, outside: outside.flatMap { $0.isEmpty ? nil : $0 },
+      saver: core.fault == nil ? saver : nil)
+    let keeper = try CheckpointKeeper(
+      book, unchecked: recovered?.unchecked,
+      damaged: { [weak self] fault in self?.core.markDamaged(fault) },
+      report: { [weak self] fault in
+        self?.analyst.withDesk {
+          $0.symptoms.updateCheckpoints(fault: fault, now: SystemClock.now())
+        }
+      })
     running.withLock { $0.checkpoints = keeper }
   }
 
@@ -227,7 +280,7 @@ public final class Node: NodeClient, Sendable {
         if isShared, case .shutdown = request, peer.userID != geteuid(), peer.userID != 0 {
           throw NodeError(.refused, "only the node's own user, or root, may stop it")
         }
-        return try self.send(request.signed(by: ProcessOwner.loginName(of: peer.userID)))
+        return try self.answer(request.signed(by: ProcessOwner.loginName(of: peer.userID)))
       }
     }
   }
@@ -241,6 +294,7 @@ public final class Node: NodeClient, Sendable {
       running.isStopped = true
       defer {
         running.guardThread = nil
+        running.probeThread = nil
         running.checkpoints = nil
         running.server = nil
         running.sharedServer = nil
@@ -253,10 +307,13 @@ public final class Node: NodeClient, Sendable {
     running.server?.stop()
     running.sharedServer?.stop()
     running.guardThread?.stop()
+    running.probeThread?.stop()
+    recorder.stop()
     try? saveEvidence()
     // Requests that are still under way must not write when the next node has the directory.
     core.close()
     running.checkpoints?.stop()
+    sink.close()
     lock.release()
   }
 

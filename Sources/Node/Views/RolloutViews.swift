@@ -12,13 +12,15 @@ enum RolloutViews {
     } else {
       cause = ""
     }
-    return RolloutView(
+    var view = RolloutView(
       identifier: rollout.id, candidate: rollout.candidate, fallback: rollout.fallback,
       plan: rollout.plan, phase: rollout.phaseWord, cause: cause, step: rollout.step,
       candidateWeight: rollout.weight, observed: evidence.stepObserved,
       remaining: rollout.remaining(evidence), stepRequests: evidence.stepCandidateRequests,
       candidateRequests: evidence.candidateRequests, evidence: lines(evidence, rollout.plan),
       started: rollout.started, startedBy: rollout.startedBy)
+    view.facts = RolloutFacts(rollout, evidence)
+    return view
   }
 
   /// A rollout that ended, with the last picture that was taken of it when there is one.
@@ -34,21 +36,34 @@ enum RolloutViews {
     view.phase = ended.end.words
     view.cause = ended.summary
     view.remaining = nil
+    view.facts = nil
     view.candidateRequests = ended.candidateRequests
     if ended.end != .completed { view.candidateWeight = 0 }
     return view
+  }
+
+  private static func isCompared(_ metric: Metric, _ evidence: RolloutEvidence) -> Bool {
+    switch metric {
+    case .latency: evidence.thresholds != nil
+    case .predictions, .confidence, .scores: evidence.profile != nil
+    default: true
+    }
   }
 
   private static func lines(
     _ evidence: RolloutEvidence, _ plan: Plan
   ) -> [RolloutView.Evidence] {
     Judge.evaluate(evidence, plan: plan).map { judged in
-      RolloutView.Evidence(
+      var line = RolloutView.Evidence(
         metric: judged.metric, eValue: judged.eValue, holdAt: judged.holdAt,
         rollbackAt: judged.rollbackAt, candidateBad: judged.candidateBad,
         stableBad: judged.stableBad, candidateTotal: judged.candidateTotal,
         stableTotal: judged.stableTotal, tolerance: judged.tolerance,
         requestsToVerdict: judged.requestsToVerdict)
+      line.stream = judged.stream
+      line.promotion = judged.promotion
+      line.isCompared = isCompared(judged.metric, evidence)
+      return line
     }
   }
 }

@@ -37,7 +37,7 @@ struct SnapshotBuilder {
     let name = request.endpoint ?? state.endpoints.first?.name
     guard let name, let endpoint = state.endpoint(name) else { return nil }
     let telemetry = desk.telemetry[name] ?? EndpointTelemetry()
-    return EndpointDetail(
+    var detail = EndpointDetail(
       name: name, status: endpoint.status.rawValue, generation: endpoint.generation,
       split: endpoint.split, versions: versionRows(endpoint, telemetry),
       traffic: TrafficViews.view(
@@ -45,11 +45,15 @@ struct SnapshotBuilder {
         points: request.points, now: Int(now.microseconds / 1_000_000)),
       rollout: rollout(endpoint), drift: drift(endpoint, telemetry),
       rollback: rollback(endpoint, telemetry), undo: undo(endpoint))
+    detail.rules = endpoint.rules
+    detail.history = GenerationView.all(of: endpoint)
+    return detail
   }
 
   /// The registry for screens.
   func registry() -> [RegisteredVersionView] {
-    state.versions.map { RegisteredVersionView($0, in: state) }
+    request.wantsRegistry == false
+      ? [] : RegistryPage.views(state.usableVersions[...], in: state)
   }
 
   // MARK: Parts
@@ -59,6 +63,7 @@ struct SnapshotBuilder {
     case .baking: "step \(rollout.step + 1) of \(rollout.plan.steps.count)"
     case .held(let cause): "held: \(cause.words)"
     case .soaking: "soaking"
+    case .rollingBack: "rolling back"
     }
   }
 
@@ -66,7 +71,7 @@ struct SnapshotBuilder {
     _ endpoint: EndpointState, _ telemetry: EndpointTelemetry
   ) -> [VersionRow] {
     let models = Set(endpoint.deployed.map(\.version.model))
-    let shown = state.versions.filter {
+    let shown = state.usableVersions.filter {
       endpoint.isDeployed($0.version) || models.isEmpty || models.contains($0.version.model)
     }
     return shown.map { registered in
@@ -135,10 +140,25 @@ struct SnapshotBuilder {
 extension RegisteredVersionView {
   /// A registered version with where it is loaded.
   init(_ registered: RegisteredVersion, in state: ControlState) {
+    let places = state.endpoints.compactMap { endpoint -> VersionTraits.Place? in
+      guard endpoint.isDeployed(registered.version) else { return nil }
+      return VersionTraits.Place(
+        endpoint: endpoint.name, role: endpoint.role(of: registered.version),
+        weight: endpoint.split?.weight(of: registered.version) ?? 0)
+    }
+    self.init(registered, at: places)
+    standing = state.standing(of: registered.version)
+  }
+
+  /// A registered version that is in these places.
+  init(_ registered: RegisteredVersion, at places: [VersionTraits.Place]) {
+    let draft = registered.draft
     self.init(
-      version: registered.version, digest: registered.draft.artifact,
-      bytes: registered.draft.artifactBytes, registered: registered.registered,
-      summary: registered.draft.summary, metrics: registered.draft.metrics,
-      loadedOn: state.endpoints(with: registered.version))
+      version: registered.version, digest: draft.artifact, bytes: draft.artifactBytes,
+      registered: registered.registered, summary: draft.summary, metrics: draft.metrics,
+      loadedOn: places.map(\.endpoint))
+    traits = VersionTraits(
+      hasCard: draft.card != nil, hasReference: draft.reference != nil,
+      hasGolden: draft.golden != nil, parent: draft.parent, by: registered.by, places: places)
   }
 }

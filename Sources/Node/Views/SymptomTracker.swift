@@ -60,6 +60,21 @@ struct SymptomTracker {
     set("journal", nil, .bad, now, sentence)
   }
 
+  /// Says which versions did not answer when they were asked.
+  mutating func updateProbes(_ failures: [Prober.Failure], now: Timestamp) {
+    for symptom in present.values where symptom.kind == "probe" {
+      guard let endpoint = symptom.endpoint,
+        !failures.contains(where: { $0.endpoint == endpoint })
+      else { continue }
+      set("probe", endpoint, .bad, now, nil)
+    }
+    for failure in failures {
+      set(
+        "probe", failure.endpoint, .bad, now,
+        "\(failure.endpoint): \(printable(failure.sentence, limit: 300))")
+    }
+  }
+
   /// Says whether signed checkpoints of the journal can be written.
   mutating func updateCheckpoints(fault: String?, now: Timestamp) {
     set(

@@ -40,6 +40,24 @@ public final class LoadedVersion: Sendable {
     return try source.makePredictor()
   }
 
+  /// Whether a session of its own answers any of some rows; a probe, off the request path.
+  ///
+  /// False too when there is no session to be had, or it cannot take the rows' columns.
+  public func answersAny(of rows: [RecordedRow]) -> Bool {
+    guard let schema = rows.first?.schema, let predictor = try? source.makePredictor() else {
+      return false
+    }
+    let buffer = RowBuffer(schema)
+    guard (try? predictor.attach(to: buffer)) != nil else { return false }
+    return rows.contains { row in
+      row.schema == schema && row.fill(buffer) { predictor.predict().succeeded }
+    }
+  }
+
+  /// A new predictor outside of the warm ones, for one owner that keeps it.
+  /// - Throws: ``ServingError`` with the code `noSession`.
+  func makeOwn() throws(ServingError) -> any Predictor { try source.makePredictor() }
+
   /// Gets a predictor back for the next worker.
   func giveBack(_ predictor: any Predictor) {
     let parked = Parked(predictor: predictor)

@@ -45,6 +45,20 @@ public struct Prediction {
   }
 }
 
+/// One output of a model, all of it, as texts.
+public struct PredictionOutput: Sendable, Hashable {
+  /// Its name.
+  public let name: String
+  /// Its values; numbers in the fewest digits that read back as the same.
+  public let values: [String]
+
+  /// Puts the two together.
+  public init(name: String, values: [String]) {
+    self.name = name
+    self.values = values
+  }
+}
+
 /// One warm, single-threaded session of a version.
 ///
 /// A request costs one dynamic call; an implementation must not allocate or lock in ``predict()``.
@@ -55,6 +69,14 @@ public protocol Predictor: AnyObject {
 
   /// Answers for the row as it is now.
   func predict() -> Prediction
+
+  /// Everything that the last answer gave; for test requests, off the hot path.
+  func allOutputs() -> [PredictionOutput]
+}
+
+extension Predictor {
+  /// Nothing beside score and label.
+  public func allOutputs() -> [PredictionOutput] { [] }
 }
 
 /// Makes predictors of one version.

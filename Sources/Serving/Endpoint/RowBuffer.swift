@@ -18,7 +18,8 @@ public final class RowBuffer {
 
   /// The columns.
   public let schema: RowSchema
-  private let base: UnsafeMutableRawPointer
+  /// The row's bytes, ``RowSchema/bufferBytes`` of them.
+  let base: UnsafeMutableRawPointer
   private let copies: [Copy]
   /// The columns' types and places without their names, whose reference counts would cost more.
   private let places: [Place]
@@ -106,14 +107,15 @@ public final class RowBuffer {
 
   /// Writes the row in ``RowSchema/layout``'s form, for the tap.
   func copy(to target: UnsafeMutableRawPointer) {
-    for copy in copies {
+    // By index: an iterator allocates where it is not specialised.
+    for index in 0..<copies.count {
+      let copy = copies[index]
       if copy.type == .text {
         let text = base.load(fromByteOffset: copy.from, as: TextValue.self)
-        target.storeBytes(
-          of: TextKey(bytes: text.bytes, count: text.count), toByteOffset: copy.to,
-          as: TextKey.self)
+        (target + copy.to).assumingMemoryBound(to: TextKey.self).pointee =
+          TextKey(bytes: text.bytes, count: text.count)
       } else {
-        target.storeBytes(of: number(copy), toByteOffset: copy.to, as: Float.self)
+        (target + copy.to).assumingMemoryBound(to: Float.self).pointee = number(copy)
       }
     }
   }
@@ -134,7 +136,8 @@ public final class RowBuffer {
     return value >= 0x1p63 ? .max : value < -0x1p63 ? .min : Int64(value.rounded())
   }
 
-  private static func stride(_ type: ElementType) -> Int {
+  /// Bytes of one element.
+  static func stride(_ type: ElementType) -> Int {
     switch type {
     case .bool: 1
     case .float32, .int32: 4

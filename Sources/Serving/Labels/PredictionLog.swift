@@ -27,10 +27,22 @@ public final class PredictionLog {
     public var stableWeight: UInt16
     /// The routing's flags, ``TapRecord/Flags``.
     public var flags: UInt8
-    /// 1 when a label has come.
-    var isLabelled: UInt8 = 0
+    /// The place of the request's segment plus 1; 0 for none.
+    var segmentCode: UInt8 = 0
+    /// The label that came, as the low 32 bits of its key's hash.
+    var truth: UInt32 = 0
     /// The next entry of the same index chain plus 1; 0 ends it.
     var next: UInt32 = 0
+
+    /// The bit of ``flags`` that says that a label has come.
+    fileprivate static let labelled: UInt8 = 64
+    fileprivate var isLabelled: Bool {
+      get { flags & Entry.labelled != 0 }
+      set { flags = newValue ? flags | Entry.labelled : flags & ~Entry.labelled }
+    }
+
+    /// The place of the request's segment among those that are judged apart; nil for none.
+    public var segment: Int? { segmentCode == 0 ? nil : Int(segmentCode) - 1 }
 
     /// Whether the version came by the bucket alone, so that the label is evidence.
     public var isDrawn: Bool {
@@ -116,7 +128,8 @@ public final class PredictionLog {
   /// Remembers an answered request; the oldest is forgotten when the ring is full.
   ///
   /// Refused, failed and synthetic requests are not remembered.
-  public func record(_ tap: TapRecord) {
+  /// - Parameter segment: the place of the request's segment, 0 to 253; nil for none.
+  public func record(_ tap: TapRecord, segment: Int? = nil) {
     guard tap.outcome == .answered || tap.outcome == .fellBack, !tap.flags.contains(.synthetic)
     else { return }
     let index = written % capacity
@@ -126,7 +139,8 @@ public final class PredictionLog {
       requestID: tap.requestID, timeNanoseconds: tap.timeNanoseconds,
       generation: UInt32(truncatingIfNeeded: tap.generation),
       label: PredictionLog.code(tap.label), version: tap.answeredBy, weight: tap.weight,
-      stableWeight: tap.stableWeight, flags: PredictionLog.flags(tap), next: chains[chain])
+      stableWeight: tap.stableWeight, flags: PredictionLog.flags(tap),
+      segmentCode: segment.map { UInt8(clamping: $0 + 1) } ?? 0, next: chains[chain])
     chains[chain] = UInt32(index) + 1
     written += 1
     counts.requests += 1
@@ -151,8 +165,30 @@ public final class PredictionLog {
     return .unknown
   }
 
+  /// What a label that has come already says of two answers to its request; nil while none has.
+  ///
+  /// For a shadow that answered later than the label came.
+  public func labelled(
+    _ shadow: ShadowRecord
+  ) -> (primaryIsWrong: Bool, shadowIsWrong: Bool)? {
+    guard !shadow.primaryFailed, !shadow.failed else { return nil }
+    var link = chains[chain(of: shadow.requestID)]
+    while link != 0 {
+      let entry = entries[Int(link - 1)]
+      if entry.requestID == shadow.requestID {
+        guard entry.isLabelled else { return nil }
+        return (
+          entry.truth != PredictionLog.code(shadow.primaryLabel),
+          entry.truth != PredictionLog.code(shadow.label)
+        )
+      }
+      link = entry.next
+    }
+    return nil
+  }
+
   private func bind(at index: Int, _ label: TextKey, _ now: Int64) -> Binding {
-    if entries[index].isLabelled != 0 {
+    if entries[index].isLabelled {
       counts.duplicates += 1
       return .duplicate
     }
@@ -160,7 +196,8 @@ public final class PredictionLog {
       counts.expired += 1
       return .expired
     }
-    entries[index].isLabelled = 1
+    entries[index].isLabelled = true
+    entries[index].truth = PredictionLog.code(label)
     counts.bound += 1
     return .bound(entries[index], isWrong: entries[index].label != PredictionLog.code(label))
   }
@@ -172,7 +209,8 @@ public final class PredictionLog {
     return flags.rawValue
   }
 
-  private static func code(_ label: TextKey) -> UInt32 { UInt32(truncatingIfNeeded: label.mixed) }
+  /// What is kept of a label.
+  static func code(_ label: TextKey) -> UInt32 { UInt32(truncatingIfNeeded: label.mixed) }
 
   private func chain(of requestID: UInt64) -> Int {
     Int(truncatingIfNeeded: SplitMix64.mix(requestID)) & chainMask

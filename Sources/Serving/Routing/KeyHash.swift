@@ -39,6 +39,15 @@ public enum KeyHash {
     Int(hash.multipliedFullWidth(by: 10_000).high)
   }
 
+  /// What a key is hashed with to know it again in every rollout.
+  @usableFromInline static let identitySalt: UInt64 = 0x8EBC_6AF0_9C88_C6E3
+
+  /// The hash of a key that is the same in every rollout.
+  @inlinable
+  public static func identity(_ bytes: UnsafePointer<UInt8>, count: Int) -> UInt64 {
+    hash(bytes, count: count, salt: identitySalt)
+  }
+
   /// The salt of a text, such as an endpoint's name and a rollout's number.
   public static func salt(_ text: String) -> UInt64 {
     hash(Array(text.utf8), salt: second)

@@ -61,8 +61,21 @@ public final class TapRing: @unchecked Sendable {
   @discardableResult
   func push(_ record: TapRecord, row: RowBuffer) -> Bool {
     guard let slot = reserve() else { return false }
-    slot.storeBytes(of: record, as: TapRecord.self)
+    // Not storeBytes or initialize, which allocate where they are not specialised.
+    slot.assumingMemoryBound(to: TapRecord.self).pointee = record
     row.copy(to: slot + rowOffset)
+    let at = head.value.load(ordering: .relaxed)
+    head.value.store(at &+ 1, ordering: .releasing)
+    return true
+  }
+
+  /// Appends a record and a row that lies in ``layout``'s form already; the writer's side.
+  /// - Returns: false when the ring was full and the record was dropped.
+  @discardableResult
+  public func push(_ record: TapRecord, row: UnsafeRawPointer) -> Bool {
+    guard let slot = reserve() else { return false }
+    slot.storeBytes(of: record, as: TapRecord.self)
+    (slot + rowOffset).copyMemory(from: row, byteCount: layout.strideBytes)
     let at = head.value.load(ordering: .relaxed)
     head.value.store(at &+ 1, ordering: .releasing)
     return true

@@ -14,6 +14,18 @@ final class ServingThread: Sendable {
   /// Begins a thread.
   /// - Throws: ``ServingError`` with the code `system` when the system gives none.
   init(_ run: @escaping @Sendable () -> Void) throws(ServingError) {
+    handle = Mutex(try ServingThread.begin(run))
+  }
+
+  /// Begins a thread that ends by itself, and that nobody waits for.
+  /// - Throws: as ``init(_:)``.
+  static func detached(_ run: @escaping @Sendable () -> Void) throws(ServingError) {
+    pthread_detach(try begin(run))
+  }
+
+  private static func begin(
+    _ run: @escaping @Sendable () -> Void
+  ) throws(ServingError) -> pthread_t {
     var thread = pthread_t()
     let body = Unmanaged.passRetained(Body(run))
     let result = pthread_create(
@@ -27,7 +39,7 @@ final class ServingThread: Sendable {
       throw ServingError(
         .system, "the system gave no thread for traffic (error \(result)): raise the thread limit")
     }
-    handle = Mutex(thread)
+    return thread
   }
 
   /// Waits for its end; later calls return at once.

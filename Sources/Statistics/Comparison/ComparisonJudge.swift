@@ -59,6 +59,30 @@ public enum ComparisonJudge: Sendable, Hashable, Codable {
   }
 }
 
+extension ComparisonJudge {
+  /// How many of the last looks the rule needs to see; `Int.max` when all.
+  public var looksNeeded: Int {
+    switch self {
+    case .flagger, .peeking: 1
+    case .argo(_, _, let window): max(1, window)
+    case .kayenta: .max
+    }
+  }
+
+  /// Whether the last look failed, of rules that count failed looks; others have none.
+  /// - Parameter window: the last looks, as many as ``looksNeeded``; oldest first.
+  public func isFailed(_ window: [Look]) -> Bool {
+    switch self {
+    case .flagger(let limit, _), .argo(let limit, _, _):
+      let bad = window.reduce(0) { $0 + $1.candidateBad }
+      let total = window.reduce(0) { $0 + $1.candidateTotal }
+      // A look without values fails as well.
+      return total == 0 || Double(bad) / Double(total) > limit
+    case .kayenta, .peeking: return false
+    }
+  }
+}
+
 /// One of the ``ComparisonJudge`` rules at work on a stream of looks.
 public struct ComparisonRun: Sendable {
   private let judge: ComparisonJudge

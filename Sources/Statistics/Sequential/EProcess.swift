@@ -21,17 +21,20 @@ import Glibc
 /// **Mixture.** The ratio is not known, so L is averaged over seven ratios. Harm may begin late, so
 /// each epoch (a period of constant w) also starts the test afresh: the evidence is
 ///
-///     E = 1/2 M₀ + Σ_{k>=1} 1/2 · 1/(k(k+1)) · M_k
+///     E = 1/2 M₀ + Σ_{k>=1} π_k M_k
 ///
 /// where M_k is the mean of the seven L_ρ over the events routed in epochs k, k+1, ..., and 1
-/// before epoch k began.
+/// before epoch k began. The π_k sum to 1/2. When it is not known how many epochs come they are
+/// 1/2 · 1/(k(k+1)); when K restarts are planned, each of those gets an even part of 9/10 of the
+/// half, which no other division beats at the worst possible beginning of harm, and epochs beyond
+/// them share the last tenth as above.
 ///
 /// **Why it is valid.** Each L_ρ is a product of factors whose conditional mean is 1 at ratio ρ₀,
 /// and below 1 at a smaller ratio, since q(r) rises in r and the factor for y = 1 is the greater
 /// one. So each is a nonnegative supermartingale from 1; M_k stays 1 until epoch k begins (epochs
-/// begin at stopping times: the past decides them) and is one from there. The weights sum to 1,
-/// because Σ 1/(k(k+1)) = 1; the part of epochs that have not begun, 1/(2(K+1)) after K restarts,
-/// is kept as cash. Hence E is a nonnegative supermartingale from 1, and P(E ever reaches 1/α) <= α
+/// begin at stopping times: the past decides them) and is one from there. The weights are fixed
+/// beforehand and sum to 1, because Σ 1/(k(k+1)) = 1; the part of epochs that have not begun is
+/// kept as cash. Hence E is a nonnegative supermartingale from 1, and P(E ever reaches 1/α) <= α
 /// (Ville, 1939), at every look, any stopping time, and any number of epochs, which need not be
 /// known beforehand. A label that comes late counts in the epoch in which its request was routed;
 /// it is then no part of any M_k with a later k, so the proof stands.
@@ -42,19 +45,29 @@ import Glibc
 public enum EProcess {
   /// One period of constant share with its bad events.
   public struct Epoch: Sendable, Hashable, Codable {
-    /// The candidate's share among candidate and stable, 0 to 10,000.
+    /// The candidate's weight, 0 to ``wholeBasisPoints``.
     public var shareBasisPoints: Int
+    /// What candidate and stable get together, 1 to 10,000: the candidate's share among the two is
+    /// its weight over this.
+    public var wholeBasisPoints: Int
     /// Bad events of requests that were routed to the candidate in this epoch.
     public var candidateBad: Int
     /// Bad events of requests that were routed to the stable in this epoch.
     public var stableBad: Int
 
-    /// Puts the three together.
-    public init(shareBasisPoints: Int, candidateBad: Int = 0, stableBad: Int = 0) {
+    /// Puts them together.
+    public init(
+      shareBasisPoints: Int, candidateBad: Int = 0, stableBad: Int = 0,
+      wholeBasisPoints: Int = 10_000
+    ) {
       self.shareBasisPoints = shareBasisPoints
+      self.wholeBasisPoints = max(1, wholeBasisPoints)
       self.candidateBad = candidateBad
       self.stableBad = stableBad
     }
+
+    /// The candidate's share w among the two, 0 to 1.
+    public var share: Double { Double(shareBasisPoints) / Double(wholeBasisPoints) }
   }
 
   /// The ratios over the tolerated one that the test bets on, with equal weights.
@@ -70,19 +83,24 @@ public enum EProcess {
   /// - Parameters:
   ///   - epochs: the counts.
   ///   - tolerance: ρ₀, over 0 and finite; 1 tolerates nothing, 1.25 a quarter more bad events.
-  public static func logEvidence(_ epochs: [Epoch], tolerance: Double) -> Double {
+  ///   - plannedRestarts: how many epochs after the first were planned before anything was seen; it
+  ///     must not change on the way.
+  public static func logEvidence(
+    _ epochs: [Epoch], tolerance: Double, plannedRestarts: Int = 0
+  ) -> Double {
     guard !epochs.isEmpty else { return 0 }
     var total = LogSum()
-    let perRatio = -log(Double(ratios.count))
-    for index in ratios.indices {
-      var growth = 0.0
-      for k in epochs.indices.reversed() {
-        growth += increment(epochs[k], ratio: index, tolerance: tolerance)
-        total.add(logWeight(start: k) + perRatio + growth)
+    // A lane a ratio.
+    var growth = SIMD8<Double>.zero
+    for k in epochs.indices.reversed() {
+      let weight = startWeight(k, plannedRestarts: plannedRestarts) / Double(ratios.count)
+      let logWeight = log(weight)
+      for index in ratios.indices {
+        growth[index] += increment(epochs[k], ratio: index, tolerance: tolerance)
+        total.add(logWeight + growth[index])
       }
     }
-    // Cash: the weight of epochs that have not begun.
-    total.add(log(0.5) - log(Double(epochs.count)))
+    total.add(log(cash(afterEpochs: epochs.count, plannedRestarts: plannedRestarts)))
     return total.value
   }
 
@@ -91,18 +109,24 @@ public enum EProcess {
   ///
   /// The same test with the arms exchanged. With a tolerance over 1 it is the test of
   /// non-inferiority: at E = 1/α it is certain, but for probability α, that the ratio is under it.
-  public static func logEvidenceOfFewer(_ epochs: [Epoch], tolerance: Double) -> Double {
+  public static func logEvidenceOfFewer(
+    _ epochs: [Epoch], tolerance: Double, plannedRestarts: Int = 0
+  ) -> Double {
     logEvidence(
       epochs.map {
         Epoch(
-          shareBasisPoints: 10_000 - $0.shareBasisPoints, candidateBad: $0.stableBad,
-          stableBad: $0.candidateBad)
-      }, tolerance: 1 / tolerance)
+          shareBasisPoints: $0.wholeBasisPoints - $0.shareBasisPoints,
+          candidateBad: $0.stableBad, stableBad: $0.candidateBad,
+          wholeBasisPoints: $0.wholeBasisPoints)
+      }, tolerance: 1 / tolerance, plannedRestarts: plannedRestarts)
   }
 
   /// E of the epochs, at most ``evidenceLimit``.
-  public static func evidence(_ epochs: [Epoch], tolerance: Double) -> Double {
-    value(fromLog: logEvidence(epochs, tolerance: tolerance))
+  public static func evidence(
+    _ epochs: [Epoch], tolerance: Double, plannedRestarts: Int = 0
+  ) -> Double {
+    value(
+      fromLog: logEvidence(epochs, tolerance: tolerance, plannedRestarts: plannedRestarts))
   }
 
   /// E of ln E, at most ``evidenceLimit``.
@@ -119,13 +143,31 @@ public enum EProcess {
     return sum.value - log(Double(logEvidence.count))
   }
 
-  /// ln of the weight of the test that starts with epoch `k`.
-  private static func logWeight(start k: Int) -> Double {
-    k == 0 ? log(0.5) : log(0.5) - log(Double(k) * Double(k + 1))
+  /// The part of the restarts' half that is kept for epochs beyond the planned ones.
+  static let unplannedPart = 0.1
+
+  /// The weight π of the test that starts with epoch `k`.
+  static func startWeight(_ k: Int, plannedRestarts: Int) -> Double {
+    if k == 0 { return 0.5 }
+    if plannedRestarts <= 0 { return 0.5 / (Double(k) * Double(k + 1)) }
+    if k <= plannedRestarts { return 0.5 * (1 - unplannedPart) / Double(plannedRestarts) }
+    let beyond = Double(k - plannedRestarts)
+    return 0.5 * unplannedPart / (beyond * (beyond + 1))
+  }
+
+  /// The weight of the epochs that have not begun after so many have.
+  static func cash(afterEpochs count: Int, plannedRestarts: Int) -> Double {
+    if plannedRestarts <= 0 { return 0.5 / Double(count) }
+    let begun = count - 1
+    if begun <= plannedRestarts {
+      let even = (1 - unplannedPart) * Double(plannedRestarts - begun) / Double(plannedRestarts)
+      return 0.5 * (even + unplannedPart)
+    }
+    return 0.5 * unplannedPart / Double(begun - plannedRestarts + 1)
   }
 
   private static func increment(_ epoch: Epoch, ratio: Int, tolerance: Double) -> Double {
-    let w = Double(epoch.shareBasisPoints) / 10_000
+    let w = epoch.share
     // With all or no traffic on the candidate there is nothing to compare.
     guard w > 0, w < 1 else { return 0 }
     let c = Double(max(0, epoch.candidateBad))

@@ -15,11 +15,18 @@ extension EProcess {
   /// - Parameters:
   ///   - epochs: the counts.
   ///   - risk: over 0 and under 1; 0.05 for an interval of 95 %.
+  ///   - plannedRestarts: as in the test.
   /// - Returns: the ends, 0 or infinity where the counts set none.
-  public static func ratioInterval(_ epochs: [Epoch], risk: Double = 0.05) -> ConfidenceInterval {
+  public static func ratioInterval(
+    _ epochs: [Epoch], risk: Double = 0.05, plannedRestarts: Int = 0
+  ) -> ConfidenceInterval {
     let line = log(2 / risk)
-    let low = boundary { logEvidence(epochs, tolerance: $0) < line }
-    let high = boundary { logEvidenceOfFewer(epochs, tolerance: $0) >= line }
+    let low = boundary {
+      logEvidence(epochs, tolerance: $0, plannedRestarts: plannedRestarts) < line
+    }
+    let high = boundary {
+      logEvidenceOfFewer(epochs, tolerance: $0, plannedRestarts: plannedRestarts) >= line
+    }
     return ConfidenceInterval(
       low: low <= ratioBounds.lowerBound ? 0 : low,
       high: high >= ratioBounds.upperBound ? .infinity : high)

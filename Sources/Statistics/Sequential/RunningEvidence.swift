@@ -3,7 +3,7 @@ import Glibc
 /// ``EProcess`` event by event: what a judge of live or recorded streams keeps.
 ///
 /// Its value is that of ``EProcess/evidence(_:tolerance:)`` over the same counts, but for rounding.
-/// An event costs one vector multiplication an epoch and allocates nothing; late events, which
+/// No restarts are planned: a stream tells its weights as they come. An event costs one vector multiplication an epoch and allocates nothing; late events, which
 /// count in the epoch their request was routed in, cost the same.
 public struct RunningEvidence: Sendable {
   /// The counts so far, oldest epoch first.
@@ -72,11 +72,12 @@ public struct RunningEvidence: Sendable {
       running *= growth[k]
       running.replace(
         with: RunningEvidence.runningMax, where: running .> RunningEvidence.runningMax)
-      let weight = k == 0 ? 0.5 : 0.5 / (Double(k) * Double(k + 1))
+      let weight = EProcess.startWeight(k, plannedRestarts: 0)
       total += weight * running.sum() / Double(EProcess.ratios.count)
       k -= 1
     }
     // Cash: the weight of epochs that have not begun.
-    return min(total + 0.5 / Double(epochs.count), EProcess.evidenceLimit)
+    return min(
+      total + EProcess.cash(afterEpochs: epochs.count, plannedRestarts: 0), EProcess.evidenceLimit)
   }
 }

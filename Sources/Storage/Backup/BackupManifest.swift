@@ -69,13 +69,16 @@ enum BackupLayout {
   static let checkpoints = "checkpoints.jsonl"
   static let publicKeys = "signing.pub"
   static let signingKey = "signing.key"
+  static let people = "people.jsonl"
   /// Folders of files that a person wrote.
   static let libraryFolders = ["plans", "runbooks"]
 
   /// Whether a name is one of the few that a state directory has; no `..`, no leading slash, no
   /// other folder can be.
   static func isLegal(_ name: String) -> Bool {
-    if [database, tombstones, checkpoints, publicKeys, signingKey].contains(name) { return true }
+    if [database, tombstones, checkpoints, publicKeys, signingKey, people].contains(name) {
+      return true
+    }
     if artifact(name) != nil { return true }
     return libraryFolders.contains { folder in
       name.hasPrefix(folder + "/") && isLibraryFile(String(name.dropFirst(folder.count + 1)))
@@ -104,6 +107,7 @@ enum BackupLayout {
   static func sizeLimitBytes(of name: String) -> Int {
     if name == database { return TarHeader.sizeLimitBytes }
     if artifact(name) != nil { return ArtifactStore.sizeLimitBytes }
+    if name == people { return People.sizeLimitBytes }
     return name == checkpoints ? CheckpointFile.sizeLimitBytes : 1 << 20
   }
 }

@@ -46,7 +46,8 @@ public struct StateBackup {
     }
     // After the journal: what it refers to was stored before it was referred to.
     let head = try takeSnapshot()
-    for name in [BackupLayout.publicKeys] + (withKey ? [BackupLayout.signingKey] : []) {
+    let last = [BackupLayout.publicKeys, BackupLayout.people]
+    for name in last + (withKey ? [BackupLayout.signingKey] : []) {
       if let content = try content(name) { small.append((name, content)) }
     }
     small += try libraryFiles()

@@ -12,12 +12,13 @@ public struct StateRestore {
   private let partial: String
 
   /// Restores `path` into the directory `target`, which is missing or empty.
+  /// - Parameter objection: what the caller has against a manifest; nil for nothing.
   /// - Returns: the manifest of what is there now.
   /// - Throws: ``StorageError``: `unacceptable` or `damaged` names what is wrong with the backup,
   ///   `directory` that the target is in use; `target` is as it was before.
-  public static func read(_ path: String, into target: String) throws(StorageError)
-    -> BackupManifest
-  {
+  public static func read(
+    _ path: String, into target: String, objection: (BackupManifest) -> String? = { _ in nil }
+  ) throws(StorageError) -> BackupManifest {
     var trimmed = target
     while trimmed.count > 1, trimmed.hasSuffix("/") { trimmed.removeLast() }
     let restore = StateRestore(
@@ -26,6 +27,7 @@ public struct StateRestore {
     defer { FileSystem.removeTree(restore.partial) }
     let manifest = try restore.unpack()
     try restore.check(manifest)
+    if let words = objection(manifest) { throw restore.refusal(words) }
     try restore.publish()
     return manifest
   }

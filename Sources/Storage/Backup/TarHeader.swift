@@ -34,7 +34,7 @@ struct TarHeader: Equatable {
     else {
       throw StorageError(
         .unacceptable,
-        "\(printable(name, limit: 120)) cannot be backed up: a name has at most 100 bytes and a "
+        "\(printable(name, limit: 120)) cannot be archived: a name has at most 100 bytes and a "
           + "file at most 8 GiB")
     }
     var block = [UInt8](repeating: 0, count: TarHeader.blockBytes)
@@ -61,13 +61,13 @@ struct TarHeader: Equatable {
     if block.allSatisfy({ $0 == 0 }) { return nil }
     guard Array(block[257..<262]) == Array("ustar".utf8),
       try TarHeader.number(block[148..<156]) == TarHeader.checksum(block)
-    else { throw InvalidValue("a member's header is damaged, or this is no backup") }
+    else { throw InvalidValue("a member's header is damaged, or this is no archive") }
     let name = String(decoding: block[..<100].prefix { $0 != 0 }, as: UTF8.self)
     let kind = block[156]
     guard kind == UInt8(ascii: "0") else {
       throw InvalidValue(
-        "\"\(printable(name, limit: 100))\" is \(TarHeader.words(for: kind)): a backup holds "
-          + "ordinary files only")
+        "\"\(printable(name, limit: 100))\" is \(TarHeader.words(for: kind)): only ordinary "
+          + "files are taken")
     }
     guard block[345..<500].allSatisfy({ $0 == 0 }) else {
       throw InvalidValue("\"\(printable(name, limit: 100))\" has a name in two parts")

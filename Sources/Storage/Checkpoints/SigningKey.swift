@@ -38,6 +38,13 @@ public struct SigningKey: Sendable {
     try SigningKey.publish(publicKey, in: directory)
   }
 
+  /// The state's key, nil when it has none yet; nothing is made or written.
+  /// - Throws: ``StorageError`` when the file is damaged or others can read it.
+  public static func existing(in directory: StateDirectory) throws(StorageError) -> SigningKey? {
+    guard try FileSystem.status(ofLinkAt: directory.signingKeyPath) != nil else { return nil }
+    return try load(directory.signingKeyPath)
+  }
+
   /// Signs a message: 64 bytes.
   func sign(_ message: [UInt8]) -> [UInt8] {
     var signature = [UInt8](repeating: 0, count: Int(crypto_sign_BYTES))

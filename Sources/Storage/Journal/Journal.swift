@@ -95,6 +95,21 @@ public final class Journal: Sendable {
     try writer.withLock { (writer) throws(StorageError) in try writer.deleteEvidence(key) }
   }
 
+  /// Keeps what the journal comes to after one of its rows, for the next start.
+  ///
+  /// It does not wait for the disk: a power loss may take it, whole, and then more rows are
+  /// replayed. Where a later entry survived, this did too.
+  /// - Throws: ``StorageError``; then what was saved before is still there.
+  public func saveState(_ saved: SavedState) throws(StorageError) {
+    guard saved.body.count <= SavedState.bodyLimitBytes else {
+      throw StorageError(
+        .unacceptable,
+        "the state of \(saved.body.count >> 20) MiB is too large to be saved: a start replays the "
+          + "journal")
+    }
+    try writer.withLock { (writer) throws(StorageError) in try writer.saveState(saved) }
+  }
+
   /// Moves the log's content into the database file now, as at a clean stop.
   public func checkpoint() throws(StorageError) {
     try writer.withLock { (writer) throws(StorageError) in try writer.checkpoint() }
@@ -109,6 +124,7 @@ private final class JournalWriter {
   private let insert: SQLiteStatement
   private let upsertEvidence: SQLiteStatement
   private let removeEvidence: SQLiteStatement
+  private let savedStates: SavedStateWriter
 
   init(
     _ connection: SQLiteConnection, head: JournalHead, durability: SQLiteConnection.Durability
@@ -120,6 +136,7 @@ private final class JournalWriter {
       "INSERT INTO journal(\(JournalRow.columns)) VALUES(?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8)")
     upsertEvidence = try connection.prepare("INSERT OR REPLACE INTO evidence VALUES(?1, ?2, ?3)")
     removeEvidence = try connection.prepare("DELETE FROM evidence WHERE key = ?1")
+    savedStates = try SavedStateWriter(connection)
   }
 
   func append(_ entries: [JournalEntry]) throws(StorageError) -> [Int] {
@@ -169,6 +186,11 @@ private final class JournalWriter {
     try connection.setDurability(.later)
     try removeEvidence.bind(1, key)
     try removeEvidence.run()
+  }
+
+  func saveState(_ saved: SavedState) throws(StorageError) {
+    try connection.setDurability(.later)
+    try connection.transaction { () throws(StorageError) in try savedStates.write(saved) }
   }
 
   func checkpoint() throws(StorageError) {

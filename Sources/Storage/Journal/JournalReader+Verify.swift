@@ -19,12 +19,15 @@ extension JournalReader {
   ///
   /// - Parameters:
   ///   - start: a head that was checked before; the walk begins after it. Nil checks everything.
+  ///   - end: the last row that is looked at; nil for all.
   ///   - checkpoints: heads of this journal that were noted earlier, in any order; those before
   ///     `start` are not looked at.
+  ///   - isCancelled: asked now and then; true ends the walk early, without a fault.
   /// - Returns: the result; a fault is a result, not an error.
   /// - Throws: ``StorageError`` when the database cannot be read.
   public func verify(
-    after start: JournalHead? = nil, checkpoints: [JournalHead] = []
+    after start: JournalHead? = nil, until end: Int? = nil, checkpoints: [JournalHead] = [],
+    isCancelled: () -> Bool = { false }
   ) throws(StorageError) -> ChainCheck {
     // Two that contradict each other cannot both fit.
     let expectedHashes = Dictionary(grouping: checkpoints, by: \.sequence)
@@ -34,7 +37,9 @@ extension JournalReader {
       return check(head, "the journal's beginning differs from the checkpoint: it was replaced")
     }
     while true {
-      let rows = try rows(after: Int64(head.sequence), limit: 512)
+      if isCancelled() { return check(head, nil) }
+      let limit = end.map { max(0, min(512, $0 - head.sequence)) } ?? 512
+      let rows = try rows(after: Int64(head.sequence), limit: limit)
       for row in rows {
         if let fault = try fault(of: row, after: head) { return check(head, fault) }
         guard let hash = try? Digest(bytes: row.hash) else {
@@ -47,6 +52,9 @@ extension JournalReader {
         }
       }
       if rows.isEmpty { break }
+    }
+    if let end, head.sequence < end {
+      return check(head, "row \(head.sequence + 1) is missing")
     }
     if let last = checkpoints.max(by: { $0.sequence < $1.sequence }), last.sequence > head.sequence
     {

@@ -35,7 +35,17 @@ public final class JournalReader: Sendable {
         .notFound, "\(printable(path)) is empty: start a node on this state directory first")
     }
     beginning = try JournalSchema.beginning(connection)
-    queries = Mutex(try Queries(connection))
+    queries = Mutex(
+      try Queries(
+        connection,
+        hasSavedStates: JournalSchema.version(connection) >= JournalSchema.savedStatesVersion))
+  }
+
+  /// Runs queries, one caller at a time.
+  func withQueries<Result: Sendable>(
+    _ body: (Queries) throws(StorageError) -> Result
+  ) throws(StorageError) -> Result {
+    try queries.withLock { (queries) throws(StorageError) in try body(queries) }
   }
 
   /// Records with `sequence > after`, oldest first.
@@ -45,6 +55,18 @@ public final class JournalReader: Sendable {
     var records: [JournalRecord] = []
     records.reserveCapacity(rows.count)
     for row in rows { records.append(try row.record()) }
+    return records
+  }
+
+  /// The newest records of one kind, oldest first.
+  /// - Parameter limit: how many at most, 0 to ``pageLimit``.
+  public func records(ofKind kind: String, limit: Int) throws(StorageError) -> [JournalRecord] {
+    let limit = min(max(0, limit), JournalReader.pageLimit)
+    let rows = try withQueries { (queries) throws(StorageError) in
+      try queries.rows(ofKind: kind, limit: Int64(limit))
+    }
+    var records: [JournalRecord] = []
+    for row in rows.reversed() { records.append(try row.record()) }
     return records
   }
 
@@ -98,7 +120,7 @@ public struct JournalCursor {
 
   private let reader: JournalReader
   private var after: Int
-  private var page: ArraySlice<JournalRecord> = []
+  private var page: ArraySlice<JournalRow> = []
 
   init(_ reader: JournalReader, after: Int) {
     self.reader = reader
@@ -106,25 +128,50 @@ public struct JournalCursor {
   }
 
   /// The next record, nil at the end.
-  public mutating func next() throws(StorageError) -> JournalRecord? {
-    if page.isEmpty {
-      page = try reader.records(after: after, limit: JournalCursor.pageCount)[...]
+  public mutating func next() throws(StorageError) -> JournalRecord? { try nextRow()?.record() }
+
+  /// The next record, or what is wrong with it; nil at the end.
+  ///
+  /// What is damaged does not end the walk.
+  public mutating func nextResult() throws(StorageError)
+    -> (sequence: Int, record: Result<JournalRecord, StorageError>)?
+  {
+    guard let row = try nextRow() else { return nil }
+    do throws(StorageError) {
+      return (Int(row.sequence), .success(try row.record()))
+    } catch {
+      return (Int(row.sequence), .failure(error))
     }
-    guard let record = page.popFirst() else { return nil }
-    after = record.sequence
-    return record
+  }
+
+  private mutating func nextRow() throws(StorageError) -> JournalRow? {
+    if page.isEmpty {
+      page = try reader.rows(after: Int64(after), limit: JournalCursor.pageCount)[...]
+    }
+    guard let row = page.popFirst() else { return nil }
+    after = Int(row.sequence)
+    return row
   }
 }
 
 /// The compiled queries of one reading connection.
-private final class Queries {
+final class Queries {
   private let after: SQLiteStatement
   private let lastRow: SQLiteStatement
   private let byHash: SQLiteStatement
   private let evidenceOf: SQLiteStatement
   private let keys: SQLiteStatement
+  private let countUpTo: SQLiteStatement
+  private let ofKind: SQLiteStatement
+  /// Nil for a database that was never opened by a program that knows them.
+  private let savedStates: SavedStateQueries?
 
-  init(_ connection: SQLiteConnection) throws(StorageError) {
+  init(_ connection: SQLiteConnection, hasSavedStates: Bool) throws(StorageError) {
+    ofKind = try connection.prepare(
+      "SELECT \(JournalRow.columns) FROM journal WHERE kind = ?1 ORDER BY sequence DESC LIMIT ?2")
+    countUpTo = try connection.prepare(
+      "SELECT count(*) FROM journal WHERE sequence > ?1 AND time <= ?2")
+    savedStates = hasSavedStates ? try SavedStateQueries(connection) : nil
     after = try connection.prepare(
       "SELECT \(JournalRow.columns) FROM journal WHERE sequence > ?1 ORDER BY sequence LIMIT ?2")
     lastRow = try connection.prepare(
@@ -141,6 +188,15 @@ private final class Queries {
     var rows: [JournalRow] = []
     while try after.step() { rows.append(JournalRow(reading: after)) }
     try after.reset()
+    return rows
+  }
+
+  func rows(ofKind kind: String, limit: Int64) throws(StorageError) -> [JournalRow] {
+    try ofKind.bind(1, kind)
+    try ofKind.bind(2, limit)
+    var rows: [JournalRow] = []
+    while try ofKind.step() { rows.append(JournalRow(reading: ofKind)) }
+    try ofKind.reset()
     return rows
   }
 
@@ -162,6 +218,22 @@ private final class Queries {
     let body = try evidenceOf.step() ? evidenceOf.bytes(0) : nil
     try evidenceOf.reset()
     return body
+  }
+
+  func savedSequences() throws(StorageError) -> [Int] { try savedStates?.sequences() ?? [] }
+
+  func savedState(at sequence: Int) throws(StorageError) -> SavedState? {
+    try savedStates?.state(at: sequence)
+  }
+
+  func count(
+    after sequence: Int64, notLaterThan microseconds: Int64
+  ) throws(StorageError) -> Int {
+    try countUpTo.bind(1, sequence)
+    try countUpTo.bind(2, microseconds)
+    let count = try countUpTo.step() ? countUpTo.integer(0) : 0
+    try countUpTo.reset()
+    return Int(count)
   }
 
   func evidenceKeys() throws(StorageError) -> [String] {

@@ -32,8 +32,21 @@ enum JournalSchema {
     CREATE TABLE evidence(
       key TEXT PRIMARY KEY, body BLOB NOT NULL, time INTEGER NOT NULL
     ) STRICT, WITHOUT ROWID;
+    """,
     """
+    CREATE TABLE saved_states(
+      sequence INTEGER PRIMARY KEY CHECK(sequence > 0),
+      hash BLOB NOT NULL,
+      program TEXT NOT NULL,
+      key TEXT NOT NULL,
+      signature BLOB NOT NULL,
+      body BLOB NOT NULL
+    ) STRICT;
+    """,
   ]
+
+  /// The first version that has saved states.
+  static let savedStatesVersion = 2
 
   /// Brings the database to ``current``, each step in one transaction: whole or not at all.
   /// - Throws: ``StorageError`` when it is another program's, or a newer program's.

@@ -8,7 +8,8 @@ import Glibc
 /// tombstones   fences of rollbacks that could     artifacts/   models, cards: named by SHA-256
 ///              not be committed                   control.sock where the node listens
 /// crash.log    what a crash left to read          signing.key  signs checkpoints; signing.pub
-/// checkpoints.jsonl  signed heads of the journal
+/// checkpoints.jsonl  signed heads of the journal; people.jsonl  names behind its pseudonyms
+/// recordings/  sampled requests, a folder for each endpoint that is recorded
 /// ```
 /// Opening it changes nothing but a missing directory; writing needs ``acquireLock()``.
 public final class StateDirectory: Sendable {
@@ -29,6 +30,10 @@ public final class StateDirectory: Sendable {
   public var publicKeysPath: String { path + "/signing.pub" }
   /// The signed heads of the journal, one a line.
   public var checkpointsPath: String { path + "/checkpoints.jsonl" }
+  /// The names behind the journal's pseudonyms, one a line.
+  public var peoplePath: String { path + "/people.jsonl" }
+  /// The recordings of endpoints.
+  public var recordingsPath: String { path + "/recordings" }
   /// Where a crashing process leaves its last words.
   public var crashLogPath: String { path + "/crash.log" }
 

@@ -8,6 +8,12 @@ public struct Tombstone: Sendable, Hashable {
   public let sequence: UInt64
   /// What it says.
   public let fence: Fence
+
+  /// Puts the two together.
+  public init(sequence: UInt64, fence: Fence) {
+    self.sequence = sequence
+    self.fence = fence
+  }
 }
 
 /// What a tombstone says.
@@ -22,16 +28,23 @@ public struct Fence: Sendable, Hashable, Codable {
   public let actor: ActorID
   /// When.
   public let time: Timestamp
+  /// The endpoint's generation that the rollback gives; nil when it was not known.
+  ///
+  /// What was put on the endpoint by a later one was put there after the rollback, whatever the
+  /// clocks said.
+  public let generation: Int?
 
-  /// Puts the five together.
+  /// Puts them together.
   public init(
-    endpoint: Name, closed: [VersionID], fallback: VersionID, actor: ActorID, time: Timestamp
+    endpoint: Name, closed: [VersionID], fallback: VersionID, actor: ActorID, time: Timestamp,
+    generation: Int? = nil
   ) {
     self.endpoint = endpoint
     self.closed = closed
     self.fallback = fallback
     self.actor = actor
     self.time = time
+    self.generation = generation
   }
 }
 
@@ -42,7 +55,7 @@ public struct Fence: Sendable, Hashable, Codable {
 /// 8   8   sequence                     closed..., each 2 bytes of length and UTF-8
 /// 16  8   time, microseconds   4064 32  SHA-256 of bytes 0 to 4063
 /// 24  8   count of closed
-/// 32  8   zero
+/// 32  8   generation, 0 when not known
 /// ```
 /// Numbers are little-endian. A slot whose checksum does not fit is a write that was never
 /// acknowledged.
@@ -63,7 +76,7 @@ enum TombstoneCodec {
     append(tombstone.sequence, to: &bytes)
     append(UInt64(bitPattern: fence.time.microseconds), to: &bytes)
     append(UInt64(fence.closed.count), to: &bytes)
-    append(0, to: &bytes)
+    append(UInt64(max(0, fence.generation ?? 0)), to: &bytes)
     let texts =
       [
         fence.endpoint.text, fence.fallback.description, fence.actor.kind.rawValue,
@@ -101,13 +114,16 @@ enum TombstoneCodec {
       offset += 2 + length
     }
     guard texts.count == 4 + count else { return nil }
-    return tombstone(texts, sequence: word(bytes, 8), time: word(bytes, 16))
+    return tombstone(
+      texts, sequence: word(bytes, 8), time: word(bytes, 16), generation: word(bytes, 32))
   }
 
   /// Whether a slot was never used, or was cleared.
   static func isFree(_ bytes: [UInt8]) -> Bool { bytes.prefix(8).allSatisfy { $0 == 0 } }
 
-  private static func tombstone(_ texts: [String], sequence: UInt64, time: UInt64) -> Tombstone? {
+  private static func tombstone(
+    _ texts: [String], sequence: UInt64, time: UInt64, generation: UInt64
+  ) -> Tombstone? {
     guard let endpoint = try? Name(texts[0]), let fallback = try? VersionID(texts[1]),
       let kind = ActorID.Kind(rawValue: texts[2])
     else { return nil }
@@ -116,7 +132,8 @@ enum TombstoneCodec {
     let fence = Fence(
       endpoint: endpoint, closed: closed, fallback: fallback,
       actor: ActorID(kind: kind, name: texts[3]),
-      time: Timestamp(microseconds: Int64(bitPattern: time)))
+      time: Timestamp(microseconds: Int64(bitPattern: time)),
+      generation: generation == 0 ? nil : Int(exactly: generation))
     return Tombstone(sequence: sequence, fence: fence)
   }
 

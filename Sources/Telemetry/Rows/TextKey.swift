@@ -5,7 +5,7 @@
 /// text keeps its first 7 bytes and a 64-bit hash of all of it; two of those are taken for equal
 /// when both agree. The last byte tells the forms apart: the length, or 255 for the hashed form.
 /// The empty text is the missing value.
-public struct TextKey: Hashable, Sendable {
+public struct TextKey: Hashable, Sendable, BitwiseCopyable {
   /// Bytes 0 to 7, little endian.
   public let low: UInt64
   /// Bytes 8 to 14 and the length, or the hash's form; see the type.

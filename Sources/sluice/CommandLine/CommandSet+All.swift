@@ -3,14 +3,19 @@ extension CommandSet {
   static let all: CommandSet = CommandSet(
     root: ConsoleCommands.root,
     groups: [
-      ModelCommands.group, EndpointCommands.group, FreezeCommands.group, JournalCommands.group,
+      ModelCommands.group, EndpointCommands.group, FreezeCommands.group, RuleCommands.group,
+      JournalCommands.group,
       RunbookCommands.group, OnnxCommands.group, ThemeCommands.group, JudgeCommands.group,
-      BenchCommands.group,
+      BenchCommands.group, ActorCommands.group, RecordCommands.group, ChecklistCommands.group,
     ],
     commands: ConsoleCommands.all + StatusCommands.all + ModelCommands.all + EvaluateCommands.all
-      + [PredictCommand.declaration, VerdictCommand.declaration] + EndpointCommands.all
+      + [
+        PredictCommand.declaration, VerdictCommand.declaration, RehearseCommand.declaration,
+      ] + EndpointCommands.all
+      + RequestCommands.all
       + ControlCommands.all
-      + FreezeCommands.all + JournalCommands.all + RunbookCommands.all + OnnxCommands.all
-      + ThemeCommands.all + JudgeCommands.all + BackupCommands.all
-      + BenchCommands.all + SystemCommands.all)
+      + RuleCommands.all + FreezeCommands.all + JournalCommands.all + RunbookCommands.all
+      + OnnxCommands.all + ThemeCommands.all + JudgeCommands.all + SimulateCommands.all
+      + BackupCommands.all + BenchCommands.all + ActorCommands.all + RecordCommands.all
+      + RegistryCommands.all + BundleCommands.all + ChecklistCommands.all + SystemCommands.all)
 }

@@ -89,7 +89,7 @@ extension ValueKind where Value == Backend {
 extension ValueKind where Value == VersionID {
   /// A version, `flight-delay@3`.
   static let version = ValueKind(placeholder: "M@N", completion: .nothing) {
-    (word) throws(InvalidValue) in try VersionID(word)
+    (word) throws(InvalidValue) in try AliasResolver.read(word)
   }
 }
 
@@ -155,7 +155,7 @@ extension ValueKind where Value == Split.Share {
       throw InvalidValue(
         "expected a share like flight-delay@2=10%, got \"\(printable(word, limit: 60))\"")
     }
-    let version = try VersionID(String(word[..<equals]))
+    let version = try AliasResolver.read(String(word[..<equals]))
     let weight = try parsePercent(String(word[word.index(after: equals)...]))
     return Split.Share(version: version, weight: weight)
   }

@@ -1,10 +1,11 @@
+import Console
 import Core
 import Node
 
 /// `sluice bench …`: the figures that documents name, measured again by anyone.
 enum BenchCommands {
   static let group = CommandGroup(name: "bench", summary: "Measures what the documents claim")
-  static let all = [kernels, load]
+  static let all = [kernels, load, console] + RouteBenchCommands.all
 
   private static let model = Option<String>("model", .file, help: "the model file")
   private static let rows = Option<String>(
@@ -61,6 +62,31 @@ enum BenchCommands {
       text: "compiled in \(hundredths(report.compileMilliseconds)) ms, session in "
         + "\(hundredths(report.sessionMilliseconds)) ms, \(report.residentKibibytes) KiB more "
         + "resident memory\n")
+    return .done
+  }
+
+  private static let endpoints = DefaultedOption<Int>(
+    "endpoints", .integer(1...1_000), default: 50, shown: "50", help: "endpoints of the node")
+  private static let versions = DefaultedOption<Int>(
+    "versions", .integer(1...100_000), default: 10_000, shown: "10000",
+    help: "registered versions of the node")
+
+  static let console = CommandDeclaration(
+    "bench console", summary: "Times the console's frames over a large node",
+    discussion: [
+      "Each frame follows a key and is drawn whole, at 200 columns by 60 rows, into memory. What a "
+        + "terminal then takes is measured by Benchmarks/console.py."
+    ],
+    parameters: [endpoints, versions],
+    examples: [("sluice bench console", "milliseconds a frame with 10,000 versions")]
+  ) { call in
+    let report = ConsoleBench.run(endpoints: call[endpoints], versions: call[versions])
+    let figures = report.frames + [report.filter, report.picture]
+    let lines = figures.map { figure in
+      "\(figure.screen): median \(hundredths(figure.medianMilliseconds)) ms, p99 "
+        + "\(hundredths(figure.p99Milliseconds)) ms"
+    }
+    try call.tell(report, text: lines.joined(separator: "\n") + "\n")
     return .done
   }
 

@@ -43,9 +43,10 @@ enum ConsoleScreen {
   static func show(
     _ client: any NodeClient, inProcess: Bool, _ call: Invocation
   ) throws -> ConsoleExit {
-    let settings = ConsoleSettings(
+    var settings = ConsoleSettings(
       actor: ActorID.currentPerson(), endpoint: call[endpoint], readOnly: call[readOnly],
       inProcess: inProcess, hertz: call[refresh])
+    settings.processID = Int(getpid())
     let log = crashLog(call.stateDirectory)
     let options = ConsoleOptions(
       settings: settings, theme: call[theme], themeFolders: themeFolders(), isLinear: call[linear],

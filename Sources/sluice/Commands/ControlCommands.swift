@@ -57,6 +57,9 @@ enum ControlCommands {
     "to", .version, help: "this version instead of the last good one")
   private static let force = Flag(
     "force", help: "when the node does not answer: leaves a mark that it obeys when it wakes")
+  private static let over = Option<TimeSpan>(
+    "over", .duration(.seconds(1)...ControlLimits.spanMax),
+    help: "takes the running ramp's traffic away little by little in this time")
   private static let symptom = Option<String>(
     "symptom", .text, help: "what was seen, for the journal")
 
@@ -64,19 +67,27 @@ enum ControlCommands {
     "rollback", summary: "Gives all traffic back to the last good version, at once",
     discussion: [
       "The other versions are closed: no later request is routed to them. It needs no reason; "
-        + "one can be added afterwards with `sluice note`."
+        + "one can be added afterwards with `sluice note`.",
+      "With `--over` a running ramp goes back in up to ten even moves, so that the version it goes "
+        + "back to can warm up. Anything that is wrong meanwhile, `abort` or a rollback without "
+        + "`--over` ends it at once.",
     ],
-    parameters: [endpoint, target, symptom, force, ifGeneration],
+    parameters: [endpoint, target, over, symptom, force, ifGeneration],
     examples: [
       ("sluice rollback flight-delay", "back to the last good version"),
       ("sluice rollback flight-delay --to flight-delay@1", "back to a version of one's choice"),
+      ("sluice rollback flight-delay --over 10m", "a running ramp, little by little"),
       ("sluice rollback flight-delay --force", "when the node hangs"),
     ]
   ) { call in
     let name = call[required: endpoint]
     guard call[force] else {
       return try call.carryOut(
-        .rollBack(endpoint: name, to: call[target], symptom: call[symptom]))
+        .rollBack(
+          endpoint: name, to: call[target], symptom: call[symptom], over: call[over]))
+    }
+    guard call[over] == nil else {
+      throw InvalidValue("--force rolls back at once: leave --over out")
     }
     try call.requireStateDirectory()
     let sentence = try NodeDoor.forceRollback(

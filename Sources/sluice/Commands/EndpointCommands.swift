@@ -6,7 +6,7 @@ import Node
 enum EndpointCommands {
   static let group = CommandGroup(
     name: "endpoint", summary: "Endpoints: the named addresses that route requests over versions")
-  static let all: [CommandDeclaration] = [create, list, drain, enable, why]
+  static let all: [CommandDeclaration] = [create, list, drain, enable]
   private static let endpoint = ControlCommands.endpoint
 
   static let create = CommandDeclaration(
@@ -42,30 +42,5 @@ enum EndpointCommands {
     examples: [("sluice endpoint enable flight-delay", "the same split as before serves on")]
   ) { call in
     try call.carryOut(.enableEndpoint(call[required: endpoint]))
-  }
-
-  private static let key = Option<String>("key", .text, help: "the caller's sticky key")
-
-  static let why = CommandDeclaration(
-    "why", summary: "Says which version a caller's key gets, and by which rule",
-    discussion: ["Requests without a key draw a version anew each time."],
-    parameters: [endpoint, key],
-    examples: [("sluice why flight-delay --key carrier-9E", "the bucket, its range, the version")]
-  ) { call in
-    guard let given = call[key] else {
-      throw InvalidValue("--key is missing: whose version is asked for?")
-    }
-    let request = NodeRequest.why(endpoint: call[required: endpoint], key: given)
-    let found = try call.withNode { client in
-      guard case .why(let found) = try client.send(request) else { throw client.mismatch }
-      return found
-    }
-    let version = found.version.map { "\($0)" } ?? "nobody"
-    let place = "bucket \(found.bucket) of \(found.rangeFirst)-\(found.rangeLast)"
-    try call.tell(
-      found,
-      text: "\(version): \(place); \(printable(found.rule, limit: 300)) (generation "
-        + "\(found.generation))\n")
-    return .done
   }
 }

@@ -105,7 +105,7 @@ enum EvaluateCommands {
       let (source, backend) = try PredictCommand.source(of: word, call)
       return VersionComparison.Candidate(source, name: word, backend: backend)
     }
-    let rule = ComparisonRule(
+    let rule = NonInferiorityRule(
       margin: call[margin], ratio: call[ratio], judged: call[judged] ?? [])
     let report = try VersionComparison.run(models[0], models[1], options, rule)
     try call.tell(report, text: EvaluationText.page(report))

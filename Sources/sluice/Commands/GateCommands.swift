@@ -6,7 +6,8 @@ extension EvaluateCommands {
   private static let version = Positional(
     "version", .version, help: "a version, like flight-delay@2")
   private static let gates = Option<String>(
-    "gates", .file, help: "the file of gates, like samples/gates/standard.yaml")
+    "gates", .file,
+    help: "the file of gates, like samples/gates/standard.yaml (default: the usual ones)")
   private static let against = Option<VersionID>(
     "against", .version, help: "the version to be matched (default: the endpoint's stable)")
   private static let endpoint = Option<Name>(
@@ -20,9 +21,12 @@ extension EvaluateCommands {
     discussion: [
       "A file of gates says what must be so: a signature that the endpoint's callers can use, "
         + "golden rows, limits of metrics over all and by segment, no worse than the stable, "
-        + "fairness, latency, memory, warm-up, a complete model card, a checklist signed by name. "
-        + "All gates are run; the exit code is 1 when one fails. Who ran them on what, with which "
-        + "result, is written into the journal."
+        + "fairness, latency alone and under load, memory, warm-up, a complete model card, a "
+        + "checklist signed by name. All gates are run; the exit code is 1 when one fails. What "
+        + "each found is kept with the version and in the journal.",
+      "Without --gates the usual ones are run; they need no labels, and without --rows the model "
+        + "is called with rows made up as in its training reference. A plan with `requires: "
+        + "[gates]` starts no ramp before they have passed against the endpoint's stable.",
     ],
     parameters: [
       version, gates, rows, label, positive, against, endpoint, sign, dryRun, confidence,
@@ -34,11 +38,9 @@ extension EvaluateCommands {
       )
     ]
   ) { call in
-    guard let path = call[gates] else {
-      throw InvalidValue("--gates is missing: --gates FILE names what the version must show")
-    }
     let request = GateRequest(
-      version: call[required: version], gatesPath: path, rowsPath: call[rows], label: call[label],
+      version: call[required: version], gatesPath: call[gates], rowsPath: call[rows],
+      label: call[label],
       positive: call[positive], against: call[against], endpoint: call[endpoint],
       signed: call[sign] ?? [:], confidence: call[confidence], isRecorded: !call[dryRun])
     let report = try call.withNode { client in

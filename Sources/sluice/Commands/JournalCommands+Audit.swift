@@ -20,6 +20,8 @@ extension JournalCommands {
         + "checkpoints also find a journal that was cut, rewritten as a whole, or replaced. Those "
         + "of the state directory are always looked at; keep others elsewhere, and the public key "
         + "too.",
+      "The states that a start goes on from are compared with a replay of the whole journal, byte "
+        + "for byte.",
       "The exit code is 1 when anything does not fit.",
     ],
     parameters: [checkpoints, pinned],
@@ -49,6 +51,10 @@ extension JournalCommands {
         + "\(grouped(proof.provenSequence))\n"
     } else if proof.faults.isEmpty {
       text += "no signed checkpoint: a cut end or a whole rewrite would not be seen\n"
+    }
+    if proof.savedStates > 0, proof.faults.isEmpty {
+      text +=
+        "\(grouped(proof.savedStates)) saved states are what the events up to them come to\n"
     }
     return text
   }

@@ -1,3 +1,4 @@
+import Control
 import Core
 import Node
 
@@ -24,6 +25,25 @@ enum ModelCommands {
     "backend", .backend,
     help: "what runs the version (default: native, or onnxruntime for what that cannot run)")
 
+  private static let parent = Option<VersionID>(
+    "parent", .version, help: "the version that it was made from, for the lineage")
+  private static let trainedBy = Option<String>(
+    "trained-by", .text.named("COMMAND"), help: "the command that trained it, for the lineage")
+  private static let trainingData = Option<String>(
+    "training-data", .file, help: "what it was trained on: the lineage keeps its SHA-256")
+  private static let trainingTime = Option<TimeSpan>(
+    "training-time", .duration(.zero ... .seconds(366 * 86_400)),
+    help: "how long the training took, for the lineage")
+
+  /// What the command line tells of the training; nil when it tells nothing.
+  private static func origin(_ call: Invocation) throws -> VersionOrigin? {
+    let data = try call[trainingData].map { try TrainingData.digest(ofFile: $0) }
+    guard data != nil || call[trainedBy] != nil || call[trainingTime] != nil else { return nil }
+    return VersionOrigin(
+      training: TrainingRun(
+        command: call[trainedBy], data: data, duration: call[trainingTime]))
+  }
+
   static let importModel = CommandDeclaration(
     "model import", summary: "Checks a model file and registers it as the model's next version",
     discussion: [
@@ -34,7 +54,10 @@ enum ModelCommands {
       "A model with operators that the native engine lacks runs on ONNX Runtime where its library "
         + "is found or named by SLUICE_ONNXRUNTIME; sluice doctor shows which.",
     ],
-    parameters: [file, model, card, reference, golden, goldenTolerance, backend],
+    parameters: [
+      file, model, card, reference, golden, goldenTolerance, backend, parent, trainedBy,
+      trainingData, trainingTime,
+    ],
     examples: [
       (
         "sluice model import flight-delay-2.onnx --name flight-delay --card flight-delay-2.md",
@@ -48,6 +71,7 @@ enum ModelCommands {
       try ModelImporter.importModel(
         file: path, model: name, card: call[card], reference: call[reference],
         golden: call[golden], goldenTolerance: call[goldenTolerance], backend: call[backend],
+        parent: call[parent], origin: try origin(call),
         stateDirectory: call.stateDirectory, client: client, actor: ActorID.currentPerson()
       ) { call.note(printable($0, limit: 1_000)) }
     }
@@ -93,20 +117,11 @@ enum ModelCommands {
             + didYouMean(name.text, among: known).ifEmpty("; sluice model list shows them"))
       }
     }
-    try call.tell(versions, text: table(versions))
+    try call.tell(
+      versions,
+      text: versions.isEmpty
+        ? "no versions yet: sluice model import registers one\n" : RegistryText.table(versions))
     return .done
-  }
-
-  private static func table(_ versions: [RegisteredVersionView]) -> String {
-    if versions.isEmpty { return "no versions yet: sluice model import registers one\n" }
-    var table = TextTable(["VERSION", "DIGEST", ">SIZE", "REGISTERED", "LOADED ON", "SUMMARY"])
-    for row in versions {
-      table.add([
-        row.version.description, row.digest.short, byteText(row.bytes), row.registered.description,
-        row.loadedOn.map(\.text).joined(separator: " ").ifEmpty("-"), row.summary,
-      ])
-    }
-    return table.text
   }
 
   private static let version = Positional(
@@ -128,6 +143,7 @@ enum ModelCommands {
     text += "  digest      \(registered.digest)\n"
     text += "  size        \(byteText(registered.bytes))\n"
     text += "  registered  \(registered.registered)\n"
+    if let standing = registered.standing { text += RegistryText.standing(standing) }
     let places = registered.loadedOn.map(\.text).joined(separator: " ").ifEmpty("nowhere")
     text += "  loaded on   \(places)\n"
     if let backend = detail.backend { text += "  back end    \(backend.rawValue)\n" }

@@ -100,7 +100,8 @@ enum PredictCommand {
   static func source(
     of word: String, _ call: Invocation
   ) throws -> (BatchSource, Backend?) {
-    guard let version = try? VersionID(word) else {
+    let named = AliasResolver.isAlias(word) ? try aliased(word, call) : try? VersionID(word)
+    guard let version = named else {
       guard word.contains("/") || word.contains(".") else {
         throw InvalidValue(
           "\"\(printable(word, limit: 80))\" is neither a version like flight-delay@2 nor the path "
@@ -111,5 +112,11 @@ enum PredictCommand {
     let detail = try call.withNode { try $0.detail(of: version) }
     let digest = detail.registered.digest
     return (.stored(digest: digest, stateDirectory: call.stateDirectory), detail.backend)
+  }
+
+  /// The version that `model@alias` stands for; nil when there is a file of that name.
+  private static func aliased(_ word: String, _ call: Invocation) throws -> VersionID? {
+    if access(word, F_OK) == 0 { return nil }
+    return try call.withNode { try $0.resolve(word) }
   }
 }

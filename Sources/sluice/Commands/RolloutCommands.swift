@@ -4,7 +4,7 @@ import Node
 
 extension ControlCommands {
   static let rollout: [CommandDeclaration] = [
-    ramp, approve, pause, resume, step, abort, promote, retry,
+    ramp, approve, pause, resume, step, abort, promote, drop, retry,
   ]
 
   private static let plan = DefaultedOption<String>(
@@ -12,6 +12,13 @@ extension ControlCommands {
     help: "a plan's name, or the path of its YAML file")
   private static let supersede = Flag(
     "supersede", help: "rolls a running ramp of another version back first; both or neither")
+  private static let versions = Positional(
+    "version", .version, count: .oneOrMore,
+    help: "the candidate, like flight-delay@2; several share the traffic evenly")
+  private static let at = Option<Timestamp>(
+    "at", .moment, help: "when it begins: 2026-03-14T14:00:00Z, or a time from now like +30m")
+  private static let after = Option<[Name]>(
+    "after", .names, help: "endpoints whose running ramps have to complete first")
   private static let dryRun = Flag("dry-run", help: "says what would happen, and does nothing")
 
   static let ramp = CommandDeclaration(
@@ -19,31 +26,39 @@ extension ControlCommands {
     discussion: [
       "The plan is frozen when the rollout starts. The guard compares the candidate with the "
         + "stable version all the time; it holds, then rolls back, by itself. With `--dry-run` "
-        + "the exit code is 1 when the rollout would be refused."
+        + "the exit code is 1 when the rollout would be refused.",
+      "With several versions each gets the plan's weight. One that breaches is dropped alone; "
+        + "before all traffic a person picks one with `promote --version`, or drops the others.",
     ],
     parameters: [
-      endpoint, version, plan, supersede, dryRun, reason, overrideFreeze, ifGeneration,
+      endpoint, versions, plan, at, after, supersede, dryRun, reason, overrideFreeze, ifGeneration,
     ],
     examples: [
       ("sluice ramp flight-delay flight-delay@2 --dry-run", "the steps, without doing them"),
       ("sluice ramp flight-delay flight-delay@2 --plan plans/quick.yaml", "a plan of one's own"),
       ("sluice ramp flight-delay flight-delay@3 --supersede", "in place of the running ramp"),
+      ("sluice ramp flight-delay flight-delay@2 flight-delay@3 --plan ab-test", "two at once"),
+      ("sluice ramp flight-delay flight-delay@2 --at +2h --after carriers", "later, and in order"),
     ]
   ) { call in
     let name = call[required: endpoint]
-    let candidate = call[required: version]
+    let all = call[all: versions]
+    guard let candidate = all.first else { throw InvalidValue("name a version to ramp") }
+    let options = RampOptions(rivals: Array(all.dropFirst()), at: call[at])
     // A file that is no plan is told before anything is opened.
     let given = try PlanChoice.load(call[plan])
     return try call.withNode { client in
-      let chosen = try given ?? PlanChoice.find(call[plan], client)
+      var chosen = try given ?? PlanChoice.find(call[plan], client)
+      if let after = call[after] { chosen = chosen.following(after) }
       guard !(call[dryRun] && call[supersede]) else {
         throw InvalidValue("--dry-run and --supersede cannot be given together")
       }
-      if call[dryRun] { return try preview(call, client, name, candidate, chosen) }
+      if call[dryRun] { return try preview(call, client, name, candidate, chosen, options) }
       let command: Control.Command =
         call[supersede]
-        ? .supersede(endpoint: name, version: candidate, plan: chosen, reason: call[reason])
-        : .startRamp(endpoint: name, version: candidate, plan: chosen)
+        ? .supersede(
+          endpoint: name, version: candidate, plan: chosen, reason: call[reason], options: options)
+        : .startRamp(endpoint: name, version: candidate, plan: chosen, options: options)
       let order = Order(
         command: command, actor: ActorID.currentPerson(),
         expectedGeneration: call[ifGeneration], freezeOverride: call[overrideFreeze])
@@ -53,9 +68,11 @@ extension ControlCommands {
   }
 
   private static func preview(
-    _ call: Invocation, _ client: any NodeClient, _ name: Name, _ candidate: VersionID, _ plan: Plan
+    _ call: Invocation, _ client: any NodeClient, _ name: Name, _ candidate: VersionID,
+    _ plan: Plan, _ options: RampOptions
   ) throws -> ExitCode {
-    let request = NodeRequest.previewRamp(endpoint: name, version: candidate, plan: plan)
+    let request = NodeRequest.previewRamp(
+      endpoint: name, version: candidate, plan: plan, options: options)
     guard case .rampPreview(let preview) = try client.send(request) else { throw client.mismatch }
     var lines = [preview.summary] + preview.steps.map { "  \($0)" }
     lines += preview.conditions.map { "- \($0)" }
@@ -152,10 +169,30 @@ extension ControlCommands {
 
   static let promote = CommandDeclaration(
     "promote", summary: "Gives the candidate all traffic now, past the remaining steps",
-    parameters: [endpoint, reason, overrideFreeze, ifGeneration],
-    examples: [("sluice promote flight-delay --reason \"hotfix\"", "skips the rest of the plan")]
+    parameters: [endpoint, picked, reason, overrideFreeze, ifGeneration],
+    examples: [
+      ("sluice promote flight-delay --reason \"hotfix\"", "skips the rest of the plan"),
+      ("sluice promote flight-delay --version flight-delay@3", "picks one of several candidates"),
+    ]
   ) { call in
-    try call.carryOut(.promote(endpoint: call[required: endpoint], reason: call[reason]))
+    try call.carryOut(
+      .promote(
+        endpoint: call[required: endpoint], reason: call[reason], version: call[picked]))
+  }
+
+  private static let picked = Option<VersionID>(
+    "version", .version, help: "which of several candidates; the others are closed")
+
+  static let drop = CommandDeclaration(
+    "drop", summary: "Goes on without one of several candidates of the running rollout",
+    discussion: ["Its part of the traffic goes to the stable version, and it is closed."],
+    parameters: [endpoint, version, reason, ifGeneration],
+    examples: [("sluice drop flight-delay flight-delay@3", "the others go on")]
+  ) { call in
+    try call.carryOut(
+      .drop(
+        endpoint: call[required: endpoint], version: call[required: version],
+        reason: call[reason]))
   }
 }
 

@@ -16,8 +16,8 @@ enum CardText {
     let there = card.fields.count { $0.isThere }
     text += "  \(there) of \(card.fields.count) required fields\n\n"
     for value in card.values {
-      let name = printable(value.name, limit: 40)
-      for (index, line) in wrapped(printable(value.text, limit: 2_000), width: width - 20)
+      let name = printable(value.name, limit: 16)
+      for (index, line) in folded(printable(value.text, limit: 2_000), width: width - 20)
         .enumerated()
       {
         let head = index == 0 ? name : ""
@@ -28,8 +28,9 @@ enum CardText {
     text += "\nhistory\n"
     if history.isEmpty { text += "  the journal does not name it\n" }
     for row in history {
-      text += "  \(row.time)  \(row.actor)  \(printable(row.kind)): "
-      text += printable(row.summary, limit: 200) + "\n"
+      let line = "\(row.time)  \(row.actor)  \(printable(row.kind)): "
+      let lines = folded(line + printable(row.summary, limit: 400), width: width - 4)
+      text += "  " + lines.joined(separator: "\n    ") + "\n"
     }
     return text
   }
@@ -41,7 +42,7 @@ enum CardText {
     var isCode = false
     func flush() {
       guard !paragraph.isEmpty else { return }
-      text += wrapped(paragraph, width: width).joined(separator: "\n") + "\n"
+      text += folded(paragraph, width: width).joined(separator: "\n") + "\n"
       paragraph = ""
     }
     let lines = markdown.split(separator: "\n", omittingEmptySubsequences: false)
@@ -53,7 +54,9 @@ enum CardText {
         || ["#", "|", "- ", "* ", "    ", "```", ">"].contains { shown.hasPrefix($0) }
       if isOwn {
         flush()
-        text += (isCode ? [shown] : wrapped(shown, width: width)).joined(separator: "\n") + "\n"
+        text +=
+          (isCode ? cut(shown, width: width) : folded(shown, width: width)).joined(separator: "\n")
+          + "\n"
       } else {
         paragraph += (paragraph.isEmpty ? "" : " ") + shown
       }
@@ -61,5 +64,21 @@ enum CardText {
     flush()
     if lines.count > linesMax { text += "(\(lines.count - linesMax) more lines)\n" }
     return text.isEmpty ? "" : "\n" + text
+  }
+
+  /// Lines of at most `width` characters; a word longer than that is cut.
+  private static func folded(_ text: String, width: Int) -> [String] {
+    wrapped(text, width: width).flatMap { cut($0, width: width) }
+  }
+
+  /// The line in pieces of at most `width` characters.
+  private static func cut(_ line: String, width: Int) -> [String] {
+    var rest = line[...]
+    var pieces: [String] = []
+    repeat {
+      pieces.append(String(rest.prefix(width)))
+      rest = rest.dropFirst(width)
+    } while !rest.isEmpty
+    return pieces
   }
 }

@@ -20,7 +20,8 @@ import Testing
 
   @Test(arguments: [
     "rollback", "ramp", "ramp-dry-run", "abort", "help", "palette", "feature",
-    "event", "version", "diff", "deploy", "runbook", "quit",
+    "event", "version", "diff", "deploy", "runbook", "quit", "registry", "verdict", "plan-editor",
+    "freezes", "generations", "who", "stop-the-line",
   ])
   func cards(name: String) {
     var driver = Driver(columns: 80, rows: 24, snapshot: Sample.snapshot()) { $0.inProcess = true }
@@ -40,6 +41,35 @@ import Testing
       }
       if name == "ramp-dry-run" { driver.press(.enter) }
     case "abort": driver.press(.character("x"))
+    case "registry": driver.press(.character("b"))
+    case "freezes", "generations":
+      var snapshot = Sample.snapshot(seconds: 1, rollout: nil)
+      snapshot.freezes = [FreezeView(Sample.freeze, at: Sample.start)]
+      snapshot.detail?.history = Sample.history()
+      driver.answerLive(snapshot)
+      driver.press(.character(name == "freezes" ? "F" : "U"))
+    case "who":
+      var snapshot = Sample.snapshot(seconds: 1)
+      snapshot.attached = [
+        AttachedView(user: "ana", processID: 4242, since: Sample.start, isInNode: true),
+        AttachedView(
+          user: "li", processID: 977, since: Sample.start + .minutes(-61), isInNode: false),
+      ]
+      driver.answerLive(snapshot)
+      driver.press(.character("O"))
+    case "stop-the-line": driver.press(.character("X"))
+    case "verdict":
+      driver.press(.character("v"))
+      if let ticket = driver.ticket({ $0 == .verdict }) {
+        driver.tell(.reply(ticket, .verdict(Sample.verdict)))
+      }
+    case "plan-editor":
+      driver.answerLive(Sample.snapshot(seconds: 1, rollout: nil))
+      driver.press(.character("P"))
+      if let ticket = driver.ticket({ $0 == .planPreview }) {
+        driver.tell(
+          .reply(ticket, .rampPreview(Sample.preview(Sample.version(4), Sample.standard))))
+      }
     case "help": driver.press(.character("?"))
     case "palette":
       driver.press(.character(":"))
@@ -82,6 +112,29 @@ import Testing
       }
     default: driver.press(.character("q"))
     }
+  }
+
+  @Test(arguments: [(120, 40), (200, 60)], ["verdict", "plan-editor", "registry"])
+  func fullScreens(size: (Int, Int), name: String) {
+    var driver = Driver(columns: size.0, rows: size.1, snapshot: Sample.snapshot())
+    open(name, &driver)
+    check(driver, "card-\(name)-\(size.0)x\(size.1)")
+  }
+
+  @Test(arguments: [(80, 24), (120, 40), (200, 60)])
+  func zoomedCanary(columns: Int, rows: Int) {
+    var rollout = Sample.rollout(
+      phase: "held", cause: "suspect: more wrong answers than tolerated", worst: 24)
+    rollout.facts?.approvals = .init(
+      step: 2, wanted: 2, given: ["bob"], awaited: ["carol"], plan: Sample.digest(9))
+    rollout.facts?.isUnverified = true
+    rollout.facts?.warmUp = .init(used: 120, limit: 200)
+    rollout.facts?.missing = ["step 3 has seen 2m46s of 5m", "before 100%: errors not yet certain"]
+    var snapshot = Sample.snapshot(rollout: rollout)
+    snapshot.freezes = [FreezeView(Sample.freeze, at: Sample.start)]
+    var driver = Driver(columns: columns, rows: rows, snapshot: snapshot)
+    driver.press(.character("3"), .character("z"))
+    check(driver, "canary-zoomed-\(columns)x\(rows)")
   }
 
   @Test func homeList() {

@@ -66,13 +66,4 @@ import Testing
     #expect(Format.percent(0.005) == "0.5 %")
     #expect(Format.percent(.nan) == "-")
   }
-
-  @Test func cardsAreReadWithoutTheirMarks() {
-    let card = "---\nowner: \"us\"\nmetrics:\n  accuracy: 0.8\nrows: 7\n---\n# Title\n---"
-    let lines = VersionCard.readable(card.split(separator: "\n"))
-    #expect(lines == ["owner: us", "rows: 7", "# Title", "---"])
-    // A head that never ends, and a text that has none, stay as they are.
-    #expect(VersionCard.readable(["---", "a: b"]) == ["---", "a: b"])
-    #expect(VersionCard.readable([]).isEmpty)
-  }
 }

@@ -53,6 +53,26 @@ import Testing
       entry.metrics = [text: 1]
       return entry
     }
+    s.registry = s.registry.map { entry in
+      var entry = entry
+      entry.traits?.by = ActorID(kind: .person, name: text)
+      return entry
+    }
+    s.freezes = [
+      FreezeView(Sample.frozen(reason: text, by: text), at: Sample.start)
+    ]
+    s.attached = [
+      AttachedView(user: text, processID: 7, since: Sample.start, isInNode: false)
+    ]
+    s.detail?.rollout?.facts?.missing = [text]
+    s.detail?.rollout?.facts?.promotionGap = text
+    s.detail?.rollout?.facts?.approvals = .init(
+      step: 1, wanted: 2, given: [text], awaited: [text], plan: nil)
+    s.detail?.history = [
+      GenerationView(
+        generation: 1, summary: text, actor: ActorID(kind: .person, name: text),
+        split: Split(all: Sample.version(1)))
+    ]
     s.detail?.rollout?.cause = text
     s.detail?.rollout?.phase = "held"
     s.detail?.rollback?.symptom = text
@@ -73,6 +93,9 @@ import Testing
         [], [.character("R")], [.character("x")], [.character("u")], [.character("o")],
         [.character("5"), .enter], [.character("4"), .enter], [.character("2"), .enter],
         [.character("6"), .enter], [.character("2"), .character("d")], [.character("p")],
+        [.character("b")], [.character("b"), .enter], [.character("F")], [.character("O")],
+        [.character("C")], [.character("P")], [.character("A")],
+        [.character("3"), .character("z")],
       ]
       for keys in openers {
         var driver = Driver(columns: columns, rows: rows, snapshot: Self.snapshot(text))

@@ -40,7 +40,7 @@ final class FakeNode: NodeClient {
             summary: "done", generation: state.generation, sequence: 119,
             durableMicroseconds: 5000))
       }
-    case .previewRamp(_, let version, let plan):
+    case .previewRamp(_, let version, let plan, _):
       return .rampPreview(Sample.preview(version, plan))
     default: throw NodeError(.unknown, "not known here")
     }

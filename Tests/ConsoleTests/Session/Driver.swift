@@ -105,14 +105,21 @@ struct Driver {
     case .ping: "ping"
     case .snapshot(let asked): asked.at == nil ? "live" : "past"
     case .perform(let order): "order" + (order.expectedGeneration.map { "@\($0)" } ?? "")
-    case .previewRamp(_, let version, let plan): "preview \(version) \(plan.name)"
+    case .previewRamp(_, let version, let plan, _): "preview \(version) \(plan.name)"
     case .runbook(let name, _, let dryRun, _): "runbook \(name) dry:\(dryRun)"
     case .journal: "journal"
     case .verifyJournal: "verify"
     case .version(let version): "version \(version)"
-    case .why(_, let key): "why \(key)"
+    case .why(_, let key, _, _): "why \(key ?? "")"
+    case .tryRequest(let endpoint, _, _, _, _): "try \(endpoint)"
     case .verdict(let endpoint): "verdict \(endpoint)"
     case .shutdown: "shutdown"
+    case .recording(let endpoint): "recording \(endpoint)"
+    case .registry(let question): "registry \(question)"
+    case .rehearse(let order): "rehearse \(order.candidate)"
+    case .asOf(_, let endpoint): "as-of \(endpoint?.text ?? "all")"
+    case .registryPage(let offset, let limit): "registry \(offset)+\(limit)"
+    case .previewSupersede(_, let version, let plan): "supersede \(version) \(plan.name)"
     }
   }
 

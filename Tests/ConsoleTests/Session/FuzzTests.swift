@@ -8,7 +8,9 @@ import Testing
 /// without the keys that it takes.
 @Suite struct FuzzTests {
   static let keys: [InputEvent.Key] =
-    Array("1234567890crRx><+-pudoyYnNsS[]{}wtf/:?qzLeamT! hjklgG").map { .character($0) } + [
+    Array("1234567890crRx><+-pudoyYnNsS[]{}wtf/:?qzLeamT! hjklgGvb@WOAXFPCUe").map {
+      .character($0)
+    } + [
       .enter, .escape, .tab, .backTab, .up, .down, .left, .right, .home, .end, .pageUp, .pageDown,
       .backspace, .delete, .insert, .function(1), .control("c"), .control("z"), .control("u"),
       .control("w"),
@@ -51,7 +53,12 @@ import Testing
       if let ticket = driver.ticket({ $0 != .live }) {
         driver.tell(
           .failed(
-            ticket, NodeFailure(sentence: "no", isStale: Bool.random(using: &random))))
+            ticket,
+            NodeFailure(
+              sentence: [
+                "no", "x is frozen: y; to go on all the same give --override-freeze \"R\"",
+                "needs a reason, --reason \"...\": gap",
+              ][Int.random(in: 0..<3, using: &random)], isStale: Bool.random(using: &random))))
       }
     case 6: driver.tell(.input(.paste("x\u{1B}[A漢")))
     default:

@@ -122,7 +122,7 @@ import Testing
     driver.wait(20)
     driver.press(.character("y"))
     #expect(driver.orders.count == 1)
-    guard case .rollBack(_, let to, _)? = driver.orders.first?.command else {
+    guard case .rollBack(_, let to, _, _)? = driver.orders.first?.command else {
       Issue.record("no rollback")
       return
     }

@@ -114,7 +114,7 @@ enum Sample {
   static func rollout(
     phase: String = "baking", cause: String = "", worst: Double = 1.8, weight: BasisPoints = 2500
   ) -> RolloutView {
-    RolloutView(
+    var view = RolloutView(
       identifier: 7, candidate: version(2), fallback: version(1), plan: standard, phase: phase,
       cause: cause, step: 2, candidateWeight: weight, observed: .seconds(166),
       remaining: phase == "held" ? nil : .seconds(134), stepRequests: 4610,
@@ -123,6 +123,79 @@ enum Sample {
         evidence(.errors, worst, 14, 2300), evidence(.wrongAnswers, 0.4, 886, 5100),
         evidence(.latency, 0.9, 51, nil),
       ], started: start + .minutes(-11), startedBy: ana)
+    guard view.isRunning else { return view }
+    view.facts = RolloutFacts(
+      phaseSince: start + .seconds(-166), needsReason: phase == "held" && worst >= 20,
+      holdEnds: phase == "held" ? start + .minutes(27) : nil, nextWeight: 5000,
+      requests: .init(used: 6204, limit: 50_000), errors: .init(used: 900, limit: 1000),
+      missing: phase == "held" ? [] : ["step 3 has seen 2m46s of 5m"])
+    view.evidence[0].promotion = decoded(
+      #"{"eValue":12.5,"margin":1.5,"neededAt":50,"requestsToCertainty":3400}"#)
+    view.evidence[2].stream = "p99"
+    return view
+  }
+
+  /// A value that only its own module can make.
+  static func decoded<Value: Decodable>(_ json: String) -> Value {
+    do { return try CanonicalJSON.decode(Value.self, from: Array(json.utf8)) } catch {
+      preconditionFailure("\(error)")
+    }
+  }
+
+  static let verdict: VerdictView = decoded(
+    """
+    {"candidate":"flight-delay@2","candidateRequests":6204,"cause":"","endpoint":"flight-delay",\
+    "fallback":"flight-delay@1","metrics":[\(metric("errors", 1.8, 14, 42)),\
+    \(metric("latency", 0.9, 51, 150, stream: "p99"))],"missing":["step 3 has seen 2m46s of 5m"],\
+    "phase":"baking","plan":"standard-launch","rollout":7,"sampleRatio":{"candidate":4610,\
+    "eValue":0.2,"expectedCandidate":4600,"holdAt":1000,"stable":13790},"step":2,"steps":5,\
+    "streams":[\(stream("p50", 0.4, 2200, 6790)),\(stream("p90", 0.7, 460, 1391)),\
+    \(stream("p99", 0.9, 51, 150))],"warmUp":200,"weight":2500}
+    """)
+
+  private static func metric(
+    _ name: String, _ e: Double, _ bad: Int, _ stableBad: Int, stream: String? = nil
+  ) -> String {
+    let promotion =
+      stream == nil
+      ? #","promotion":{"eValue":12.5,"margin":1.5,"neededAt":50,"requestsToCertainty":3400}"# : ""
+    let shown = stream.map { ",\"stream\":\"\($0)\"" } ?? ""
+    return """
+      {"candidate":{"high":0.0051,"low":0.0017,"rate":0.00304},"evidence":{"candidateBad":\(bad),\
+      "candidateTotal":4610,"eValue":\(e),"holdAt":50,"metric":"\(name)"\(promotion),\
+      "requestsToVerdict":2300,"rollbackAt":250,"stableBad":\(stableBad),"stableTotal":13830\(shown),\
+      "tolerance":1.5},"isCompared":true,"ratio":1.0,"ratioHigh":2.31,"ratioLow":0.42,\
+      "stable":{"high":0.0041,"low":0.0022,"rate":0.00304}}
+      """
+  }
+
+  private static func stream(_ name: String, _ e: Double, _ bad: Int, _ stableBad: Int) -> String {
+    """
+    {"candidateBad":\(bad),"candidateTotal":4610,"eValue":\(e),"metric":"latency",\
+    "stableBad":\(stableBad),"stableTotal":13830,"stream":"\(name)"}
+    """
+  }
+
+  static let freeze = frozen(reason: "incident 42", by: "li")
+
+  static func frozen(reason: String, by: String) -> Freeze {
+    let words = [reason, by].map { text -> String in
+      guard let bytes = try? CanonicalJSON.encode([text]) else { return "[\"\"]" }
+      return String(String(decoding: bytes, as: UTF8.self).dropFirst().dropLast())
+    }
+    return decoded(
+      """
+      {"by":{"kind":"person","name":\(words[1])},"id":3,"reason":\(words[0]),"since":\
+      \((start + .minutes(-3)).microseconds),"window":"until released"}
+      """)
+  }
+
+  static func history() -> [GenerationView] {
+    [(118, 2500), (117, 500), (114, 100)].map { generation, weight in
+      GenerationView(
+        generation: generation, summary: "flight-delay: @2 to \(percentText(weight))", actor: ana,
+        split: Split(stable: version(1), candidate: version(2), weight: weight))
+    }
   }
 
   static func feature(
@@ -223,11 +296,17 @@ enum Sample {
 
   static func registered(_ number: Int) -> RegisteredVersionView {
     let row = rows[number - 1]
-    return RegisteredVersionView(
+    var view = RegisteredVersionView(
       version: row.version, digest: row.digest, bytes: 1_204_000 * number,
       registered: row.registered, summary: row.summary,
       metrics: ["accuracy": 0.79 + Double(number) / 100, "roc_auc": 0.74 + Double(number) / 100],
       loadedOn: row.state == "registered" ? [] : [endpoint])
+    view.traits = VersionTraits(
+      hasCard: number < 4, hasReference: number < 3, hasGolden: number == 2,
+      parent: number == 4 ? version(2) : nil, by: ana,
+      places: row.state == "registered"
+        ? [] : [.init(endpoint: endpoint, role: row.state, weight: row.weight)])
+    return view
   }
 
   static func summary(_ name: Name = endpoint, severity: Severity = .warn) -> EndpointSummary {

@@ -101,7 +101,7 @@ import Testing
   @Test func scrubAsksForThePastAndLiveGoesBack() {
     var driver = Driver(snapshot: Sample.snapshot())
     driver.press(.character("["))
-    #expect(driver.effectNames == ["send past on snapshots"])
+    #expect(driver.effectNames == ["send past on snapshots", "send as-of all on reading"])
     #expect(driver.model.feed.pastAt == Sample.start + .seconds(-150))
     driver.press(.character("]"))
     #expect(driver.model.feed.pastAt == nil)

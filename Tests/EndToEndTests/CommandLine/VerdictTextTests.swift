@@ -37,7 +37,7 @@ import Testing
     #expect(text.hasPrefix("flight-delay: bench@2 against bench@1, rollout 1 by bench\n"))
     #expect(text.contains("shares as drawn: "))
     #expect(text.contains("failed answers: no sign of harm, E "))
-    #expect(text.contains("; holds at 120, rolls back at 600"))
+    #expect(text.contains("; holds at 140, rolls back at 700"))
     #expect(text.contains("wrong answers: not seen yet"))
     #expect(text.contains("tolerated 1.25"))
   }

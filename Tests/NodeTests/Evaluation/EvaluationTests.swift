@@ -174,15 +174,15 @@ import Testing
       let good = try AnswerTable.read(EchoModel(["good"]), options)
       let bad = try AnswerTable.read(EchoModel(["bad"]), options)
       let worse = try VersionComparison.compare(
-        good, bad, ("good", "bad"), options, ComparisonRule())
+        good, bad, ("good", "bad"), options, NonInferiorityRule())
       #expect(!worse.isAsGood)
       #expect(worse.metrics.first { $0.metric == .accuracy }?.verdict == .refuted)
       let same = try VersionComparison.compare(
-        good, good, ("good", "good"), options, ComparisonRule())
+        good, good, ("good", "good"), options, NonInferiorityRule())
       #expect(same.isAsGood)
       #expect(same.metrics.allSatisfy { $0.gain == 0 && $0.isAsGood })
       let better = try VersionComparison.compare(
-        bad, good, ("bad", "good"), options, ComparisonRule())
+        bad, good, ("bad", "good"), options, NonInferiorityRule())
       #expect(better.metrics.allSatisfy { $0.verdict == .proven })
       #expect(better.isAsGood)
     }

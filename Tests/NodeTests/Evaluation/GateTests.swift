@@ -88,7 +88,8 @@ import Testing
     evidence.report = report
     evidence.cost = ServingCost(
       rows: 10, p50Microseconds: 90, p99Microseconds: 2_000, cpuMicroseconds: 80,
-      firstMicroseconds: 100, growthBytes: 30_000_000, nonFinite: 0, scratchBefore: 10,
+      firstMicroseconds: 100, freeBytes: 100_000_000, growthBytes: 30_000_000, nonFinite: 0,
+      scratchBefore: 10,
       scratchAfter: 10)
     return evidence
   }
@@ -203,7 +204,7 @@ import Testing
       var evidence = measured()
       let difference = VersionComparison.difference(
         .accuracy, 0.8, second, ConfidenceInterval(low: low, high: high), "paired shares",
-        ComparisonRule())
+        NonInferiorityRule())
       evidence.comparison = ComparisonReport(
         first: "m@1", second: "m@2", origin: "eval.csv", rows: 100, confidence: 0.95, ratio: 0.95,
         metrics: [difference], notes: [])
@@ -248,15 +249,55 @@ import Testing
     #expect(result.advice.hasPrefix("missing: owner, training_data, limitations"))
   }
 
-  @Test func theRemarkFitsTheJournal() throws {
-    let results = (0..<100).map {
-      GateResult(gate: "gate \($0)", passed: false, measured: "no", limit: "yes", advice: "do")
+  @Test(arguments: [
+    ("p99: 3ms", true, ""), ("p99: 1ms", false, "one in 100 calls"),
+    ("rows_per_second: 900", true, ""), ("rows_per_second: 1100", false, "too few rows"),
+    ("p99_ratio: 2", true, ""), ("p99_ratio: 1.5", false, "wait longer than with the stable"),
+    ("{p99_ratio: 1, p99_slack: 1ms}", true, ""), ("{p99_ratio: 1, p99_slack: 900us}", false, ""),
+    ("throughput_ratio: 0.5", true, ""), ("throughput_ratio: 0.6", false, "fewer requests"),
+  ])
+  func loadIsHeldAgainstItsLimitsAndTheStable(
+    limit: String, passes: Bool, advice: String
+  ) throws {
+    var evidence = measured()
+    func figures(_ p99: Double, _ rows: Double) -> LoadFigures {
+      LoadFigures(
+        threads: 4, calls: 100, p50Microseconds: 10, p99Microseconds: p99, rowsPerSecond: rows)
     }
-    let report = GateReport(
-      version: try VersionID("m@2"), gates: "g", gatesDigest: Digest(ofBytes: [1]), against: nil,
-      rows: nil, results: results, signed: ["load test": "ana"], sequence: nil)
-    let remark = report.remark(limit: 300)
-    #expect(remark.unicodeScalars.count <= 301)
-    #expect(remark.contains("m@2: FAILED, 0 of 100 pass"))
+    evidence.load = LoadCost(own: figures(2_000, 1_000), stable: figures(1_000, 2_000))
+    let text = limit.hasPrefix("{") ? "load: \(limit)\n" : "load:\n  \(limit)\n"
+    let result = try judged(text, evidence)[0]
+    #expect(result.passed == passes, "\(result)")
+    #expect(advice.isEmpty || result.advice.contains(advice))
+    evidence.load = LoadCost(own: figures(2_000, 1_000), stable: nil)
+    let alone = try judged("load: {throughput_ratio: 1}\n", evidence)[0]
+    #expect(!alone.passed && alone.measured == "nothing to compare with")
+    evidence.isFirst = true
+    #expect(try judged("load: {throughput_ratio: 1}\n", evidence)[0].passed)
+    evidence.load = nil
+    evidence.loadFault = "row 3 fails"
+    #expect(try judged(text, evidence)[0].advice == "row 3 fails")
+  }
+
+  @Test func memoryIsHeldAgainstABudgetAndWhatIsFree() throws {
+    let evidence = measured()
+    #expect(try judged("memory: {growth_mb: 30}\n", evidence)[0].passed)
+    #expect(try !judged("memory: {growth_mb: 29}\n", evidence)[0].passed)
+    // 30 MB of the 100 MB that are free.
+    #expect(try judged("memory: {available: 30%}\n", evidence)[0].passed)
+    let full = try judged("memory: {available: 29%}\n", evidence)[0]
+    #expect(!full.passed && full.measured == "30.0 of 100.0 MB")
+    #expect(try #require(FreeMemory.bytes()) > 1_000_000)
+    #expect(message("name: g\nmemory: {}\n").contains("growth_mb or available"))
+    #expect(message("name: g\nload: {threads: 2}\n").contains("a limit is missing"))
+    #expect(message("name: g\nload: {threads: 0}\n").contains("load.threads"))
+  }
+
+  @Test func theUsualGatesNeedNoLabels() throws {
+    let (gates, digest) = try GateFile.standard()
+    #expect(gates.name == "default" && !gates.needsLabels && gates.measuresCost)
+    let bytes = try Data(
+      contentsOf: URL(filePath: LibraryTests.root + "/samples/gates/default.yaml"))
+    #expect(digest == Digest(ofBytes: [UInt8](bytes)))
   }
 }

@@ -10,6 +10,8 @@ func run(_ path: String, seed: UInt64) throws {
   let lock = try StateDirectory(path, create: true).acquireLock()
   let journal = try Journal(lock)
   let tombstones = try Tombstones(lock)
+  let people = try People(lock)
+  let key = try SigningKey(of: lock.directory)
   let artifacts = ArtifactStore(lock.directory)
   var random = SplitMix64(seed: seed)
   let endpoint = try Name("crash-test")
@@ -31,6 +33,17 @@ func run(_ path: String, seed: UInt64) throws {
         [UInt8](repeating: 7, count: 900), key: "k", time: Timestamp(microseconds: 1))
     }
     if round % 8 == 0 { _ = try artifacts.put([UInt8]("artifact \(random.next() % 16)".utf8)) }
+    if round % 5 == 1 {
+      let head = journal.head
+      let text = "\(head.sequence) \(head.hash) "
+      let body = Array(text.utf8) + [UInt8](repeating: 0x20, count: Int(random.next() % 9_000))
+      try journal.saveState(
+        SavedState(head, of: journal.reader.beginning, program: "tests", body: body, key: key))
+    }
+    if round % 8 == 2 { _ = try people.code(for: "person \(random.next() % 40)") }
+    if round % 16 == 10, let known = people.all.filter({ $0.name != nil }).last {
+      try people.forget([known.pseudonym], at: Timestamp(microseconds: 1))
+    }
     if round % 8 == 4 {
       let version = try VersionID("m@\(round + 2)")
       let fence = Fence(

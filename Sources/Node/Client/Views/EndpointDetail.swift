@@ -1,3 +1,4 @@
+import Control
 import Core
 
 /// Everything about one endpoint.
@@ -22,6 +23,10 @@ public struct EndpointDetail: Sendable, Codable {
   public var rollback: RollbackPreview?
   /// The last change that `u` can take back: when, and the split it would give.
   public var undo: UndoView?
+  /// Rules by hand, oldest first; nil from an older node.
+  public var rules: [RouteRule]?
+  /// The generations whose split can be given back, newest first; nil from an older node.
+  public var history: [GenerationView]?
 
   /// Puts them together.
   public init(

@@ -17,11 +17,15 @@ public struct RegisteredVersionView: Sendable, Codable {
   public var metrics: [String: Double]
   /// Endpoints where it is loaded.
   public var loadedOn: [Name]
+  /// Aliases, tags, status, gates, checklist; nil from an older node.
+  public var standing: VersionStanding?
+  /// What else the registry's list tells; nil from an older node.
+  public var traits: VersionTraits?
 
   /// Puts them together.
   public init(
     version: VersionID, digest: Digest, bytes: Int, registered: Timestamp, summary: String,
-    metrics: [String: Double], loadedOn: [Name]
+    metrics: [String: Double], loadedOn: [Name], standing: VersionStanding? = nil
   ) {
     self.version = version
     self.digest = digest
@@ -30,6 +34,7 @@ public struct RegisteredVersionView: Sendable, Codable {
     self.summary = summary
     self.metrics = metrics
     self.loadedOn = loadedOn
+    self.standing = standing
   }
 }
 

@@ -25,6 +25,13 @@ public struct RolloutView: Sendable, Codable {
     public var tolerance: Double
     /// About how many more candidate requests a verdict on twice the tolerated rate takes.
     public var requestsToVerdict: Int?
+    /// For metrics of several streams the one whose counts these are: `p50`, a label, `low`.
+    public var stream: String?
+    /// How certain it is that the candidate is not worse by the plan's margin; nil when the plan
+    /// does not ask for it.
+    public var promotion: PromotionEvidence?
+    /// Whether what the metric is compared by is known; nil from an older node.
+    public var isCompared: Bool?
 
     /// Puts them together.
     public init(
@@ -75,6 +82,8 @@ public struct RolloutView: Sendable, Codable {
   public var started: Timestamp
   /// Who began it.
   public var startedBy: ActorID
+  /// What stands around the evidence; nil for a rollout that ended, and from an older node.
+  public var facts: RolloutFacts?
 
   /// Puts them together.
   public init(
@@ -117,6 +126,8 @@ public struct RampPreview: Sendable, Codable {
   public var summary: String
   /// Approvals, the judge's lines, caps, earliest times and freezes, one sentence each.
   public var conditions: [String] = []
+  /// The steps in figures; nil from an older node.
+  public var details: [StepForecast]?
   /// Nil when it can start, else why it would be refused.
   public var refusal: String?
 

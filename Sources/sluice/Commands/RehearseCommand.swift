@@ -1,0 +1,98 @@
+import Control
+import Core
+import Glibc
+import Node
+
+/// `sluice rehearse`: a ramp off line, on recorded requests.
+enum RehearseCommand {
+  private static let endpoint = Positional(
+    "endpoint", .name.named("ENDPOINT"), help: "whose requests are replayed")
+  private static let candidate = Positional(
+    "candidate", ValueKind.text.named("MODEL"),
+    help: "a version, like flight-delay@2, or a model file")
+  private static let plan = DefaultedOption<String>(
+    "plan", ValueKind.file.named("PLAN"), default: "standard-launch",
+    help: "a plan's name, or the path of its YAML file")
+  private static let from = Option<String>(
+    "from", .file, help: "a traffic file (CSV) in place of the recording")
+  private static let rate = Option<Double>(
+    "rate", .number(0.001...1_000_000),
+    help: "requests a second, evenly (default: their own times; of a file the plan's time)")
+  private static let seed = DefaultedOption<UInt64>(
+    "seed", .seed, default: 1, help: "equal seeds draw equally")
+  private static let runs = DefaultedOption<Int>(
+    "runs", .integer(1...RehearsalOptions.runsMax), default: 1,
+    help: "rollouts with other draws, for the distribution of outcomes")
+  private static let noLatency = Flag(
+    "no-latency", help: "runs batches instead of timing each row; the report is then repeatable")
+
+  static let declaration = CommandDeclaration(
+    "rehearse", summary: "Replays recorded requests through a candidate and a plan, off line",
+    discussion: [
+      "Both versions answer every recorded request at full speed. Then the plan's rollout is "
+        + "played in the recording's time: its draws decide which answer counts, and the guard's "
+        + "own evidence and decisions say what each step would have seen and done, when, and at "
+        + "what cost. Because both versions answered everything, the truth stands beside it.",
+      "Approvals are given at once; a hold that needs a person ends the rehearsal when it has "
+        + "lasted as long as the plan. The exit code is 1 when the candidate would not have become "
+        + "the stable. With --runs the first run is shown whole and all are counted.",
+    ],
+    parameters: [
+      endpoint, candidate, plan, RecordCommands.since, RecordCommands.until, from, rate, seed, runs,
+      noLatency,
+    ],
+    examples: [
+      (
+        "sluice rehearse flight-delay flight-delay@2 --plan quick-ramp",
+        "what would the ramp have done this month?"
+      ),
+      (
+        "sluice rehearse flight-delay flight-delay@2 --from traffic.csv --runs 100 --no-latency",
+        "how often does it end how"
+      ),
+    ]
+  ) { call in
+    // A file that is no plan is told before anything is opened.
+    let given = try PlanChoice.load(call[plan])
+    let word = call[required: candidate]
+    let (model, backend) = try PredictCommand.source(of: word, call)
+    let name = call[required: endpoint]
+    let (stable, stableModel, chosen, number) = try call.withNode { client in
+      let snapshot = try client.snapshot(
+        SnapshotRequest(endpoint: name, points: 1, eventLimit: 0))
+      guard let known = snapshot.endpoints.first(where: { $0.name == name }) else {
+        throw NodeError(
+          .unknown, "there is no endpoint \"\(name)\": see sluice endpoint list")
+      }
+      guard let stable = known.stable else {
+        throw NodeError(
+          .refused, "\(name) serves nothing yet, so there is nothing to compare with")
+      }
+      let detail = try client.detail(of: stable)
+      let last = snapshot.registry.filter { $0.version.model == stable.model }
+        .map(\.version.number).max()
+      return (
+        stable,
+        RehearsalModel(
+          .stored(digest: detail.registered.digest, stateDirectory: call.stateDirectory),
+          backend: detail.backend), try given ?? PlanChoice.find(call[plan], client),
+        (last ?? stable.number) + 1
+      )
+    }
+    let options = RehearsalOptions(
+      plan: chosen, stateDirectory: call.stateDirectory, trafficPath: call[from],
+      since: call[RecordCommands.since], until: call[RecordCommands.until],
+      requestsPerSecond: call[rate], seed: call[seed], runs: call[runs],
+      measuresLatency: !call[noLatency], threads: Int(sysconf(Int32(_SC_NPROCESSORS_ONLN))))
+    // A file gets the number that it would have.
+    let version = (try? VersionID(word)) ?? VersionID(model: stable.model, number: number)
+    let report = try Rehearsal.run(
+      RehearsalSubject(endpoint: name, stable: stable, candidate: version), stable: stableModel,
+      candidate: RehearsalModel(model, backend: backend), options
+    ) { sentence in
+      if call.streams.notesAreWatched { call.note(sentence) }
+    }
+    try call.tell(report, text: RehearsalText.page(report))
+    return report.run.outcome == .completed ? .done : .notSo
+  }
+}
