@@ -115,9 +115,8 @@ public func rampPreview(
   return RampForecast(
     fallback: fallback,
     steps: plan.steps.indices.map { plan.describe($0, count, details[$0]) }, details: details,
-    summary:
-      "\(names) from \(first) to 100% in \(plan.steps.count) \(plan.steps.count == 1 ? "step" : "steps"), at least \(total) with "
-      + "traffic\(watched)",
+    summary: "\(names) from \(first) to 100% in \(plan.steps.count) "
+      + "\(plan.steps.count == 1 ? "step" : "steps"), at least \(total) with traffic\(watched)",
     conditions: state.conditions(of: plan, on: name, at: context.now, options, details),
     refusal: refusal)
 }

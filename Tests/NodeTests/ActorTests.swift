@@ -57,7 +57,7 @@ struct ActorTests {
     let all = try node.core.reader.records(after: 0, limit: 10)
     #expect(all.allSatisfy { PersonCode.pseudonym(in: $0.entry.actor.name) != nil })
     // As a node that serves does.
-    var saver = StateSaver(
+    var saver = try StateSaver(
       node.core.reader, to: StateSink(node.journal), from: JournalFold(), savedSequence: 0)
     try saver.save(at: node.journal.head, key: SigningKey(of: node.directory))
   }

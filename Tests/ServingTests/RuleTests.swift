@@ -142,7 +142,8 @@ struct RuleTests {
   @Test("headers match without regard to the case of their names, and do not stay")
   func headers() throws {
     let endpoint = try serving([
-      try rule([.header("X-Beta", anyOf: ["1", "a text that is longer than fifteen"])], [2: 10_000])
+      try rule(
+        [.header("X-Beta", anyOf: ["1", "a text that is longer than fifteen"])], [2: 10_000])
     ])
     let worker = endpoint.makeWorker(seed: 1)
     func send(_ name: String, _ value: String) -> Float {
@@ -161,7 +162,8 @@ struct RuleTests {
     #expect(send("X-Beta", "a text that is longer than fifteeN") == 1)
     #expect(send("X-Bet", "1") == 1 && send("X-Betas", "1") == 1 && send("", "1") == 1)
     for _ in 0..<RequestHeaders.countMax {
-      #expect(worker.headers.add(name: .init(bytes: nil, count: 0), value: .init(bytes: nil, count: 0)))
+      let none = TextValue(bytes: nil, count: 0)
+      #expect(worker.headers.add(name: none, value: none))
     }
     #expect(send("X-Beta", "1") == 1, "one too many is left out")
   }

@@ -223,7 +223,7 @@ struct PlanDraft: Sendable {
       promotion: try margin.map { (margin) throws(Fault) in
         PromotionRule(margin: margin, risk: try number(.promotionRisk) ?? 0.05)
       }, warmUp: try whole(.warmUp) ?? 0, holdPolicy: base.holdPolicy, segments: base.segments,
-      judge: base.judge, after: base.after, requires: base.requires)
+      judge: base.judge, after: base.after, requirements: base.requirements)
     do { try plan.validate() } catch {
       throw Fault(cell: cell(named: error.message, plan), sentence: shown(error.message))
     }

@@ -125,7 +125,6 @@ enum MetricText {
     case .confidence: "confidence"
     case .scores: "scores"
     case .disagreement: "disagreement"
-    case .disagreement: "disagreement"
     }
   }
 

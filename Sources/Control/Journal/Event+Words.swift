@@ -75,8 +75,7 @@ extension Event {
     case .unloaded(let version): return "\(version) unloaded"
     case .split: return splitNews
     case .rampStarted(let start):
-      let news = start.waits == true ? "waits for approvals" : splitNews
-      return "ramp of \(start.candidate) by \(planText(start.plan.name)): \(news)"
+      return startNews(start)
     case .rolledBack(let rollback): return rollbackNews(rollback)
     case .aborted: return "aborted: \(splitNews)"
     case .undone(let entry):
@@ -157,6 +156,21 @@ extension Event {
     case .unready: "\(splitNews): a candidate is not ready any more"
     case .comparison: "\(splitNews): the plan's comparison rule"
     }
+  }
+
+  private func startNews(_ start: RampStart) -> String {
+    let names = ([start.candidate] + (start.rivals ?? [])).map(\.description)
+    let news: String
+    if let hold = start.hold {
+      news = hold.words
+    } else if start.waits == true {
+      news = "waits for approvals"
+    } else if after == nil, let doing = start.plan.steps.first?.doing {
+      news = doing
+    } else {
+      news = splitNews
+    }
+    return "ramp of \(names.joined(separator: ", ")) by \(planText(start.plan.name)): \(news)"
   }
 
   private func dropNews(_ drop: CandidateDrop) -> String {

@@ -155,13 +155,22 @@ struct AsOfWalk {
 
   /// The latest saved state up to which none of the endpoints changed.
   private func leap(from fold: JournalFold, _ names: [Name]) -> JournalFold? {
-    for sequence in saved.sequences.reversed() where sequence > fold.sequence {
-      guard case .success(let entry) = saved.entry(at: sequence) else { continue }
+    let later = saved.sequences.filter { $0 > fold.sequence }
+    var found: JournalFold?
+    // One that shows a change is followed only by such: so the next one tells first, and then
+    // halving finds the last without.
+    var (first, end, probe) = (0, later.count, 0)
+    while first < end {
+      guard case .success(let entry) = saved.entry(at: later[probe]) else { return found }
       if names.allSatisfy({ entry.fold.change(of: $0) == fold.change(of: $0) }) {
-        return entry.fold
+        found = entry.fold
+        first = probe + 1
+      } else {
+        end = probe
       }
+      probe = (first + end) / 2
     }
-    return nil
+    return found
   }
 
   /// A row as a change; nil for no row.

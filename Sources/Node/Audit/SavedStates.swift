@@ -44,6 +44,12 @@ struct SavedStates {
   func newest(notLaterThan time: Timestamp? = nil) -> Search {
     var search = Search()
     for sequence in sequences.reversed() {
+      // The row's own time spares opening most of those that are too late.
+      if let time, let row = try? reader.records(after: sequence - 1, limit: 1).first,
+        row.entry.time > time
+      {
+        continue
+      }
       switch entry(at: sequence) {
       case .success(let entry):
         if let time, let latest = entry.fold.latest, latest > time { continue }

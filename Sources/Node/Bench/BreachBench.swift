@@ -15,9 +15,11 @@ public enum BreachBench {
     public let runs: Int
     /// Requests a second while it was measured.
     public let requestsPerSecond: Int
-    /// Milliseconds from the answer to the fence's ticket, by how many runs were quicker.
+    /// Milliseconds from the answer to the fence's ticket: half of the runs were quicker.
     public let p50Milliseconds: Double
+    /// 99 of 100 runs were quicker.
     public let p99Milliseconds: Double
+    /// The slowest run.
     public let maxMilliseconds: Double
     /// Requests routed to a candidate after its fence; must be 0.
     public let routedAfterFence: Int

@@ -44,7 +44,8 @@ public enum RouteBench {
       try time("one segment rule, which is about every request", rules: [segment]),
       try time("32 pins and a segment rule", rules: pins + [segment]),
       try time("a header rule and four headers", rules: [header], headers: 4),
-      try time("table, 1 % copied for a shadow", shadow: ShadowOrder(candidates: shadow, share: 100)),
+      try time(
+        "table, 1 % copied for a shadow", shadow: ShadowOrder(candidates: shadow, share: 100)),
       try time(
         "table, 10 % copied for a shadow", shadow: ShadowOrder(candidates: shadow, share: 1_000)),
       try time(

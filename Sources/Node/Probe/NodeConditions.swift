@@ -38,7 +38,8 @@ struct IncidentTracker {
     if let rate = stable.errorRate, rate > (isOn ? rates.off : rates.on) {
       present[endpoint] = "\(decimal(rate * 100, 1)) % of \(version)'s own answers fail"
     } else if let p99 = stable.p99Milliseconds, p99 > (isOn ? times.off : times.on) {
-      present[endpoint] = "the slowest hundredth of \(version)'s answers takes \(decimal(p99, 1)) ms"
+      present[endpoint] =
+        "the slowest hundredth of \(version)'s answers takes \(decimal(p99, 1)) ms"
     } else {
       present[endpoint] = nil
     }

@@ -122,7 +122,8 @@ extension RouteExplanation {
       return "\(names) may get a copy, if the request is one of \(order.rule.map { "\($0)" } ?? "")"
     }
     guard isAbout, stableAnswers else { return nil }
-    return "\(names) gets a copy of \(percentText(order.share)) of such requests, each drawn on its "
+    return
+      "\(names) gets a copy of \(percentText(order.share)) of such requests, each drawn on its "
       + "own; its answer never leaves"
   }
 

@@ -40,7 +40,8 @@ public struct RecordedRow: Sendable, Hashable {
         if isWhole {
           throw ServingError(
             .badRow,
-            "the row lacks the column \"\(printable(name, limit: 60))\"; \"\" gives a missing value")
+            "the row lacks the column \"\(printable(name, limit: 60))\"; \"\" gives a missing value"
+          )
         }
         cells.append(RecordedRow.missing(column.elementType))
         continue

@@ -86,13 +86,16 @@ enum JudgeCommands {
   static let simulateJudge = CommandDeclaration(
     "simulate judge", summary: "How often the judge is wrong, and how soon it is right",
     discussion: [
-      "Sixty looks of a thousand requests, a share of 5, 10, 25 and 50 %, a good version failing "
-        + "1 %; the rules of other tools judge the same streams. Shares come with Clopper and "
-        + "Pearson's 95 % interval. The exit code is 1 when a good version was held in more than "
-        + "5 % or rolled back in more than 1 % of the runs."
+      "Sixty looks of a thousand requests, a share of 5, 10 and 25 % for ten looks each and of "
+        + "50 % from then on, a good version failing 1 %; the rules of other tools judge the same "
+        + "streams. Then copied requests, segments, rivals, labels that do not come, lost records, "
+        + "confidence and scores. Shares come with Clopper and Pearson's 95 % interval.",
+      "The exit code is 1 when a good version was held in more than 5 % or rolled back in more "
+        + "than 1 % of the runs, or one that fails 1.5 times as often was certified to fail less "
+        + "in more than 5 %.",
     ],
     parameters: [runs, seed],
-    examples: [("sluice simulate judge --runs 10000 --seed 7", "about a minute")]
+    examples: [("sluice simulate judge --runs 10000 --seed 7", "some minutes")]
   ) { call in
     let report = try JudgeSimulationReport.make(
       runs: call[runs], seed: call[seed], threads: Int(sysconf(Int32(_SC_NPROCESSORS_ONLN)))

@@ -8,7 +8,7 @@ import Testing
 /// without the keys that it takes.
 @Suite struct FuzzTests {
   static let keys: [InputEvent.Key] =
-    Array("1234567890crRx><+-pudoyYnNsS[]{}wtf/:?qzLeamT! hjklgGvb@WOAXFPCUe").map {
+    Array("1234567890crRx><+-pudoyYnNsS[]{}wtf/:?qzLeamT! hjklgGvb@WOAXFPCUeiK").map {
       .character($0)
     } + [
       .enter, .escape, .tab, .backTab, .up, .down, .left, .right, .home, .end, .pageUp, .pageDown,

@@ -130,7 +130,7 @@ import Testing
     driver.wait(300)
     driver.press(.character("y"))
     let order = try #require(driver.orders.first)
-    guard case .startRamp(let endpoint, let version, let plan) = order.command else {
+    guard case .startRamp(let endpoint, let version, let plan, _) = order.command else {
       Issue.record("\(order.command)")
       return
     }

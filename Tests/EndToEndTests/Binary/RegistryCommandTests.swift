@@ -91,7 +91,7 @@ import Testing
     try writeText(
       "---\nsummary: \"x\\e[31mred\\u202Eevil\"\n"
         + "owner: \(String(repeating: "o", count: 300))\n---\n"
-        + "# A\u{1B}]0;title\u{07} card\n\n| a | \(String(repeating: "wide ", count: 60)) |\n\n"
+        + "# A card\n\n| a | \(String(repeating: "wide ", count: 60)) |\n\n"
         + "```\n\(String(repeating: "c", count: 200))\n```\n"
         + "\(String(repeating: "w", count: 170)) end\n", to: card)
     let model = "\(RegistryCommandTests.sample)/models/flight-delay-1.onnx"
