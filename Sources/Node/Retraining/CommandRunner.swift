@@ -58,8 +58,11 @@ struct CommandRunner {
           (0x30...0x39).contains($0) || (0x61...0x7A).contains($0 | 0x20)
             || "-_./=:,@+%".utf8.contains($0)
         }
-      return isPlain ? word : "'" + word.split(separator: "'", omittingEmptySubsequences: false)
-        .joined(separator: "'\\''") + "'"
+      return isPlain
+        ? word
+        : "'"
+          + word.split(separator: "'", omittingEmptySubsequences: false)
+          .joined(separator: "'\\''") + "'"
     }.joined(separator: " ")
   }
 }

@@ -87,7 +87,8 @@ public enum RetrainingFile {
       guard !word.isEmpty, word.utf8.allSatisfy({ (0x61...0x7A).contains($0) }) else { continue }
       guard RetrainingPolicy.placeholders.contains(word) else {
         let all = RetrainingPolicy.placeholders.map { "{\($0)}" }.joined(separator: " ")
-        throw node.error("nothing is put in place of {\(printable(word, limit: 40))}: there are \(all)")
+        throw node.error(
+          "nothing is put in place of {\(printable(word, limit: 40))}: there are \(all)")
       }
     }
   }

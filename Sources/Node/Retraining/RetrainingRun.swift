@@ -131,7 +131,8 @@ struct RetrainingRun {
     let now = SystemClock.now()
     let options = TrainingRows.Options(
       since: begin.since, until: now + TimeSpan(microseconds: -policy.data.settle.microseconds),
-      label: policy.label, maxRows: policy.data.maxRows, holdout: policy.data.holdout,
+      labelledUntil: now, label: policy.label, maxRows: policy.data.maxRows,
+      holdout: policy.data.holdout,
       reference: reference(of: parent))
     let recording = try Recording(node.directory, endpoint: policy.endpoint)
     let facts = try TrainingRows(options: options, recording: recording, check: check)

@@ -60,6 +60,8 @@ struct TrainingRows {
     var since: Timestamp?
     /// Up to when.
     var until: Timestamp
+    /// Labels that came from then on do not count, so that a second reading finds the same rows.
+    var labelledUntil: Timestamp
     /// The name of the label column.
     var label: String
     /// The most rows; the newest are taken.
@@ -98,9 +100,8 @@ struct TrainingRows {
         try holdout.write(lines.header)
         while let request = try reader.next() {
           try check()
-          guard let label = request.lateLabel, request.time >= oldest, !request.isShortened else {
-            continue
-          }
+          guard let label = label(of: request), request.time >= oldest, !request.isShortened
+          else { continue }
           let line = lines.line(request, label)
           if request.time < split {
             try data.write(line)
@@ -119,6 +120,11 @@ struct TrainingRows {
     return facts
   }
 
+  private func label(of request: RecordedRequest) -> Int64? {
+    guard let time = request.lateLabelTime, time < options.labelledUntil else { return nil }
+    return request.lateLabel
+  }
+
   private func reader() throws -> RecordingReader {
     try recording.requests(since: options.since, until: options.until)
   }
@@ -131,7 +137,7 @@ struct TrainingRows {
     while let request = try reader.next() {
       try check()
       facts.requests += 1
-      guard request.lateLabel != nil else { continue }
+      guard label(of: request) != nil else { continue }
       facts.labelled += 1
       if request.isShortened { facts.shortened += 1 } else { times.append(request.time) }
     }
@@ -265,7 +271,8 @@ private struct TrainingTally {
     let known = Dictionary(
       (reference?.features ?? []).filter { !$0.isOutput }.map { ($0.name, $0) },
       uniquingKeysWith: { first, _ in first })
-    facts.missing = columns.enumerated().filter { $0.element.isWithheld != true }.map { index, column in
+    facts.missing = columns.enumerated().filter { $0.element.isWithheld != true }.map {
+      index, column in
       let feature = known[column.name]
       let all = feature.map { $0.missing + $0.present } ?? 0
       return TrainingFacts.Missing(

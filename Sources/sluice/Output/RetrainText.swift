@@ -87,6 +87,7 @@ enum RetrainText {
         "\(proposal.time)",
       ])
     }
-    return table.text + "sluice retrain accept ENDPOINT VERSION starts the ramp, decline takes it off\n"
+    return table.text
+      + "sluice retrain accept ENDPOINT VERSION starts the ramp, decline takes it off\n"
   }
 }

@@ -44,14 +44,16 @@ struct CommandRunnerTests {
       _ = try CommandRunner.run(
         CommandRunner.Order(
           arguments: ["/no/such/program"], directory: "/", environment: [:],
-          logPath: "/dev/null/x", timeout: .seconds(1))) { false }
+          logPath: "/dev/null/x", timeout: .seconds(1))
+      ) { false }
       Issue.record("a log that cannot be written was taken")
     } catch { #expect(error.message.contains("cannot write")) }
     do {
       _ = try CommandRunner.run(
         CommandRunner.Order(
           arguments: ["/no/such/program"], directory: "/", environment: [:],
-          logPath: "/tmp/slt-\(UUID().uuidString.prefix(8)).log", timeout: .seconds(1))) { false }
+          logPath: "/tmp/slt-\(UUID().uuidString.prefix(8)).log", timeout: .seconds(1))
+      ) { false }
       Issue.record("a program that is not there was started")
     } catch { #expect(error.message.contains("cannot start /no/such/program")) }
   }

@@ -149,8 +149,10 @@ struct RetrainingRunTests {
       #expect(training.data == ended.result.data && training.data != nil)
       guard case .log(let log) = try ask(node, .log(policy: policy, run: nil)) else { return }
       #expect(log.output == "from 240 rows after flight-delay@1\n")
-      #expect(log.quality.first == .init(
-        check: "rows", measured: "300", limit: "at least 200", passed: true))
+      #expect(
+        log.quality.first
+          == .init(
+            check: "rows", measured: "300", limit: "at least 200", passed: true))
       #expect(try FileDigest.read(log.folder + "/data.csv") == training.data)
       // It is told of, in the snapshot and as a symptom.
       let snapshot = node.snapshot(SnapshotRequest())
@@ -284,8 +286,8 @@ struct RetrainingRunTests {
   }
 
   @Test func aTriggerBeginsARunAsTheSystem() throws {
-    try withNode(Policy(script: "true", extra: "triggers: {accuracy: {below: 75%, labels: 10}}"))
-    { node in
+    try withNode(Policy(script: "true", extra: "triggers: {accuracy: {below: 75%, labels: 10}}")) {
+      node in
       let last = Int(SystemClock.now().microseconds / 1_000_000) - 5
       node.analyst.withDesk { desk in
         let series = desk.figures(model).version(v(1)).series

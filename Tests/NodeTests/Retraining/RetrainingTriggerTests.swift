@@ -90,8 +90,7 @@ struct RetrainingTriggerTests {
     let policy = try policy("{schedule: [\"Wed 12:00\", \"Wed 14:00\"]}", coolDown: "3h")
     let moment = try WeeklyMoment("Wed 12:00").next(after: t0)
     var triggers = RetrainingTriggers()
-    func look(_ now: Timestamp, _ state: RetrainingState? = nil, isOccupied: Bool = false) -> Bool
-    {
+    func look(_ now: Timestamp, _ state: RetrainingState? = nil, isOccupied: Bool = false) -> Bool {
       triggers.look(policy, RetrainingFigures(), state, isOccupied: isOccupied, now: now) != nil
     }
     // What passed before the first look is passed over.

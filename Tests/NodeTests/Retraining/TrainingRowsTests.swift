@@ -63,8 +63,9 @@ struct TrainingRowsTests {
 
   private func export(
     _ rows: [(row: [RecordedValue], label: Int64?)], since: Int? = nil, maxRows: Int = 1_000,
-    holdout: BasisPoints = 2_500, label: String = "late", reference: Reference? = nil,
-    check: () throws -> Void = {},
+    holdout: BasisPoints = 2_500,
+    labelledUntil: Int? = nil, label: String = "late", reference: Reference? = nil,
+    stop: (any Error)? = nil,
     _ body: (TrainingFacts, _ data: String, _ holdout: String) throws -> Void = { _, _, _ in }
   ) throws {
     let path = "/tmp/slq-\(UUID().uuidString.prefix(8))"
@@ -74,17 +75,16 @@ struct TrainingRowsTests {
     let recording = HandMadeRecording(directory, endpoint: endpoint, columns: columns)
     try recording.write(rows)
     let folder = try RunFolder.make(directory, policy: try Name("p"), run: 1, keep: 2)
-    try withoutActuallyEscaping(check) { check in
-      let facts = try TrainingRows(
-        options: .init(
-          since: since.map { recording.time($0, of: rows.count) }, until: recording.now,
-          label: label, maxRows: maxRows, holdout: holdout, reference: reference),
-        recording: try Recording(directory, endpoint: endpoint), check: check
-      ).write(to: folder)
-      try body(
-        facts, try String(contentsOfFile: folder.dataPath, encoding: .utf8),
-        try String(contentsOfFile: folder.holdoutPath, encoding: .utf8))
-    }
+    let facts = try TrainingRows(
+      options: .init(
+        since: since.map { recording.time($0, of: rows.count) }, until: recording.now,
+        labelledUntil: recording.time(labelledUntil ?? rows.count, of: rows.count), label: label,
+        maxRows: maxRows, holdout: holdout, reference: reference),
+      recording: try Recording(directory, endpoint: endpoint)
+    ) { if let stop { throw stop } }.write(to: folder)
+    try body(
+      facts, try String(contentsOfFile: folder.dataPath, encoding: .utf8),
+      try String(contentsOfFile: folder.holdoutPath, encoding: .utf8))
   }
 
   @Test func labelledRowsGoIntoTwoFilesByTime() throws {
@@ -107,6 +107,11 @@ struct TrainingRowsTests {
       #expect(data == "\"city, code\",age,late\n\"c,d\",0.1,2\ny,-1e+09,0\n")
       #expect(holdout == "\"city, code\",age,late\n")
       #expect(facts.requests == 4 && facts.tooMany == 1 && facts.rows == 2)
+    }
+    // Labels that come while rows are read do not count: both readings see the same rows.
+    try export(rows, holdout: 0, labelledUntil: 2) { facts, data, _ in
+      #expect(data == "\"city, code\",age,late\n\"a\"\"b\",1.5,0\n,,1\n")
+      #expect(facts.requests == 5 && facts.labelled == 2)
     }
   }
 
@@ -139,7 +144,7 @@ struct TrainingRowsTests {
     }
     struct Stop: Error {}
     #expect(throws: Stop.self) {
-      try export([([text("a"), .number(1), .withheld], 1)], check: { throw Stop() })
+      try export([([text("a"), .number(1), .withheld], 1)], stop: Stop())
     }
     try export([]) { _, _, _ in Issue.record("nothing is recorded") }
   }
@@ -173,9 +178,10 @@ struct TrainingRowsTests {
   @Test func limitsHoldToTheirEdge() throws {
     let good = lines { _, _ in }
     #expect(DataQuality.fault(good) == nil)
-    #expect(good.prefix(5).map(\.check) == [
-      "rows", "labelled", "missing values", "rarest class", "equal rows",
-    ])
+    #expect(
+      good.prefix(5).map(\.check) == [
+        "rows", "labelled", "missing values", "rarest class", "equal rows",
+      ])
     #expect(good[2].measured == "age 20.00 %" && good[3].measured == "class 1 10.00 %")
     let bad: [(String, (inout TrainingFacts) -> Void)] = [
       ("rows 49, wanted at least 50", { $0.holdoutRows = 9 }),
