@@ -245,14 +245,24 @@ struct RetrainingRun {
           ? "the command left no model.onnx, .json, .ubj or .txt in {out}"
           : "the command left \(models.count) models in {out}, one is wanted", folder)
     }
-    let line = CommandRunner.line(policy.command)
     let training = TrainingRun(
-      command: line, data: progress.data, dataRows: progress.rows, began: began, duration: took)
-    let outcome = try ModelImporter.importModel(
-      file: file, model: policy.model, card: try left("card.md", folder),
-      reference: try left("reference.json", folder), golden: try left("golden.jsonl", folder),
-      parent: parent, origin: VersionOrigin(training: training),
-      stateDirectory: node.directory.path, client: node, actor: actor)
+      command: CommandRunner.line(policy.command), data: progress.data, dataRows: progress.rows,
+      began: began, duration: took)
+    let (card, reference) = (try left("card.md", folder), try left("reference.json", folder))
+    let golden = try left("golden.jsonl", folder)
+    let outcome: Outcome
+    do {
+      outcome = try ModelImporter.importModel(
+        file: file, model: policy.model, card: card, reference: reference, golden: golden,
+        parent: parent, origin: VersionOrigin(training: training),
+        stateDirectory: node.directory.path, client: node, actor: actor)
+    } catch {
+      let names = ([file, card, reference, golden].compactMap { $0?.split(separator: "/").last })
+        .joined(separator: ", ")
+      throw Ended(
+        outcome: .failed,
+        detail: "\(names) could not be imported: \(NodeError(describing: error).message)")
+    }
     guard let version = outcome.version else {
       throw Ended(outcome: .failed, detail: "the node registered no version")
     }

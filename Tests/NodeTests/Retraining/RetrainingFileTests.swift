@@ -53,7 +53,7 @@ struct RetrainingFileTests {
       ("colour: red", "p.yaml:7:1", "unknown key \"colour\""),
       ("trigers: {}", "p.yaml:7:1", "did you mean \"triggers\"?"),
       ("then: deploy", "p.yaml:7:7", "propose or ramp"),
-      ("triggers: {accuracy: {below: 70%, over: 6h}}", "p.yaml:7:44", "keeps 1h"),
+      ("triggers: {accuracy: {below: 70%, over: 6h}}", "p.yaml:7:41", "keeps 1h"),
       ("triggers: {accuracy: {labels: 9}}", "p.yaml:7:22", "\"below\" is missing"),
       ("triggers: {schedule: [\"Sun 25:00\"]}", "p.yaml:7:23", "Sun 03:00"),
       ("triggers: {drift: {features: 0}}", "p.yaml:7:30", "from 1 to 1024"),
@@ -70,7 +70,7 @@ struct RetrainingFileTests {
     #expect(fault("").contains("the file is empty"))
     #expect(fault("name: a").contains("\"endpoint\" is missing"))
     let command = Self.least.replacing("[train, \"{data}\"]", with: "[]")
-    #expect(fault(command).contains("p.yaml:4:10: the command is empty"))
+    #expect(fault(command).contains("p.yaml:4:10: command: the command is empty"))
     let placeholder = Self.least.replacing("{data}", with: "{date}")
     #expect(fault(placeholder).contains("{date}"))
     let plan = Self.least.replacing("quick", with: "quik")
