@@ -65,7 +65,7 @@ public struct NodeSnapshot: Sendable, Codable {
   public var registryRevision: Int?
   /// Who looks at the node, longest first; nil from an older node.
   public var attached: [AttachedView]?
-  /// Versions that retraining made and that wait for a person, oldest first; nil from an older node.
+  /// What retraining made and waits for a person, oldest first; nil from an older node.
   public var proposals: [RetrainingProposal]?
 
   /// Puts them together.

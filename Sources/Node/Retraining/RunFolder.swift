@@ -86,7 +86,9 @@ enum FolderTree {
     return names
   }
 
-  /// Removes a folder; links in it are removed and not followed. What cannot be removed stays.
+  /// Removes a folder; links in it are removed and not followed.
+  ///
+  /// What cannot be removed stays.
   static func remove(_ path: String, depth: Int = 0) {
     var status = stat()
     guard depth < depthMax, lstat(path, &status) == 0 else { return }

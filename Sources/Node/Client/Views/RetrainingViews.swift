@@ -82,6 +82,8 @@ public struct RetrainingLogView: Sendable, Codable {
   public var folder: String
   /// What was found of the rows.
   public var quality: [QualityLine]
-  /// What the command said; the end of it when it is long. Text from outside.
+  /// What the command said; the end of it when it is long.
+  ///
+  /// Text from outside.
   public var output: String
 }
