@@ -5,6 +5,7 @@
 #include <fcntl.h>
 #include <pthread.h>
 #include <signal.h>
+#include <spawn.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -14,6 +15,7 @@
 #include <sys/signalfd.h>
 #include <sys/socket.h>
 #include <sys/un.h>
+#include <sys/wait.h>
 #include <time.h>
 #include <unistd.h>
 #include <wchar.h>
@@ -134,3 +136,49 @@ int64_t sluice_resident_memory_bytes(void) {
 }
 
 int sluice_wcwidth(uint32_t scalar) { return wcwidth((wchar_t)scalar); }
+
+int sluice_pipe(int ends[2]) { return pipe2(ends, O_CLOEXEC); }
+
+static int spawn_group(
+    char *const *arguments, char *const *environment, posix_spawn_file_actions_t *actions,
+    int *process) {
+  posix_spawnattr_t attributes;
+  int status = posix_spawnattr_init(&attributes);
+  if (status != 0) return status;
+  sigset_t none, all;
+  sigemptyset(&none);
+  sigfillset(&all);
+  posix_spawnattr_setsigmask(&attributes, &none);
+  posix_spawnattr_setsigdefault(&attributes, &all);
+  posix_spawnattr_setpgroup(&attributes, 0);
+  posix_spawnattr_setflags(
+      &attributes, POSIX_SPAWN_SETPGROUP | POSIX_SPAWN_SETSIGMASK | POSIX_SPAWN_SETSIGDEF);
+  pid_t child = 0;
+  status = posix_spawnp(&child, arguments[0], actions, &attributes, arguments, environment);
+  posix_spawnattr_destroy(&attributes);
+  *process = child;
+  return status;
+}
+
+int sluice_spawn_group(
+    char *const *arguments, char *const *environment, const char *directory, int output, int nice,
+    int *process) {
+  posix_spawn_file_actions_t actions;
+  int status = posix_spawn_file_actions_init(&actions);
+  if (status != 0) return status;
+  status = posix_spawn_file_actions_addopen(&actions, 0, "/dev/null", O_RDONLY, 0);
+  if (status == 0) status = posix_spawn_file_actions_adddup2(&actions, output, 1);
+  if (status == 0) status = posix_spawn_file_actions_adddup2(&actions, output, 2);
+  if (status == 0) status = posix_spawn_file_actions_addclosefrom_np(&actions, 3);
+  if (status == 0) status = posix_spawn_file_actions_addchdir_np(&actions, directory);
+  if (status == 0) status = spawn_group(arguments, environment, &actions, process);
+  posix_spawn_file_actions_destroy(&actions);
+  if (status == 0) setpriority(PRIO_PGRP, (id_t)*process, nice);
+  return status;
+}
+
+int sluice_has_ended(int process) {
+  siginfo_t info = {0};
+  if (waitid(P_PID, (id_t)process, &info, WEXITED | WNOHANG | WNOWAIT) != 0) return errno != EINTR;
+  return info.si_pid == process;
+}

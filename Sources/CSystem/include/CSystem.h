@@ -76,4 +76,19 @@ int sluice_terminal_size(int fd, int32_t *rows, int32_t *columns);
  * is no printable character (wcwidth(3)). */
 int sluice_wcwidth(uint32_t scalar);
 
+/* --- a command of the operator's in a process group of its own --- */
+
+/* A pipe, both ends closed on exec; -1 with errno. */
+int sluice_pipe(int ends[2]);
+
+/* Starts `arguments[0]` (looked up in PATH) in `directory`, in a new process group, with no signal
+ * blocked or ignored: standard input is empty, standard output and error go to `output`, nothing
+ * else is open. The group's priority is lowered by `nice`. Returns 0 or the error number. */
+int sluice_spawn_group(
+    char *const *arguments, char *const *environment, const char *directory, int output, int nice,
+    int *process);
+
+/* Whether a child of this process has ended; it still has to be waited for. */
+int sluice_has_ended(int process);
+
 #endif

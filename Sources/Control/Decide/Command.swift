@@ -56,6 +56,8 @@ public enum Command: Sendable, Hashable, Codable {
   case annotate(endpoint: Name?, text: String)
   /// Records that a runbook was run: what was checked and done.
   case recordRunbook(endpoint: Name?, runbook: String, outcome: String, steps: [String])
+  /// Does something about the retraining of a model.
+  case retraining(RetrainingCommand)
   /// Goes on without one of several candidates; it is closed.
   case drop(endpoint: Name, version: VersionID, reason: String?)
   /// Sends the requests that a rule matches by a split of their own; who and when are put in.
@@ -140,6 +142,9 @@ extension Command {
     case .addFreeze(let name, _, _): name
     case .removeFreeze: nil
     case .annotate(let name, _), .recordRunbook(let name, _, _, _): name
+    case .retraining(.begin(let begin)): begin.endpoint
+    case .retraining(.decline(let name, _, _)): name
+    case .retraining(.finish): nil
     case .drop(let name, _, _), .addRule(let name, _, _), .removeRule(let name, _, _): name
     case .forgetActor: nil
     case .setRecording(let name, _): name

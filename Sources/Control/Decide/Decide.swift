@@ -36,6 +36,7 @@ extension Decision {
     case .annotate(let name, let text): return try annotate(name, text)
     case .recordRunbook(let name, let runbook, let outcome, let steps):
       return try recordRunbook(name, RunbookRun(runbook: runbook, outcome: outcome, steps: steps))
+    case .retraining(let command): return try retrainingEvent(command)
     case .forgetActor(let name, let pseudonym, let reason):
       return try forgetActor(name, pseudonym, reason)
     case .setRecording(let name, let policy): return try setRecording(name, policy)

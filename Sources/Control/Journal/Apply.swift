@@ -28,6 +28,7 @@ extension ControlState {
     case .registry(let change): return fold(change, event)
     default: break
     }
+    foldRetraining(event)
     guard let name = event.endpoint else { return }
     if event.body == .endpointCreated {
       let place = endpoints.firstIndex { $0.name > name } ?? endpoints.count
@@ -44,7 +45,7 @@ extension EndpointState {
   mutating func fold(_ event: Event) {
     switch event.body {
     case .versionRegistered, .endpointCreated, .noted, .runbookRun: break
-    case .freezeAdded, .freezeRemoved, .actorForgotten, .registry: break
+    case .freezeAdded, .freezeRemoved, .actorForgotten, .registry, .retraining: break
     case .recordingSet(let change): recording = change.policy
     case .approved(let approval): fold(approval, event)
     case .endpointDrained: isDrained = true

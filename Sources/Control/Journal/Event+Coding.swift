@@ -27,6 +27,7 @@ extension EventBody {
     case .freezeAdded: "freeze-added"
     case .freezeRemoved: "freeze-removed"
     case .approved: "approved"
+    case .retraining(let change): change.kind
     case .candidateDropped: "candidate-dropped"
     case .retreatStarted: "retreat-started"
     case .retreated: "retreated"
@@ -75,6 +76,7 @@ extension Event: Codable {
     case .freezeAdded(let data), .freezeRemoved(let data):
       try container.encode(data, forKey: .data)
     case .approved(let data): try container.encode(data, forKey: .data)
+    case .retraining(let data): try container.encode(data, forKey: .data)
     case .candidateDropped(let data): try container.encode(data, forKey: .data)
     case .retreatStarted(let data), .retreated(let data), .escalated(let data),
       .holdExtended(let data):
@@ -145,6 +147,11 @@ extension Event: Codable {
     case "actor-forgotten": return .actorForgotten(try data(ForgottenActor.self))
     case "recording-set": return .recordingSet(try data(RecordingChange.self))
     default:
+      if let event = try RetrainingEvent(
+        kind: kind, from: { try container.superDecoder(forKey: .data) })
+      {
+        return .retraining(event)
+      }
       if let event = try RegistryEvent(
         kind: kind, from: { try container.superDecoder(forKey: .data) })
       {

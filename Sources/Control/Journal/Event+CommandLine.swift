@@ -42,6 +42,7 @@ extension Event {
     case .ruleRemoved(let rule):
       if let key = rule.pinnedKey { return "sluice unpin \(endpoint) --key \(shellQuoted(key))" }
       return "sluice rule remove \(endpoint) \(rule.name)" + reasonOption
+    case .retraining(let change): return change.commandLine(on: endpoint)
     case .noted(let text): return "sluice note \(endpoint) \(shellQuoted(text))"
     case .runbookRun(let run): return "sluice runbook run \(shellQuoted(run.runbook)) \(endpoint)"
     case .recordingSet(let change): return recordCommand(endpoint, change.policy)

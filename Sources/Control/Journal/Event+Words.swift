@@ -19,6 +19,7 @@ extension Event {
     switch body {
     case .rolledBack(let rollback):
       [.operator, .superseded].contains(rollback.cause) ? .warn : .bad
+    case .retraining(let change): change.severity
     case .freezeAdded, .retreatStarted, .segmentClosed, .holdExtended, .actorForgotten: .warn
     case .escalated: .bad
     case .candidateDropped(let drop): drop.cause == .operator ? .ok : .bad
@@ -87,6 +88,7 @@ extension Event {
       let place = approval.step.map { "step \($0 + 1)" } ?? "the start"
       return "\(place) of the ramp of \(approval.candidate) approved by \(actor), "
         + "\(approval.given) of \(approval.wanted), plan \(approval.plan.short)"
+    case .retraining(let change): return change.news
     case .candidateDropped(let drop): return dropNews(drop)
     case .segmentClosed(let closure):
       let evidence = closure.metric.map { ": \($0.sentence)" } ?? ""

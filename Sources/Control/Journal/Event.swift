@@ -70,6 +70,7 @@ public enum EventBody: Sendable, Hashable {
   case freezeAdded(Freeze)
   case freezeRemoved(Freeze)
   case approved(Approval)
+  case retraining(RetrainingEvent)
   case registry(RegistryEvent)
   case recordingSet(RecordingChange)
   case actorForgotten(ForgottenActor)

@@ -32,6 +32,8 @@ public struct ControlState: Sendable, Hashable, Codable {
   public internal(set) var freezes: [Freeze]
   /// Freezes so far.
   public internal(set) var freezeCount: Int
+  /// What was retrained and what is proposed.
+  public internal(set) var retraining: RetrainingBook
   /// How many events were applied.
   public internal(set) var sequence: Int
   /// The pseudonyms of persons whose names were erased, oldest first; nil for none.
@@ -57,6 +59,7 @@ public struct ControlState: Sendable, Hashable, Codable {
     endpoints = []
     freezes = []
     freezeCount = 0
+    retraining = RetrainingBook()
     sequence = 0
   }
 

@@ -117,7 +117,7 @@ extension FreezeWindow: CustomStringConvertible, Codable {
     }
   }
 
-  private static func text(_ minute: Int) -> String {
+  static func text(_ minute: Int) -> String {
     "\(days[minute / 1_440 % 7]) \(padded(minute / 60 % 24, 2)):\(padded(minute % 60, 2))"
   }
 
@@ -143,7 +143,7 @@ extension FreezeWindow: CustomStringConvertible, Codable {
     return hour * 60 + minute
   }
 
-  private static func zone(_ word: String) -> Int? {
+  static func zone(_ word: String) -> Int? {
     if word == "Z" || word == "UTC" { return 0 }
     guard let sign = word.first, sign == "+" || sign == "-",
       let minutes = clock(word.dropFirst()), minutes <= 14 * 60
@@ -151,7 +151,7 @@ extension FreezeWindow: CustomStringConvertible, Codable {
     return sign == "-" ? -minutes : minutes
   }
 
-  private static func minuteOfWeek(_ text: Substring) -> Int? {
+  static func minuteOfWeek(_ text: Substring) -> Int? {
     let words = text.split(separator: " ")
     guard words.count == 2, let minute = clock(words[1]),
       let day = days.firstIndex(where: { $0.lowercased() == words[0].lowercased() })

@@ -49,6 +49,7 @@ struct GuardRounds {
   private mutating func slow(_ node: Node) {
     node.core.retryJournal(now: SystemClock.now())
     node.judgeSymptoms()
+    node.judgeRetraining()
     let used = node.processors()
     node.analyst.withDesk { desk in
       desk.overCapacity = capacity.look(

@@ -63,6 +63,8 @@ public enum NodeRequest: Sendable, Codable {
   case registryPage(offset: Int, limit: Int)
   /// What starting a ramp in place of the running one would do, without doing it.
   case previewSupersede(endpoint: Name, version: VersionID, plan: Plan)
+  /// Asks about the retraining of models, or begins, stops or accepts what it made.
+  case retraining(RetrainingQuestion, actor: ActorID)
 }
 
 /// A command with who gives it and what they saw when they gave it.
@@ -108,6 +110,7 @@ public enum NodeReply: Sendable, Codable {
   case rehearsal(RehearsalReport)
   case asOf(AsOf)
   case registryPage(RegistryPage)
+  case retraining(RetrainingAnswer)
 }
 
 /// What a command changed.

@@ -19,6 +19,7 @@ extension NodeRequest {
     case .runbook(let name, let endpoint, let dryRun, let actor):
       return .runbook(name: name, endpoint: endpoint, dryRun: dryRun, actor: real(actor))
     case .shutdown(let actor): return .shutdown(actor: real(actor))
+    case .retraining(let question, let actor): return .retraining(question, actor: real(actor))
     default: return self
     }
   }

@@ -65,6 +65,8 @@ public struct NodeSnapshot: Sendable, Codable {
   public var registryRevision: Int?
   /// Who looks at the node, longest first; nil from an older node.
   public var attached: [AttachedView]?
+  /// What retraining made and waits for a person, oldest first; nil from an older node.
+  public var proposals: [RetrainingProposal]?
 
   /// Puts them together.
   public init(

@@ -2,19 +2,20 @@ import Control
 import Core
 import Synchronization
 
-/// The plans and runbooks that a node knows: those that come with the program and those in its
-/// folders, which win by name.
+/// The plans, runbooks and retraining policies that a node knows: those that come with the program
+/// and those in its folders, which win by name.
 final class Library: Sendable {
   /// One reading of the folders.
   struct Content: Sendable {
     var plans: [Plan]
     var runbooks: [Runbook]
+    var retraining: [RetrainingPolicy]
   }
 
   private let directories: [String]
   private let content: Mutex<Content>
 
-  /// Reads `plans/*.yaml` and `runbooks/*.yaml` of each folder.
+  /// Reads `plans/*.yaml`, `runbooks/*.yaml` and `retraining/*.yaml` of each folder.
   /// - Throws: a ``Failure`` with file, line and column of the first file that is wrong.
   init(directories: [String]) throws {
     self.directories = directories
@@ -25,6 +26,8 @@ final class Library: Sendable {
   var plans: [Plan] { content.withLock { $0.plans } }
   /// All runbooks, by name.
   var runbooks: [Runbook] { content.withLock { $0.runbooks } }
+  /// All retraining policies, by name.
+  var retraining: [RetrainingPolicy] { content.withLock { $0.retraining } }
 
   /// Reads the folders again, all or nothing.
   func reload() throws {
@@ -48,6 +51,28 @@ final class Library: Sendable {
     }
     return Content(
       plans: plans.values.sorted { $0.name < $1.name },
-      runbooks: runbooks.values.sorted { $0.name < $1.name })
+      runbooks: runbooks.values.sorted { $0.name < $1.name },
+      retraining: try readRetraining(directories, plans: Set(plans.keys)))
+  }
+
+  /// After the plans, which they name.
+  private static func readRetraining(
+    _ directories: [String], plans: Set<String>
+  ) throws -> [RetrainingPolicy] {
+    var policies: [Name: RetrainingPolicy] = [:]
+    for directory in directories {
+      for file in TextFile.yamlFiles(in: directory + "/retraining") {
+        let bytes = try TextFile.read(file, limitBytes: 1 << 20)
+        let policy = try RetrainingFile.parse(bytes, file: file, plans: plans)
+        policies[policy.name] = policy
+        guard policies.count <= ControlLimits.retrainingPoliciesMax else {
+          throw NodeError(
+            .badInput,
+            "\(printable(file)): there are more than \(ControlLimits.retrainingPoliciesMax) "
+              + "retraining policies")
+        }
+      }
+    }
+    return policies.values.sorted { $0.name < $1.name }
   }
 }

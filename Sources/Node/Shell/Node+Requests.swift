@@ -19,7 +19,11 @@ extension Node {
     switch request {
     case .ping: return .ready(info())
     case .snapshot(let request): return .snapshot(snapshot(request))
-    case .perform(let order): return .outcome(try perform(order))
+    case .perform(let order):
+      try checkFromOutside(order.command)
+      return .outcome(try perform(order))
+    case .retraining(let question, let actor):
+      return .retraining(try answer(question, actor: actor))
     case .previewRamp(let endpoint, let version, let plan, let options):
       return .rampPreview(try previewRamp(endpoint, version, plan, options))
     case .runbook(let name, let endpoint, let dryRun, let actor):
@@ -49,7 +53,7 @@ extension Node {
     }
   }
 
-  /// Reads plans and runbooks again, all or nothing.
+  /// Reads plans, runbooks and retraining policies again, all or nothing.
   /// - Throws: a ``Failure`` with file, line and column; what was known stays then.
   public func reload() throws { try library.reload() }
 
@@ -83,6 +87,7 @@ extension Node {
     snapshot.freezes = state.freezes.map { FreezeView($0, at: now) }
     snapshot.registryRevision = state.registryRevision
     snapshot.attached = attached(at: now)
+    snapshot.proposals = state.retraining.proposals
     return snapshot
   }
 

@@ -27,6 +27,7 @@ public final class Node: NodeClient, Sendable {
   let plane: DataPlane
   let prober: Prober
   let library: Library
+  let retrainer = Retrainer()
   let started = SystemClock.now()
 
   /// When the state was last written before this node opened it; nil once rollouts that nobody
@@ -192,6 +193,7 @@ public final class Node: NodeClient, Sendable {
       try restoreEvidence(endpoint)
     }
     serving.store(true, ordering: .releasing)
+    endInterruptedRuns()
     for endpoint in core.state.endpoints {
       guard let rollout = endpoint.rollout,
         shelf.loaded(rollout.candidate) == nil || shelf.loaded(rollout.fallback) == nil
@@ -309,6 +311,7 @@ public final class Node: NodeClient, Sendable {
     running.sharedServer?.stop()
     running.guardThread?.stop()
     running.probeThread?.stop()
+    retrainer.stop()
     recorder.stop()
     try? saveEvidence()
     // Requests that are still under way must not write when the next node has the directory.

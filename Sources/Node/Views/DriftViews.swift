@@ -31,6 +31,12 @@ enum DriftViews {
     return features(telemetry, monitor).filter { $0.severity == .bad }.map(\.name)
   }
 
+  /// The names of inputs that surely drifted; nil without a usable reference or rows enough.
+  static func driftedInputs(_ telemetry: VersionTelemetry) -> [String]? {
+    guard let monitor = telemetry.drift, monitor.rows >= DriftReport.rowsMin else { return nil }
+    return features(telemetry, monitor).filter { $0.severity == .bad && !$0.isOutput }.map(\.name)
+  }
+
   private static func features(
     _ telemetry: VersionTelemetry, _ monitor: DriftMonitor
   ) -> [DriftView.Feature] {

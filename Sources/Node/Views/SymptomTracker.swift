@@ -75,6 +75,14 @@ struct SymptomTracker {
     }
   }
 
+  /// Says which version waits for a person, and why the last retraining made none.
+  mutating func updateRetraining(
+    _ endpoint: Name, proposal: String?, fault: String?, now: Timestamp
+  ) {
+    set("proposal", endpoint, .ok, now, proposal.map { "\(endpoint): \($0)" })
+    set("retraining", endpoint, .warn, now, fault.map { "\(endpoint): \($0)" })
+  }
+
   /// Says whether signed checkpoints of the journal can be written.
   mutating func updateCheckpoints(fault: String?, now: Timestamp) {
     set(

@@ -7,6 +7,7 @@ extension CommandSet {
       JournalCommands.group,
       RunbookCommands.group, OnnxCommands.group, ThemeCommands.group, JudgeCommands.group,
       BenchCommands.group, ActorCommands.group, RecordCommands.group, ChecklistCommands.group,
+      RetrainCommands.group,
     ],
     commands: ConsoleCommands.all + StatusCommands.all + ModelCommands.all + EvaluateCommands.all
       + [
@@ -17,5 +18,6 @@ extension CommandSet {
       + RuleCommands.all + FreezeCommands.all + JournalCommands.all + RunbookCommands.all
       + OnnxCommands.all + ThemeCommands.all + JudgeCommands.all + SimulateCommands.all
       + BackupCommands.all + BenchCommands.all + ActorCommands.all + RecordCommands.all
-      + RegistryCommands.all + BundleCommands.all + ChecklistCommands.all + SystemCommands.all)
+      + RegistryCommands.all + BundleCommands.all + ChecklistCommands.all
+      + RetrainCommands.all + SystemCommands.all)
 }

@@ -89,8 +89,8 @@ enum ConsoleCommands {
     "serve", summary: "Runs a node without a screen until SIGTERM or Ctrl-C",
     discussion: [
       "It finishes running requests, closes the journal and ends with 0. SIGHUP reads the YAML "
-        + "files "
-        + "in plans/ and runbooks/ of the state directory again. `sluice attach` opens the console.",
+        + "files in plans/, runbooks/ and retraining/ of the state directory again. `sluice "
+        + "attach` opens the console.",
       "With --operators GROUP other users can work on the node: each member of the group, under "
         + "their own name, with --state SOCKET in any command. Only the node's own user can stop it.",
     ],

@@ -1,4 +1,5 @@
 import Console
+import Control
 import Core
 import Node
 
@@ -20,6 +21,7 @@ enum StatusCommands {
     let node: NodeInfo
     let endpoints: [Endpoint]
     let symptoms: [Symptom]
+    let proposals: [RetrainingProposal]
   }
 
   private static let only = Positional(
@@ -66,7 +68,8 @@ enum StatusCommands {
     }
     return Report(
       running: running, time: first.time, node: first.node, endpoints: endpoints,
-      symptoms: first.symptoms.filter { only == nil || $0.endpoint == only })
+      symptoms: first.symptoms.filter { only == nil || $0.endpoint == only },
+      proposals: (first.proposals ?? []).filter { only == nil || $0.endpoint == only })
   }
 
   private static let once = Flag("once", help: "prints one picture and ends")

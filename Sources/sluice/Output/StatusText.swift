@@ -13,9 +13,12 @@ enum StatusText {
       text += "\n" + title(endpoint.summary) + versions(endpoint.versions)
       if let rollout = endpoint.rollout { text += self.rollout(rollout) }
     }
-    if !report.symptoms.isEmpty {
+    if !report.proposals.isEmpty { text += "\n" + RetrainText.proposals(report.proposals) }
+    // Proposals are shown above, with a node as without.
+    let symptoms = report.symptoms.filter { $0.kind != "proposal" }
+    if !symptoms.isEmpty {
       text += "\n"
-      for symptom in report.symptoms {
+      for symptom in symptoms {
         let place = symptom.endpoint.map { "\($0): " } ?? ""
         text += "\(word(symptom.severity)) \(place)\(printable(symptom.sentence))\n"
       }

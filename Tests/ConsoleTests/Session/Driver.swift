@@ -103,6 +103,7 @@ struct Driver {
   static func name(_ request: NodeRequest) -> String {
     switch request {
     case .ping: "ping"
+    case .retraining: "retraining"
     case .snapshot(let asked): asked.at == nil ? "live" : "past"
     case .perform(let order): "order" + (order.expectedGeneration.map { "@\($0)" } ?? "")
     case .previewRamp(_, let version, let plan, _): "preview \(version) \(plan.name)"
