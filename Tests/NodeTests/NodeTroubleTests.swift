@@ -83,7 +83,7 @@ struct NodeTroubleTests {
   /// Lets a node go without stopping it; its guard thread ends by itself.
   private func crash(_ node: inout Node?) {
     slot.log.withLock { $0 = nil }
-    weak var gone = node
+    weak let gone = node
     node = nil
     for _ in 0..<1_000 where gone != nil { usleep(10_000) }
   }

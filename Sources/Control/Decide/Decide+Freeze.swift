@@ -87,9 +87,10 @@ extension Decision {
     let rises = change.weight > rollout.weight
     let begins = !rollout.isStarted && event.kind == "stepped"
     guard rises || begins || isPromoted || isResumed || change.step > rollout.step else { return }
-    if rollout.hold == .budgetSpent, rises, !isPromoted, change.step <= rollout.step,
-      event.kind != "resumed"
-    {
+    // A weight by hand says nothing of the cap, whatever step it reaches; a step taken for a reason
+    // does.
+    let isByHand = change.step <= rollout.step || event.kind == "weight-set"
+    if rollout.hold == .budgetSpent, rises, !isPromoted, isByHand, event.kind != "resumed" {
       throw ControlError(
         .refused,
         "\(rollout.candidate) has spent its requests: \"sluice resume \(name) --reason ...\" gives "

@@ -103,11 +103,15 @@ extension Node {
       _ = nice(19)
       var next = SystemClock.monotonicNanoseconds()
       while !stop.isSet {
-        guard let self else { return }
+        // Not held while it sleeps: two threads that each hold the node most of the time would keep
+        // it, and the lock on its directory, for ever.
         if SystemClock.monotonicNanoseconds() >= next {
+          guard let self else { return }
           self.prober.round(self.core.state) { self.plane.runtime(of: $0)?.recentRows() ?? [] }
           next =
             SystemClock.monotonicNanoseconds() + UInt64(Prober.interval.microseconds) * 1_000
+        } else if self == nil {
+          return
         }
         usleep(50_000)
       }
