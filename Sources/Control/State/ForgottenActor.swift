@@ -1,7 +1,7 @@
 import Core
 
-/// A person whose name was erased: the journal keeps the pseudonym that it always had, and that nothing
-/// stands behind it any more.
+/// A person whose name was erased: the journal keeps the pseudonym that it always had, and
+/// nothing stands behind it any more.
 public struct ForgottenActor: Sendable, Hashable, Codable {
   /// What the journal has in place of the name: 16 hexadecimal digits.
   public let pseudonym: String

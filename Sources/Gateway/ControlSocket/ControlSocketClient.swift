@@ -113,8 +113,8 @@ public final class ControlSocketClient: Sendable {
     case ControlProtocol.refused:
       throw GatewayError(
         .refused,
-        "the node on \(printable(path)) runs as another user and does not admit you: use that user, "
-          + "or join the group that it admits")
+        "the node on \(printable(path)) runs as another user and does not admit you: use that "
+          + "user, or join the group that it admits")
     default:
       throw GatewayError(
         .protocolViolation,

@@ -255,8 +255,8 @@ extension ControlSocketServer {
       if number == EPERM, let group = admission.group {
         throw GatewayError(
           .system,
-          "the shared socket \(printable(path)) cannot be given to the group \(group.name), to which "
-            + "this user does not belong: usermod -aG \(group.name) puts it in")
+          "the shared socket \(printable(path)) cannot be given to the group \(group.name), to "
+            + "which this user does not belong: usermod -aG \(group.name) puts it in")
       }
       throw GatewayError.system("listen on", path, number)
     }

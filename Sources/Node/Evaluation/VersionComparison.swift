@@ -118,7 +118,8 @@ public enum VersionComparison {
   /// Runs the rows through both models and compares.
   /// - Throws: a ``Failure``: rows, labels or models do not fit.
   public static func run(
-    _ first: Candidate, _ second: Candidate, _ options: EvaluationOptions, _ rule: NonInferiorityRule
+    _ first: Candidate, _ second: Candidate, _ options: EvaluationOptions,
+    _ rule: NonInferiorityRule
   ) throws -> ComparisonReport {
     let tables = try [first, second].map { candidate in
       try AnswerTable.read(

@@ -92,7 +92,8 @@ enum ConsoleCommands {
         + "files in plans/, runbooks/ and retraining/ of the state directory again. `sluice "
         + "attach` opens the console.",
       "With --operators GROUP other users can work on the node: each member of the group, under "
-        + "their own name, with --state SOCKET in any command. Only the node's own user can stop it.",
+        + "their own name, with --state SOCKET in any command. Only the node's own user can "
+        + "stop it.",
     ],
     parameters: [
       replay, endpoint, rate, speed, seed, scenario, profile, operators, operatorsSocket,

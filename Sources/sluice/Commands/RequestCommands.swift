@@ -63,8 +63,8 @@ enum RequestCommands {
   static let tryOut = CommandDeclaration(
     "try", summary: "Sends one test request, outside of every verdict",
     discussion: [
-      "It goes the way of callers' requests: rules, buckets, fences, fallback. It is no evidence, is "
-        + "in no figure and is not copied for shadows.",
+      "It goes the way of callers' requests: rules, buckets, fences, fallback. It is no evidence, "
+        + "is in no figure and is not copied for shadows.",
       "Without --row the row of a recent request is sent.",
     ],
     parameters: [endpoint, row, sample, key, headers, version],

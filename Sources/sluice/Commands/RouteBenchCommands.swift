@@ -41,7 +41,8 @@ enum RouteBenchCommands {
       report,
       text: "\(report.runs) breaches: fence after \(text(report.p50Milliseconds)) ms p50, "
         + "\(text(report.p99Milliseconds)) ms p99, \(text(report.maxMilliseconds)) ms at most; "
-        + "\(report.routedAfterFence) requests to a closed version, \(report.unanswered) unanswered\n"
+        + "\(report.routedAfterFence) requests to a closed version, "
+        + "\(report.unanswered) unanswered\n"
     )
     return report.routedAfterFence == 0 && report.unanswered == 0 ? .done : .notSo
   }

@@ -23,7 +23,7 @@ import Testing
     try expect(["split", "e", "m@1=50%", "m@1=50%"], exits: 2, saying: "named twice")
     try expect(["split", "e", "m@1"], exits: 2, saying: "expected a share like")
     try expect(["deploy", "E", "m@1"], exits: 2, saying: "must begin with a-z")
-    try expect(["deploy", "e", "m@x"], exits: 2, saying: "after '@' expected a number")
+    try expect(["deploy", "e", "m@X"], exits: 2, saying: "after '@' expected a number")
     try expect(["top"], exits: 2, saying: "top needs --once")
     try expect(["serve", "--replay", "x.csv"], exits: 2, saying: "needs --endpoint")
     try expect(["serve", "--rate", "0"], exits: 2, saying: "expected a number from")
