@@ -55,7 +55,7 @@ extension Event {
   private var saidReason: String? {
     switch body {
     case .rolledBack(let rollback) where rollback.cause != .operator: return nil
-    case .noted, .runbookRun: return nil
+    case .noted, .runbookRun, .candidateDropped: return nil
     default:
       guard let reason, isGiven(reason) else { return nil }
       return printable(reason, limit: 200)

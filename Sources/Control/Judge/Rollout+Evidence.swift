@@ -5,7 +5,9 @@ extension Rollout {
   public func stepGap(_ evidence: RolloutEvidence) -> String? {
     let seen = evidence.stage == stage ? evidence.stepObserved : .zero
     if seen < clock {
-      return "\(isSoaking ? "the soak" : "step \(step + 1)") has seen \(seen) of \(clock)"
+      // Whole seconds: fractions of them are nobody's concern here.
+      let whole = TimeSpan(microseconds: seen.microseconds / 1_000_000 * 1_000_000)
+      return "\(isSoaking ? "the soak" : "step \(step + 1)") has seen \(whole) of \(clock)"
     }
     let requests = evidence.stage == stage ? fewestRequests(evidence) : 0
     if !isSoaking, requests < planStep.minRequests {

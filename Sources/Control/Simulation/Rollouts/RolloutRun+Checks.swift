@@ -192,7 +192,15 @@ extension RolloutRun {
           SimulatedOrder(command: .approve(endpoint: name, plan: nil, reason: nil), actor: actor))
       }
     }
-    if rollout.hold == .choice {
+    if rollout.hold == .choice, rollout.plan.steps.last?.approvals != nil {
+      // Promoting would leave out approvals that can be given only there.
+      for version in rollout.candidates.dropLast() {
+        order(
+          SimulatedOrder(
+            command: .drop(endpoint: name, version: version, reason: "end"),
+            actor: RolloutRun.operators[0]))
+      }
+    } else if rollout.hold == .choice {
       order(
         SimulatedOrder(
           command: .promote(endpoint: name, reason: "end", version: rollout.candidates.last),
