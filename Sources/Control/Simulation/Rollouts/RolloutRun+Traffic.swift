@@ -201,15 +201,16 @@ extension RolloutRun {
     let state = node.state
     for endpoint in state.endpoints {
       let isClosing = endpoint.name == witness.closingEndpoint
-      // Elsewhere nothing is being written: what stands in for a damaged version goes on doing so.
-      let isConcerned = events.contains { $0?.endpoint == endpoint.name }
+      // What stands in for a damaged version is no part of what is being written.
+      let coming = events.filter { $0?.endpoint == endpoint.name }
+        .compactMap { $0?.after }.flatMap(\.versions)
       // What is not committed yet gets no traffic.
       let open =
         (endpoint.split?.versions ?? []) + endpoint.rules.flatMap(\.split.versions)
         + (endpoint.route?.rules ?? []).flatMap(\.split.versions)
       for share in node.plane.streams(on: endpoint.name).flatMap(\.shares) {
         witness.routed(share.version, on: endpoint.name, loaded: node.plane.loaded)
-        if !isClosing, isConcerned, share.version != endpoint.stable,
+        if !isClosing, coming.contains(share.version), share.version != endpoint.stable,
           !open.contains(share.version), isWhole(endpoint, node)
         {
           witness.fail("I3", "\(share.version) has traffic before that is written")
