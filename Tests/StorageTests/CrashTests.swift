@@ -48,7 +48,11 @@ import Testing
     let store = ArtifactStore(state.directory)
     try store.removeLeftovers(lock)
     for digest in try store.digests() { try store.verify(digest) }
-    #expect(try Tombstones(lock).pending().count <= 1 + cycle)
+    // As a node that obeys them does; else their slots would be full after some hundred kills.
+    let tombstones = try Tombstones(lock)
+    let pending = try tombstones.pending()
+    #expect(pending.count <= 1, "cycle \(cycle)")
+    try tombstones.clear(Set(pending.map(\.sequence)))
     if let key = try SigningKey.existing(in: state.directory) {
       let saved = try checkSavedStates(journal.reader, key)
       #expect(saved.allSatisfy { $0 <= journal.head.sequence }, "cycle \(cycle)")
