@@ -1,5 +1,4 @@
 import Core
-import Glibc
 import Telemetry
 
 /// Which version answered which request, so that a late label counts for the version that answered
@@ -10,7 +9,7 @@ import Telemetry
 /// thread (the analyst).
 public final class PredictionLog {
   /// What is remembered of a request.
-  public struct Entry: Sendable, Equatable {
+  public struct Entry: Sendable, Equatable, ChainedEntry {
     /// The caller's identifier.
     public var requestID: UInt64
     /// When it was answered, monotonic nanoseconds.
@@ -86,11 +85,7 @@ public final class PredictionLog {
   /// Counts since the beginning.
   public private(set) var counts = Counts()
 
-  private let entries: UnsafeMutablePointer<Entry>
-  /// The first entry of each chain plus 1, so that zeroed memory means "none".
-  private let chains: UnsafeMutablePointer<UInt32>
-  private let chainMask: Int
-  private var written = 0
+  private let ring: RequestRing<Entry>
 
   /// An empty log.
   /// - Parameters:
@@ -103,23 +98,11 @@ public final class PredictionLog {
     precondition((1...1 << 28).contains(capacity), "a prediction log has 1 to 2^28 entries")
     self.capacity = capacity
     lifetimeNanoseconds = lifetime.microseconds * 1_000
-    var chainCount = 2
-    while chainCount < capacity { chainCount *= 2 }
-    chainMask = chainCount - 1
-    // calloc takes address space only; pages come as they are written.
-    guard let entryMemory = calloc(capacity, MemoryLayout<Entry>.stride),
-      let chainMemory = calloc(chainCount, MemoryLayout<UInt32>.stride)
-    else {
+    guard let ring = RequestRing<Entry>(capacity: capacity) else {
       throw ServingError(
         .system, "there is no memory for a prediction log of \(capacity) requests: ask for fewer")
     }
-    entries = entryMemory.bindMemory(to: Entry.self, capacity: capacity)
-    chains = chainMemory.bindMemory(to: UInt32.self, capacity: chainCount)
-  }
-
-  deinit {
-    free(entries)
-    free(chains)
+    self.ring = ring
   }
 
   /// Bytes of one remembered request, its index included.
@@ -132,17 +115,13 @@ public final class PredictionLog {
   public func record(_ tap: TapRecord, segment: Int? = nil) {
     guard tap.outcome == .answered || tap.outcome == .fellBack, !tap.flags.contains(.synthetic)
     else { return }
-    let index = written % capacity
-    if written >= capacity { unlink(index) }
-    let chain = self.chain(of: tap.requestID)
-    entries[index] = Entry(
-      requestID: tap.requestID, timeNanoseconds: tap.timeNanoseconds,
-      generation: UInt32(truncatingIfNeeded: tap.generation),
-      label: PredictionLog.code(tap.label), version: tap.answeredBy, weight: tap.weight,
-      stableWeight: tap.stableWeight, flags: PredictionLog.flags(tap),
-      segmentCode: segment.map { UInt8(clamping: $0 + 1) } ?? 0, next: chains[chain])
-    chains[chain] = UInt32(index) + 1
-    written += 1
+    ring.append(
+      Entry(
+        requestID: tap.requestID, timeNanoseconds: tap.timeNanoseconds,
+        generation: UInt32(truncatingIfNeeded: tap.generation),
+        label: PredictionLog.code(tap.label), version: tap.answeredBy, weight: tap.weight,
+        stableWeight: tap.stableWeight, flags: PredictionLog.flags(tap),
+        segmentCode: segment.map { UInt8(clamping: $0 + 1) } ?? 0))
     counts.requests += 1
   }
 
@@ -155,14 +134,11 @@ public final class PredictionLog {
 
   /// Binds a label given by its key; `now` in monotonic nanoseconds.
   public func bind(requestID: UInt64, label: TextKey, now: Int64) -> Binding {
-    var link = chains[chain(of: requestID)]
-    while link != 0 {
-      let index = Int(link - 1)
-      if entries[index].requestID == requestID { return bind(at: index, label, now) }
-      link = entries[index].next
+    guard let place = ring.first(of: requestID) else {
+      counts.unknown += 1
+      return .unknown
     }
-    counts.unknown += 1
-    return .unknown
+    return bind(at: place, label, now)
   }
 
   /// What a label that has come already says of two answers to its request; nil while none has.
@@ -172,34 +148,26 @@ public final class PredictionLog {
     _ shadow: ShadowRecord
   ) -> (primaryIsWrong: Bool, shadowIsWrong: Bool)? {
     guard !shadow.primaryFailed, !shadow.failed else { return nil }
-    var link = chains[chain(of: shadow.requestID)]
-    while link != 0 {
-      let entry = entries[Int(link - 1)]
-      if entry.requestID == shadow.requestID {
-        guard entry.isLabelled else { return nil }
-        return (
-          entry.truth != PredictionLog.code(shadow.primaryLabel),
-          entry.truth != PredictionLog.code(shadow.label)
-        )
-      }
-      link = entry.next
-    }
-    return nil
+    guard let place = ring.first(of: shadow.requestID), ring[place].isLabelled else { return nil }
+    let truth = ring[place].truth
+    return (
+      truth != PredictionLog.code(shadow.primaryLabel), truth != PredictionLog.code(shadow.label)
+    )
   }
 
   private func bind(at index: Int, _ label: TextKey, _ now: Int64) -> Binding {
-    if entries[index].isLabelled {
+    if ring[index].isLabelled {
       counts.duplicates += 1
       return .duplicate
     }
-    if now - entries[index].timeNanoseconds > lifetimeNanoseconds {
+    if now - ring[index].timeNanoseconds > lifetimeNanoseconds {
       counts.expired += 1
       return .expired
     }
-    entries[index].isLabelled = true
-    entries[index].truth = PredictionLog.code(label)
+    ring[index].isLabelled = true
+    ring[index].truth = PredictionLog.code(label)
     counts.bound += 1
-    return .bound(entries[index], isWrong: entries[index].label != PredictionLog.code(label))
+    return .bound(ring[index], isWrong: ring[index].label != PredictionLog.code(label))
   }
 
   /// A fallback's answer is no evidence for the version that failed, nor a draw of its own.
@@ -211,27 +179,4 @@ public final class PredictionLog {
 
   /// What is kept of a label.
   static func code(_ label: TextKey) -> UInt32 { UInt32(truncatingIfNeeded: label.mixed) }
-
-  private func chain(of requestID: UInt64) -> Int {
-    Int(truncatingIfNeeded: SplitMix64.mix(requestID)) & chainMask
-  }
-
-  /// Takes the entry that is about to be overwritten out of its chain.
-  private func unlink(_ index: Int) {
-    let chain = self.chain(of: entries[index].requestID)
-    let wanted = UInt32(index) + 1
-    if chains[chain] == wanted {
-      chains[chain] = entries[index].next
-      return
-    }
-    var link = chains[chain]
-    while link != 0 {
-      let at = Int(link - 1)
-      if entries[at].next == wanted {
-        entries[at].next = entries[index].next
-        return
-      }
-      link = entries[at].next
-    }
-  }
 }
