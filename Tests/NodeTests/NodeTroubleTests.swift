@@ -204,6 +204,40 @@ struct NodeTroubleTests {
     }
   }
 
+  @Test("a version whose file is mended serves again, by itself or with a command that needs it")
+  func mendedArtifact() throws {
+    try withRamp { node, state in
+      try perform(node, .promote(endpoint: e, reason: "why", version: nil))
+      let digest = try #require(node?.core.state.version(v(2))?.draft.artifact)
+      let files = try #require(FileManager.default.enumerator(atPath: state + "/artifacts"))
+      let file = try #require(
+        files.compactMap { $0 as? String }.first { $0.hasSuffix(digest.description) })
+      let path = state + "/artifacts/" + file
+      for isAsked in [false, true] {
+        node?.stop()
+        node = nil
+        try FileManager.default.moveItem(atPath: path, toPath: path + ".away")
+        node = try open(state)
+        #expect(try answers(node) == [v(1)])
+        node?.loadMissing()
+        #expect(try answers(node) == [v(1)])
+        try FileManager.default.moveItem(atPath: path + ".away", toPath: path)
+        let generation = try here(node).generation
+        if isAsked {
+          // Refused, as it is there already: but it was loaded for it.
+          #expect(throws: (any Error).self) {
+            try perform(node, .deploy(endpoint: e, version: v(2)))
+          }
+        } else {
+          node?.loadMissing()
+        }
+        #expect(try answers(node) == [v(2)])
+        #expect(try here(node).generation == generation)
+        #expect(node?.analyst.withDesk { $0.routingFaults[e] } == nil)
+      }
+    }
+  }
+
   @Test("a forced rollback is obeyed by a running node within two seconds")
   func forcedWhileRunning() throws {
     try withRamp { node, state in
@@ -357,6 +391,47 @@ struct EvidenceClockTests {
     live.recordAnswer(.stable, failed: false, latencyMicroseconds: 10)
     book.restore(live, for: here)
     #expect(book.evidence(of: here.name)?.epochs.last?.errors.stableTotal == 1)
+  }
+
+  @Test("evidence saved before a candidate was dropped does not replace what is known of the rest")
+  func restoringAfterDrop() throws {
+    let bench = try Workbench()
+    try bench.register(4)
+    try bench.give(.createEndpoint(bench.endpoint))
+    try bench.give(.deploy(endpoint: bench.endpoint, version: bench.v(1)))
+    try bench.give(
+      .startRamp(
+        endpoint: bench.endpoint, version: bench.v(2), plan: Workbench.plan([500, 10_000]),
+        options: RampOptions(rivals: [bench.v(3), bench.v(4)])))
+    var live = try #require(try bench.here.rollout).evidence
+    func answer(_ count: Int, _ rival: Int?) {
+      for _ in 0..<count {
+        live[rival: rival].recordAnswer(.candidate, failed: false, latencyMicroseconds: 10)
+      }
+    }
+    answer(500, nil)
+    answer(20, 0)
+    let saved = live
+    answer(50, 0)
+    answer(7, 1)
+    _ = try bench.core.transact(on: bench.plane) { state in
+      try decide(
+        state, .drop(endpoint: bench.endpoint, version: bench.v(2), reason: "why"),
+        DecisionContext(
+          now: bench.now, actor: ActorID(kind: .person, name: "ana"),
+          prepared: bench.shelf.prepared, evidence: live))
+    }
+    let here = try bench.here
+    #expect(here.rollout?.candidate == bench.v(3))
+    var book = EvidenceBook()
+    book.follow(here, route: here.generation)
+    book.restore(saved, for: here)
+    #expect(book.evidence(of: here.name)?.candidateRequests == 70)
+    // What was saved later is taken, whoever was dropped meanwhile.
+    answer(9, 0)
+    book.restore(live, for: here)
+    #expect(book.evidence(of: here.name)?.candidateRequests == 79)
+    #expect(book.evidence(of: here.name)?.rivals?.map(\.evidence.candidateRequests) == [7])
   }
 
   @Test("an answer counts in the epoch in which it was routed")

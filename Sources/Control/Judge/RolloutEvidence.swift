@@ -182,6 +182,28 @@ public struct RolloutEvidence: Sendable, Hashable, Codable {
     }
   }
 
+  /// How much was counted of every candidate; only ever rises while they stay the same.
+  public var eventsCounted: Int {
+    let own = epochs.reduce(candidateRequests) { sum, epoch in
+      sum + epoch.errors.candidateTotal + epoch.errors.stableTotal
+        + epoch.wrongAnswers.candidateTotal + epoch.wrongAnswers.stableTotal
+    }
+    let copies = shadow.map { $0.pairs + $0.wrongAnswers.total } ?? 0
+    return (rivals ?? []).reduce(own + copies) { $0 + $1.evidence.eventsCounted }
+  }
+
+  /// What a started node goes on from: the evidence that was `saved` beside the journal, unless it
+  /// is of another rollout or the journal's last event knew more.
+  ///
+  /// Both are compared as evidence of the candidates that are left: what was seen of one that was
+  /// dropped since says nothing about what is missing of the others.
+  public static func resumed(_ saved: RolloutEvidence, in rollout: Rollout) -> RolloutEvidence {
+    guard saved.rollout == rollout.id else { return rollout.evidence }
+    var resumed = saved
+    resumed.follow(rollout)
+    return resumed.eventsCounted >= rollout.evidence.eventsCounted ? resumed : rollout.evidence
+  }
+
   /// Fixes what the stable usually answers, once; see ``StableProfile``.
   public mutating func judgeAnswers(by profile: StableProfile) {
     if self.profile == nil { self.profile = profile }

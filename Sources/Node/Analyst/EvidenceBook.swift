@@ -33,12 +33,8 @@ struct EvidenceBook {
   /// Puts back the evidence that was saved before a restart, when it is this rollout's and the last
   /// event of the journal did not know more: it is saved once a second, events take it as it is.
   mutating func restore(_ evidence: RolloutEvidence, for endpoint: EndpointState) {
-    guard let rollout = endpoint.rollout, evidence.rollout == rollout.id,
-      evidence.eventsSeen >= rollout.evidence.eventsSeen
-    else { return }
-    var evidence = evidence
-    evidence.follow(rollout)
-    opened(endpoint.name).restore(evidence)
+    guard let rollout = endpoint.rollout else { return }
+    opened(endpoint.name).restore(RolloutEvidence.resumed(evidence, in: rollout))
   }
 
   private mutating func opened(_ endpoint: Name) -> EvidencePage {
@@ -74,17 +70,5 @@ struct EvidenceBook {
       page.isChanged = false
     }
     return result
-  }
-}
-
-extension RolloutEvidence {
-  /// How much was counted; only ever rises.
-  var eventsSeen: Int {
-    let own = epochs.reduce(candidateRequests) { sum, epoch in
-      sum + epoch.errors.candidateTotal + epoch.errors.stableTotal
-        + epoch.wrongAnswers.candidateTotal + epoch.wrongAnswers.stableTotal
-    }
-    let copies = shadow.map { $0.pairs + $0.wrongAnswers.total } ?? 0
-    return (rivals ?? []).reduce(own + copies) { $0 + $1.evidence.eventsSeen }
   }
 }

@@ -26,6 +26,8 @@ final class Prober: Sendable {
 
   /// Between two rounds.
   static let interval = TimeSpan.seconds(10)
+  /// Rounds after which it is tried again to load what could not be loaded.
+  static let roundsBetweenLoads = 3
   /// Golden rows that are asked in a round.
   static let goldenRowsMax = 32
   /// With fewer rows of recent requests nothing is said of a version.
@@ -101,6 +103,7 @@ extension Node {
     try ServiceThread("probe") { [weak self] stop in
       // Of this thread alone, as Linux has it: callers and the guard come first.
       _ = nice(19)
+      var round = 0
       var next = SystemClock.monotonicNanoseconds()
       while !stop.isSet {
         // Not held while it sleeps: two threads that each hold the node most of the time would keep
@@ -108,6 +111,8 @@ extension Node {
         if SystemClock.monotonicNanoseconds() >= next {
           guard let self else { return }
           self.prober.round(self.core.state) { self.plane.runtime(of: $0)?.recentRows() ?? [] }
+          if round % Prober.roundsBetweenLoads == 0 { self.loadMissing() }
+          round += 1
           next =
             SystemClock.monotonicNanoseconds() + UInt64(Prober.interval.microseconds) * 1_000
         } else if self == nil {

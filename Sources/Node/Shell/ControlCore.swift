@@ -189,6 +189,11 @@ final class ControlCore: Sendable {
     }
   }
 
+  /// Runs `body` with the state, in turn with commits: no change comes between.
+  func inTurn(_ body: (ControlState) -> Void) {
+    writer.withLock { writer in if writer.isOpen { body(state) } }
+  }
+
   /// Ends writing.
   ///
   /// A change that comes later is refused; on return none is under way.

@@ -13,6 +13,8 @@ final class DataPlane: ControlledPlane {
     var table: RouteTable?
     /// The rollout whose salt the table has.
     var rollout = 0
+    /// The generation that it was last routed by, and whether it was drawn as the state says.
+    var routed: (generation: Int, isComparable: Bool)?
     /// The tables of rules, so that a rule whose weights change moves as few keys as it can.
     var ruleTables: [RuleKey: RouteTable] = [:]
   }
@@ -121,7 +123,8 @@ final class DataPlane: ControlledPlane {
       let table = try table(for: endpoint, served.split, served.stable)
       let beside = try beside(endpoint, route, served.stable, runtime.schema)
       open(endpoint)
-      let isComparable = served.missing.isEmpty && beside.isComparable
+      let isComparable = isComparable(
+        endpoint, isWhole: served.missing.isEmpty && beside.isComparable)
       analyst.follow(endpoint, runtime, isComparable: isComparable)
       try runtime.publish(
         table, loaded: loaded(endpoint), generation: endpoint.generation,
@@ -134,6 +137,18 @@ final class DataPlane: ControlledPlane {
     } catch {
       // The last published table goes on serving; the analyst shows why it could not be replaced.
       analyst.noteRoutingFault(endpoint.name, NodeError(describing: error).message)
+    }
+  }
+
+  /// Whether what comes by the next table is drawn as the state says.
+  private func isComparable(_ endpoint: EndpointState, isWhole: Bool) -> Bool {
+    state.withLock { state in
+      let last = state.places[endpoint.name]?.routed
+      // Requests of the same generation may still be under way that came by what stood in.
+      let isComparable =
+        isWhole && (last?.generation != endpoint.generation || last?.isComparable ?? true)
+      state.places[endpoint.name]?.routed = (endpoint.generation, isComparable)
+      return isComparable
     }
   }
 

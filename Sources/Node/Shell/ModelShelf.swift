@@ -57,13 +57,16 @@ final class ModelShelf: Sendable {
   func golden(of version: VersionID) -> GoldenResult? { contents.withLock { $0.golden[version] } }
 
   /// Reads, checks, compiles and warms a version, unless it is here already.
+  /// - Returns: whether it was not.
   /// - Throws: a ``Failure`` that says what is wrong with its bytes or its graph.
-  func prepare(_ registered: RegisteredVersion) throws {
+  @discardableResult
+  func prepare(_ registered: RegisteredVersion) throws -> Bool {
     try loading.withLock { _ in
-      guard loaded(registered.version) == nil else { return }
+      guard loaded(registered.version) == nil else { return false }
       do {
         try load(registered)
         contents.withLock { $0.faults[registered.version] = nil }
+        return true
       } catch {
         let message = NodeError(describing: error).message
         contents.withLock { contents in

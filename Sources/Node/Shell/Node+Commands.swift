@@ -118,7 +118,7 @@ extension Node {
         guard let registered = core.state.version(version) else { continue }
         shelf.reserve(version)
         reserved.append(version)
-        try shelf.prepare(registered)
+        if try shelf.prepare(registered) { routeAgain(version) }
       }
     } catch {
       for version in reserved { shelf.letGo(version) }
@@ -146,7 +146,7 @@ extension Node {
   }
 
   /// Forgets versions that no endpoint has any more.
-  private func releaseVersions() {
+  func releaseVersions() {
     shelf.keep { Set(core.state.endpoints.flatMap { $0.deployed.map(\.version) }) }
   }
 

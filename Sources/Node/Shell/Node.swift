@@ -187,7 +187,7 @@ public final class Node: NodeClient, Sendable {
       for deployment in endpoint.deployed {
         guard let registered = core.state.version(deployment.version) else { continue }
         // What cannot be loaded is remembered by the shelf; the others serve.
-        try? shelf.prepare(registered)
+        _ = try? shelf.prepare(registered)
       }
       plane.follow(endpoint)
       try restoreEvidence(endpoint)

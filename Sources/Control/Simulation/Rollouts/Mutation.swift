@@ -28,6 +28,8 @@ public enum Mutation: String, Sendable, CaseIterable {
   case holdEndResetsEvidence = "hold-end-resets-evidence"
   /// A start goes on from the last event's evidence and ignores what was saved since.
   case savedEvidenceIgnored = "saved-evidence-ignored"
+  /// A start goes on from what was saved although the last event knew more.
+  case oldEvidenceRestored = "old-evidence-restored"
   /// Time without traffic counts as failed answers.
   case silenceCountsAsFailure = "silence-counts-as-failure"
   /// The step clock runs by the wall clock.
@@ -52,6 +54,8 @@ public enum Mutation: String, Sendable, CaseIterable {
   case fallbackUnloaded = "fallback-unloaded"
   /// Versions that are not loaded get traffic.
   case unreadyRouted = "unready-routed"
+  /// What stands in for a version that could not be loaded goes on when it is there again.
+  case standInKept = "stand-in-kept"
   /// Each route table is drawn anew.
   case keysReshuffled = "keys-reshuffled"
   /// An approval is recorded for another plan.

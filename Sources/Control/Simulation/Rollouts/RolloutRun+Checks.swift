@@ -61,21 +61,14 @@ extension RolloutRun {
     for share in node.plane.streams(on: name).flatMap(\.shares) {
       witness.routed(share.version, on: name, loaded: node.plane.loaded)
     }
-    guard isWhole(endpoint, node), place.table.stable == endpoint.stable else { return }
+    guard isWhole(endpoint, node) else { return }
     if place.isDrained != endpoint.isDrained { witness.fail("I1", "\(name) is drained or not") }
     if place.generation != endpoint.generation {
       witness.fail("I1", "\(name) is routed by generation \(place.generation)")
     }
-    if !place.table.weightsAre(endpoint.split, stable: endpoint.stable),
-      !lacksFollow(endpoint, node)
-    {
+    if !place.table.weightsAre(endpoint.split, stable: endpoint.stable) {
       witness.fail("I1", "\(name) is routed \(place.table.weights), decided \(endpoint)")
     }
-  }
-
-  /// Whether the table was made while a version was missing that is there again.
-  private func lacksFollow(_ endpoint: EndpointState, _ node: SimulatedNode) -> Bool {
-    !missingAtStart.isDisjoint(with: endpoint.split?.versions ?? [])
   }
 
   private func checkEvidence(_ endpoint: EndpointState, _ node: SimulatedNode) {

@@ -136,7 +136,7 @@ extension RolloutRun {
   func keep(_ saved: [(Name, RolloutEvidence)]) {
     if disk.isDown { return }
     for (name, evidence) in saved {
-      witness.kept[name] = (evidence.rollout, evidence.eventsCounted)
+      witness.kept[name] = evidence
       checkVerdict(evidence, name)
     }
   }

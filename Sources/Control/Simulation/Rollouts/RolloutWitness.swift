@@ -21,8 +21,8 @@ final class RolloutWitness {
   private var closed: [Name: Set<VersionID>] = [:]
   /// Versions that are being closed by the write that is under way.
   private var closing: (endpoint: Name, versions: [VersionID])?
-  /// Evidence that was surely kept, by endpoint: rollout and how much.
-  var kept: [Name: (rollout: Int, events: Int)] = [:]
+  /// Evidence that was surely kept, by endpoint.
+  var kept: [Name: RolloutEvidence] = [:]
   /// Rollouts that passed something without its evidence.
   private var unverified: [Name: Set<Int>] = [:]
   private(set) var kinds: Set<String> = []
@@ -254,12 +254,28 @@ final class RolloutWitness {
     for endpoint in state.endpoints {
       let name = endpoint.name
       guard let rollout = endpoint.rollout, let found = live(name) else { continue }
-      let least = kept[name].map { $0.rollout == rollout.id ? $0.events : 0 } ?? 0
-      if found.eventsCounted < max(least, rollout.evidence.eventsCounted) {
-        fail("evidence", "a start lost evidence of \(name) that was saved")
+      for candidate in rollout.candidates {
+        // A candidate has counts of its own whoever leads.
+        let known = [rollout.evidence, kept[name]].compactMap { evidence in
+          evidence.flatMap { $0.rollout == rollout.id ? counted(candidate, $0, rollout) : nil }
+        }
+        if counted(candidate, found, rollout) < known.max() ?? 0 {
+          fail("evidence", "a start lost evidence of \(candidate) on \(name) that was saved")
+        }
       }
       ledgers[name]?.restart(from: found, rollout)
     }
+  }
+
+  /// How much evidence of one candidate there is.
+  private func counted(
+    _ candidate: VersionID, _ evidence: RolloutEvidence, _ rollout: Rollout
+  ) -> Int {
+    var evidence = evidence
+    evidence.follow(rollout)
+    guard var own = evidence.about(candidate, in: rollout) else { return 0 }
+    own.rivals = nil
+    return own.eventsCounted
   }
 
   /// The rollouts go on to another run of their clocks.

@@ -97,11 +97,12 @@ final class SimulatedCollector {
 
   /// Puts back evidence that was saved, unless the journal knows more.
   func restore(_ saved: RolloutEvidence, for endpoint: EndpointState) {
-    guard let rollout = endpoint.rollout, saved.rollout == rollout.id,
-      saved.eventsCounted >= rollout.evidence.eventsCounted, mutation != .savedEvidenceIgnored
-    else { return }
-    var evidence = saved
-    evidence.follow(rollout)
+    guard let rollout = endpoint.rollout, mutation != .savedEvidenceIgnored else { return }
+    var evidence = RolloutEvidence.resumed(saved, in: rollout)
+    if mutation == .oldEvidenceRestored, saved.rollout == rollout.id {
+      evidence = saved
+      evidence.follow(rollout)
+    }
     pages[endpoint.name, default: Page()].evidence = evidence
   }
 
@@ -211,14 +212,6 @@ final class SimulatedCollector {
 }
 
 extension RolloutEvidence {
-  /// How much was counted; only ever rises.
-  var eventsCounted: Int {
-    epochs.reduce(candidateRequests) { sum, epoch in
-      sum + epoch.errors.candidateTotal + epoch.errors.stableTotal
-        + epoch.wrongAnswers.candidateTotal + epoch.wrongAnswers.stableTotal
-    }
-  }
-
   /// Counts many answers of one arm at once.
   ///
   /// Until the candidate has given `warmUp` answers only the breaker and the step count them.

@@ -150,7 +150,19 @@ final class SimulatedNode {
       if mutation == .unreadyRouted { return }
       throw SimulatedFailure("\(version) cannot be loaded")
     }
-    plane.loaded.insert(version)
+    load(version)
+  }
+
+  /// Takes a version into memory; who has it is routed as the state says at once.
+  private func load(_ version: VersionID) {
+    guard plane.loaded.insert(version).inserted, isServing, mutation != .standInKept else { return }
+    for endpoint in state.endpoints where endpoint.isDeployed(version) { plane.follow(endpoint) }
+  }
+
+  /// Tries again what could not be loaded.
+  private func loadMissing() {
+    for version in Set(state.endpoints.flatMap { $0.deployed.map(\.version) }).sorted()
+    where !world.damaged.contains(version) { load(version) }
   }
 
   /// Forgets versions that no endpoint has any more.
@@ -242,6 +254,7 @@ final class SimulatedNode {
   /// - Returns: the evidence that was saved, by endpoint.
   func slowRound() -> [(Name, RolloutEvidence)] {
     core.retryJournal(now: clock.now)
+    loadMissing()
     let saved = saveEvidence()
     if disk.tombstones.map(\.sequence) != tombstonesSeen {
       tombstonesSeen = disk.tombstones.map(\.sequence)

@@ -15,6 +15,8 @@ package final class SimulatedPlane: @unchecked Sendable {
     /// The state's generation that the table was made for.
     var generation: Int
     var isDrained: Bool
+    /// Whether it was drawn as the state says.
+    let isComparable: Bool
     /// Closed versions with who takes their traffic.
     var fenced: [VersionID: VersionID]
   }
@@ -69,6 +71,8 @@ package final class SimulatedPlane: @unchecked Sendable {
 
   private func fence(_ version: VersionID, on endpoint: Name, target: VersionID) {
     ticket += 1
+    // What is not in memory takes nobody's traffic: then what stands in for it does.
+    let target = loaded.contains(target) ? target : places[endpoint]?.table.stable
     places[endpoint]?.fenced[version] = target
   }
 
@@ -116,7 +120,9 @@ package final class SimulatedPlane: @unchecked Sendable {
     let old = places[endpoint.name]
     let main = table(old?.table, served, target, endpoint.rolloutCount)
     var rules: [Rule] = []
-    var isComparable = isWhole
+    // Requests of this generation may still be under way that came by what stood in.
+    var isComparable =
+      isWhole && (old?.generation != endpoint.generation || old?.isComparable ?? true)
     for rule in route.rules {
       guard let (split, stable, isWhole) = servable(endpoint, rule.split, target) else { continue }
       let before = old?.rules.first { $0.name == rule.name }?.table
@@ -132,7 +138,8 @@ package final class SimulatedPlane: @unchecked Sendable {
     let fenced = places[endpoint.name]?.fenced ?? [:]
     places[endpoint.name] = Place(
       table: main, isDrawn: route.isDrawn, rules: rules, shadow: route.shadow,
-      generation: endpoint.generation, isDrained: endpoint.isDrained, fenced: fenced)
+      generation: endpoint.generation, isDrained: endpoint.isDrained,
+      isComparable: isComparable, fenced: fenced)
     onRoute(endpoint, isComparable, Tables(old), Tables(places[endpoint.name]))
     for version in endpoint.closed where fenced[version] == nil {
       fence(version, on: endpoint.name, target: stable)
