@@ -3,6 +3,7 @@ import Core
 import Foundation
 import Serving
 import Storage
+import Synchronization
 import Testing
 
 @testable import Node
@@ -187,6 +188,50 @@ struct CommandChaosTests {
       }
     }
     #expect(accepted > 80 && kept > 0, "\(accepted) accepted, \(kept) kept by tombstones")
+  }
+
+  @Test("a rollback that turns out to be of another ramp leaves the stable open while it is written")
+  func overtakenRollback() throws {
+    let bench = try Workbench()
+    let name = bench.endpoint
+    try bench.register(4)
+    try bench.give(.createEndpoint(name))
+    try bench.give(.deploy(endpoint: name, version: bench.v(1)))
+    try bench.give(
+      .startRamp(
+        endpoint: name, version: bench.v(4),
+        plan: Plan(
+          name: "p", summary: "", steps: [PlanStep(weight: 10_000, hold: .zero)], metrics: [],
+          soak: .zero)))
+    try bench.give(.promote(endpoint: name, reason: "why"))
+    #expect(try bench.here.stable == bench.v(4))
+    let runtime = try #require(bench.plane.runtime(of: name))
+    let answers = Mutex<Set<VersionID?>>([])
+    var others = [true]
+    // What was all traffic's version when the order came is the fallback of a ramp by then, and the
+    // version that it would have gone back to one of the candidates.
+    _ = try bench.core.transact(on: bench.plane) { state in
+      let context = DecisionContext(
+        now: bench.now, actor: ActorID(kind: .person, name: "ana"), prepared: bench.shelf.prepared)
+      let events = try decide(state, .rollBack(endpoint: name, to: nil, symptom: "slow"), context)
+      guard others.popLast() != nil else { return events }
+      try bench.give(
+        .startRamp(
+          endpoint: name, version: bench.v(2), plan: Workbench.plan([500, 10_000]),
+          options: RampOptions(rivals: [bench.v(1)])))
+      bench.log.meanwhile.withLock {
+        $0 = {
+          let worker = runtime.makeWorker(seed: 1)
+          for id in 0..<500 {
+            let answer = worker.predict(Request(id: UInt64(id)))
+            answers.withLock { _ = $0.insert(worker.version(of: answer)) }
+          }
+        }
+      }
+      return events
+    }
+    #expect(answers.withLock { $0 } == [bench.v(4)])
+    #expect(try bench.here.closed == [bench.v(1), bench.v(2)])
   }
 
   /// Invariants 1, 3 and 6, by what requests really get.

@@ -9,6 +9,8 @@ import Synchronization
 final class FaultyLog: DurableLog {
   private let journal: Journal
   private let full = Atomic<Bool>(false)
+  /// Runs while something is written.
+  let meanwhile = Mutex<(@Sendable () -> Void)?>(nil)
 
   init(_ journal: Journal) { self.journal = journal }
 
@@ -22,6 +24,7 @@ final class FaultyLog: DurableLog {
   }
 
   func append(_ entries: [JournalEntry]) throws(StorageError) -> [Int] {
+    meanwhile.withLock { $0 }?()
     try check()
     return try journal.append(entries)
   }

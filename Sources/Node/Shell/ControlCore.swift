@@ -169,6 +169,13 @@ final class ControlCore: Sendable {
       let closing = ControlCore.closed(by: events, from: before)
       held += closing
       for (after, versions) in closing { plane.holdFence(on: after, versions) }
+      if closing.map(\.1) != foreseen.map(\.1) {
+        // Decided otherwise than foreseen: what stays open answers while this is written, it may be
+        // all that is left.
+        held = closing
+        for (after, versions) in foreseen { plane.releaseFence(on: after.name, versions) }
+        for name in Set(foreseen.map(\.0.name)) { plane.reopen(name, in: before) }
+      }
       let isJournaled = try commit(events, closing, before, &writer)
       let after = events.reduce(before) { apply($0, $1) }
       published.withLock { $0 = after }

@@ -96,6 +96,13 @@ final class ModelCore: SimulatedCore {
     let closing = ModelCore.closed(by: events, from: before)
     held += closing
     hold(closing)
+    if closing.map(\.1) != foreseen.map(\.1), mutation != .foreseenStaysClosed,
+      mutation != .fenceLeaks
+    {
+      held = closing
+      for (after, versions) in foreseen { plane.releaseFence(on: after.name, versions) }
+      for (after, _) in foreseen { plane.reopen(after.name, in: before) }
+    }
     let after = events.reduce(before) { ModelCore.fold($0, $1, mutation) }
     if mutation == .routedBeforeCommit { plane.follow(from: before, to: after) }
     let isJournaled = try commit(events, closing, before)

@@ -4,6 +4,8 @@ public enum Mutation: String, Sendable, CaseIterable {
   case fenceAfterCommit = "fence-after-commit"
   /// What a change that was refused had closed stays closed.
   case fenceLeaks = "fence-leaks"
+  /// What an order would have closed stays closed while another decision of it is written.
+  case foreseenStaysClosed = "foreseen-stays-closed"
   /// A rollback that the journal does not take is acknowledged without a tombstone.
   case tombstoneNotWritten = "tombstone-not-written"
   /// A start does not look for tombstones.
