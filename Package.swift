@@ -19,7 +19,11 @@ func tests(_ name: String, _ dependencies: [Target.Dependency]) -> Target {
 
 let package = Package(
   name: "sluice",
-  products: [.executable(name: "sluice", targets: ["sluice"])],
+  products: [
+    .executable(name: "sluice", targets: ["sluice"]),
+    // Preloaded by a test.
+    .library(name: "AllocationTotal", type: .dynamic, targets: ["CAllocationTotal"]),
+  ],
   targets: [
     // C libraries and shims: each is imported by one Swift module only.
     .target(
@@ -59,6 +63,7 @@ let package = Package(
     // Helpers of tests: a file system that fails and forgets on purpose, a process to kill, a count
     // of heap allocations, and libraries that only look like ONNX Runtime.
     .target(name: "CAllocations", path: "Tests/Support/CAllocations"),
+    .target(name: "CAllocationTotal", path: "Tests/Support/CAllocationTotal"),
     .target(name: "CFakeOnnxRuntime", path: "Tests/Support/CFakeOnnxRuntime"),
     .target(name: "CFaultVFS", dependencies: ["CSQLite"], path: "Tests/Support/CFaultVFS"),
     .executableTarget(

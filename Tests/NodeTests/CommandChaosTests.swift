@@ -190,7 +190,7 @@ struct CommandChaosTests {
     #expect(accepted > 80 && kept > 0, "\(accepted) accepted, \(kept) kept by tombstones")
   }
 
-  @Test("a rollback that turns out to be of another ramp leaves the stable open while it is written")
+  @Test("a rollback that is decided anew leaves the stable open while it is written")
   func overtakenRollback() throws {
     let bench = try Workbench()
     let name = bench.endpoint
