@@ -143,6 +143,11 @@ import Testing
     late.now = late.now + ControlLimits.warmingMax
     let event = try late.mustLook(try late.rollout.evidence)
     #expect(event.kind == "rolled-back" && event.after == nil)
+    // No freeze keeps it from ending.
+    var frozen = bench
+    try frozen.give(.addFreeze(endpoint: nil, window: .untilReleased, reason: nil))
+    frozen.now = frozen.now + ControlLimits.warmingMax
+    #expect(try look(&frozen)?.kind == "rolled-back")
     bench.conditions.prepared = [bench.v(1), bench.v(2)]
     #expect(try look(&bench)?.after?.weight(of: bench.v(2)) == 500)
   }

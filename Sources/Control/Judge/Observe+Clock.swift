@@ -93,11 +93,12 @@ extension Watch {
     case nil, .scheduled, .approval, .dependency, .freeze, .incident, .capacity, .warming: break
     default: return deadlineEvent()
     }
+    // Before anything else that a start waits for: no freeze keeps what ends from ending.
+    if rollout.hold == .warming, isCold, now - rollout.phaseSince >= ControlLimits.warmingMax {
+      return warmingEvent()
+    }
     if let (cause, reason) = startBlocker() {
       guard rollout.hold == cause else { return hold(cause, .system, reason: reason) }
-      if cause == .warming, now - rollout.phaseSince >= ControlLimits.warmingMax {
-        return warmingEvent()
-      }
       return deadlineEvent()
     }
     return event(
@@ -120,11 +121,13 @@ extension Watch {
     }
     if let incident = conditions.incident { return (.incident, incident) }
     if let load = conditions.overCapacity { return (.capacity, load) }
+    return isCold ? (.warming, nil) : nil
+  }
+
+  /// Whether a candidate or the version to go back to cannot have traffic yet.
+  private var isCold: Bool {
     let isWarming = rollout.hold == .warming && conditions.prepared == nil
-    if isWarming || !rollout.candidates.allSatisfy(isReady) || !isReady(rollout.fallback) {
-      return (.warming, nil)
-    }
-    return nil
+    return isWarming || !rollout.candidates.allSatisfy(isReady) || !isReady(rollout.fallback)
   }
 
   /// A rollout whose candidates were not ready in time goes on without them, or ends before any
