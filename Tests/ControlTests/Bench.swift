@@ -59,9 +59,18 @@ struct Bench {
     get throws { try #require(try here.rollout) }
   }
 
+  /// The evidence of a node that has watched since the rollout began.
+  func watched(_ evidence: RolloutEvidence?) -> RolloutEvidence? {
+    guard let rollout = state.endpoint(endpoint)?.rollout else { return evidence }
+    var watched = evidence ?? rollout.evidence
+    watched.watched = now - rollout.started
+    return watched
+  }
+
   func context(_ evidence: RolloutEvidence? = nil, seen: Int? = nil) -> DecisionContext {
     DecisionContext(
-      now: now, actor: actor, expectedGeneration: seen, prepared: prepared, evidence: evidence,
+      now: now, actor: actor, expectedGeneration: seen, prepared: prepared,
+      evidence: watched(evidence),
       stableLatency: latency, freezeOverride: freezeOverride)
   }
 
@@ -96,7 +105,8 @@ struct Bench {
   @discardableResult
   mutating func look(_ evidence: RolloutEvidence) -> Event? {
     let event = observe(
-      state, endpoint: endpoint, evidence: evidence, conditions: conditions, now: now
+      state, endpoint: endpoint, evidence: watched(evidence) ?? evidence, conditions: conditions,
+      now: now
     ).first
     if let event { commit(event) }
     return event

@@ -52,6 +52,7 @@ import Testing
     #expect(rollout.evidence.epochs[0].errors == kept)
     // What the node has live follows to the same.
     live.follow(rollout)
+    live.watched = rollout.evidence.watched
     #expect(live == rollout.evidence)
     #expect(bench.look(live) == nil)
   }

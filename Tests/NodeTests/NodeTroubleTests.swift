@@ -259,6 +259,26 @@ struct NodeTroubleTests {
     }
   }
 
+  @Test("a recorded rollback that nobody obeyed gives way to a later one to what it closes")
+  func contradictingTombstones() throws {
+    try withRamp { node, state in
+      let tombstones = try #require(node?.tombstones)
+      slot.isFull = true
+      // From outside, unseen by the node; then an order that the node takes.
+      try tombstones.record(
+        Fence(
+          endpoint: e, closed: [v(1)], fallback: v(2), actor: actor, time: SystemClock.now(),
+          generation: try here(node).generation + 1))
+      try perform(node, .abort(endpoint: e, reason: nil))
+      #expect(try answers(node) == [v(1)])
+      node?.stop()
+      node = nil
+      node = try open(state)
+      #expect(try answers(node) == [v(1)])
+      #expect(try here(node).closed == [v(2)])
+    }
+  }
+
   @Test("a tombstone that cannot be obeyed, or was overtaken, does not keep a node from starting")
   func overtakenTombstones() throws {
     try withRamp { node, state in

@@ -36,9 +36,11 @@ extension Decision {
         "the ramp of \(rollout.candidate) is being rolled back already: leave --over out to end it "
           + "at once")
     }
-    let retreat = Retreat(from: rollout.weight, began: context.now, over: span)
+    let seen = evidence(rollout)
+    let retreat = Retreat(
+      from: rollout.weight, began: context.now, watched: seen.watched ?? .zero, over: span)
     return change(
-      endpoint, .retreatStarted(rollout.change(evidence(rollout), retreat: retreat)),
+      endpoint, .retreatStarted(rollout.change(seen, retreat: retreat)),
       reason: symptom)
   }
 

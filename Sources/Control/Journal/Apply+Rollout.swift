@@ -64,8 +64,14 @@ extension Rollout {
     default: break
     }
     if phase != before || isExtended == true && event.body.kind == "hold-extended" {
-      phaseSince = event.time
+      beginPhase(event)
     }
+  }
+
+  private mutating func beginPhase(_ event: Event) {
+    phaseSince = event.time
+    // Of a rollout that an older build began only the time on the wall is known at first.
+    phaseWatched = evidence.watched ?? phaseWatched.map { _ in .zero }
   }
 
   private mutating func begin(_ change: RolloutChange, _ wasWeight: BasisPoints) {
@@ -128,7 +134,7 @@ extension Rollout {
     let endsHold = hold?.isGuard == true && wasAbout == drop.version
     if endsHold || (hold == .choice && rivals == nil) {
       endHold()
-      phaseSince = event.time
+      beginPhase(event)
     }
     epoch += 1
     evidence.follow(self)

@@ -175,6 +175,7 @@ extension EndpointState {
       isUnverified: false,
       evidence: .begin(rollout: start.rollout, weight: weight, thresholds: start.thresholds),
       started: event.time, startedBy: event.actor)
+    begun.phaseWatched = .zero
     begun.rivals = start.rivals.map { $0.map { Rival(version: $0) } }
     begun.schedule = start.schedule
     begun.dependencies = start.dependencies

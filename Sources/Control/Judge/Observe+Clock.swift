@@ -47,11 +47,12 @@ extension Watch {
 
   /// What the plan says of a hold that lasts too long.
   func deadlineEvent() -> Event? {
+    let lasted = rollout.phaseLasted(evidence, now: now)
     guard let cause = rollout.hold, cause.hasDeadline, let deadline = rollout.plan.holdDeadline,
-      now - rollout.phaseSince >= deadline
+      lasted >= deadline
     else { return nil }
     let change = rollout.change(evidence, hold: cause)
-    let words = "held for \(now - rollout.phaseSince)"
+    let words = "held for \(lasted)"
     switch rollout.plan.holdPolicy?.then ?? .rollback {
     case .rollback: return rollBack(.holdDeadline, reason: words)
     case .escalate:
@@ -94,8 +95,9 @@ extension Watch {
     default: return deadlineEvent()
     }
     // Before anything else that a start waits for: no freeze keeps what ends from ending.
-    if rollout.hold == .warming, isCold, now - rollout.phaseSince >= ControlLimits.warmingMax {
-      return warmingEvent()
+    let lasted = rollout.phaseLasted(evidence, now: now)
+    if rollout.hold == .warming, isCold, lasted >= ControlLimits.warmingMax {
+      return warmingEvent(after: lasted)
     }
     if let (cause, reason) = startBlocker() {
       guard rollout.hold == cause else { return hold(cause, .system, reason: reason) }
@@ -132,9 +134,9 @@ extension Watch {
 
   /// A rollout whose candidates were not ready in time goes on without them, or ends before any
   /// traffic moved.
-  private func warmingEvent() -> Event? {
+  private func warmingEvent(after lasted: TimeSpan) -> Event? {
     let cold = rollout.candidates.filter { !(conditions.prepared?.contains($0) ?? false) }
-    let reason = "not ready after \(now - rollout.phaseSince)"
+    let reason = "not ready after \(lasted)"
     guard let first = cold.first, cold.count < rollout.candidates.count else {
       return rollBack(.warming, reason: reason)
     }

@@ -136,7 +136,7 @@ struct Watch {
   /// The next move of a gradual rollback, or its end.
   private func retreatEvent() -> Event? {
     guard let retreat = rollout.retreat, rollout.hold == nil else { return nil }
-    let due = retreat.weight(at: now)
+    let due = retreat.weight(at: now, watched: evidence.watched)
     guard due > 0 else {
       return rollBack(.operator, .system, reason: "gone back over \(retreat.over)")
     }

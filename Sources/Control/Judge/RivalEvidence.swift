@@ -86,6 +86,7 @@ extension RolloutEvidence {
     next.stage = stage
     next.stepObserved = stepObserved
     next.idle = idle
+    next.watched = watched
     self = next
   }
 

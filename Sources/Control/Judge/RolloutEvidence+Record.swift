@@ -128,6 +128,13 @@ extension RolloutEvidence {
     updateRivals { $0.idleTime(add: span) }
   }
 
+  /// Adds a time in which a node watched the rollout.
+  public mutating func watchedTime(add span: TimeSpan) {
+    guard span > .zero else { return }
+    watched = TimeSpan(
+      microseconds: saturated((watched ?? .zero).microseconds, span.microseconds))
+  }
+
   private mutating func countCandidate(failed: Bool) {
     candidateRequests = saturated(candidateRequests, 1)
     countStep(failed: failed)

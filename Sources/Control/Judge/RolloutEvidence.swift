@@ -104,6 +104,9 @@ public struct RolloutEvidence: Sendable, Hashable, Codable {
   public internal(set) var candidateRequests: Int
   /// Time since the last traffic.
   public internal(set) var idle: TimeSpan
+  /// Time that the rollout was watched, with or without traffic and in every phase: what the clock
+  /// on the wall does, which may jump, does not change it; nil in evidence of older builds.
+  public internal(set) var watched: TimeSpan?
   /// Candidate answers that failed one after another, up to now.
   public internal(set) var consecutiveFailures: Int
   /// Further candidates of the rollout with what was seen of them; nil when there are none.

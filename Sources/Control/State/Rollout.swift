@@ -168,6 +168,8 @@ public struct Rollout: Sendable, Hashable, Codable {
   public internal(set) var hold: HoldCause?
   /// When the present phase began.
   public internal(set) var phaseSince: Timestamp
+  /// The evidence's ``RolloutEvidence/watched`` at that time; nil in journals of older builds.
+  public internal(set) var phaseWatched: TimeSpan?
   /// Whether a person agreed to go on from the present step.
   public internal(set) var isStepApproved: Bool
   /// Metrics whose hold a person overrode or certainty ended; the rollback line still stands.
@@ -254,6 +256,13 @@ public struct Rollout: Sendable, Hashable, Codable {
   }
   /// How much observed time the present step (or the soak) takes.
   public var clock: TimeSpan { isSoaking ? plan.soak : planStep.hold }
+
+  /// How long the present phase has lasted: the time that it was watched, whatever the clock on the
+  /// wall did.
+  public func phaseLasted(_ evidence: RolloutEvidence, now: Timestamp) -> TimeSpan {
+    guard let phaseWatched else { return now - phaseSince }
+    return max(.zero, (evidence.watched ?? .zero) - phaseWatched)
+  }
 
   /// What is left of the step's time; nil while something other than time is waited for.
   public func remaining(_ evidence: RolloutEvidence) -> TimeSpan? {

@@ -84,6 +84,8 @@ public struct Retreat: Sendable, Hashable, Codable {
   public let from: BasisPoints
   /// When it began.
   public let began: Timestamp
+  /// The evidence's ``RolloutEvidence/watched`` then; nil in journals of older builds.
+  public let watched: TimeSpan?
   /// How long it takes.
   public let over: TimeSpan
   /// How many moves it takes, the last of them the rollback; 1 to 10.
@@ -93,17 +95,23 @@ public struct Retreat: Sendable, Hashable, Codable {
   public static let movesMax = 10
 
   /// A retreat that begins now, in as many moves as the weight allows.
-  init(from weight: BasisPoints, began: Timestamp, over: TimeSpan) {
+  init(from weight: BasisPoints, began: Timestamp, watched: TimeSpan, over: TimeSpan) {
     from = weight
     self.began = began
+    self.watched = watched
     self.over = over
     moves = max(1, min(Retreat.movesMax, weight))
   }
 
-  /// The weight that is due at a time; never more than before it, and 0 at the end.
-  public func weight(at now: Timestamp) -> BasisPoints {
-    guard now > began else { return from }
-    let passed = (now - began).microseconds
+  /// The weight that is due; 0 at the end.
+  ///
+  /// By the clock on the wall or by the time that was watched, whichever is further: a clock that
+  /// jumps back keeps nothing from going back, nor does a time in which no node ran.
+  /// - Parameter evidence: the evidence's ``RolloutEvidence/watched`` now.
+  public func weight(at now: Timestamp, watched evidence: TimeSpan?) -> BasisPoints {
+    let seen = watched.map { (evidence ?? .zero) - $0 } ?? .zero
+    let passed = max(now - began, seen).microseconds
+    guard passed > 0 else { return from }
     guard over > .zero, over.microseconds > passed else { return 0 }
     // Both factors are small: at most 10 moves of at most 366 days.
     let made = Int(passed * Int64(moves) / over.microseconds)

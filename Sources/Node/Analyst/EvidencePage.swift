@@ -287,6 +287,7 @@ final class EvidencePage {
   /// ``Control/Guard/noDataLimit`` the rollout is held and the time does not count.
   func addTime(_ span: TimeSpan, hadTraffic: Bool) {
     guard evidence != nil else { return }
+    evidence?.watchedTime(add: span)
     if hadTraffic {
       let pause = gap < Guard.noDataLimit ? gap : .zero
       evidence?.observedTime(add: pause + span)

@@ -132,7 +132,8 @@ public final class Node: NodeClient, Sendable {
   func obeyTombstones() throws {
     let pending = try tombstones.pending()
     guard !pending.isEmpty else { return }
-    for tombstone in pending where !Recovery.isDone(tombstone, in: core.state) {
+    for tombstone in Recovery.inOrder(pending)
+    where !Recovery.isDone(tombstone, in: core.state) {
       try obey(tombstone)
     }
     // One that cannot be cleared changes nothing at the next start, and must not prevent this one.

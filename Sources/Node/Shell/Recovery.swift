@@ -113,6 +113,22 @@ enum Recovery {
     }
   }
 
+  /// Pending tombstones in the order in which they are obeyed: as they came, but one that closes
+  /// the very version that a later rollback of its endpoint went to comes after that one.
+  ///
+  /// A node that had known the earlier one would have refused the later: it was recorded from
+  /// outside and nobody had obeyed it, so that the later decision stands.
+  static func inOrder(_ pending: [Tombstone]) -> [Tombstone] {
+    let sorted = pending.sorted { $0.sequence < $1.sequence }
+    func isOvertaken(_ tombstone: Tombstone) -> Bool {
+      sorted.contains { later in
+        later.sequence > tombstone.sequence && later.fence.endpoint == tombstone.fence.endpoint
+          && tombstone.fence.closed.contains(later.fence.fallback)
+      }
+    }
+    return sorted.filter { !isOvertaken($0) } + sorted.filter(isOvertaken)
+  }
+
   /// Whether the state already is what a tombstone asks for: each version that it closes is closed,
   /// gone, without traffic, or was put on the endpoint again by a later decision.
   ///

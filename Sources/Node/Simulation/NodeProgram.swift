@@ -24,6 +24,11 @@ struct NodeProgram: SimulatedProgram {
     return NodeCore(core, SimulatedPlaneDoor(plane: plane))
   }
 
+  func inOrder(_ tombstones: [SimulatedTombstone]) -> [SimulatedTombstone] {
+    let order = Recovery.inOrder(tombstones.map(\.stored)).map(\.sequence)
+    return order.compactMap { sequence in tombstones.first { $0.sequence == sequence } }
+  }
+
   func isDone(_ tombstone: SimulatedTombstone, in state: ControlState) -> Bool {
     Recovery.isDone(tombstone.stored, in: state)
   }

@@ -44,7 +44,7 @@ struct RolloutSimulationTests {
   }
 
   private let traceHashes: [String] = [
-    "47697b5e1cb28f34", "0c300f733a5cfdf1",
+    "47697b5e1cb28f34", "f51cded3bbc09984",
     "9a47bb16dc49d46f", "feb9e3ff999866fd",
     "200e674743c96b9e", "8f64730370d8a079",
     "a04f1ed5480cf8ac", "b6b053183d829921",

@@ -16,6 +16,18 @@ struct ModelProgram: SimulatedProgram {
     return ModelCore(state, disk, plane, lease: lease, mutation: mutation)
   }
 
+  func inOrder(_ tombstones: [SimulatedTombstone]) -> [SimulatedTombstone] {
+    // A later rollback went to what an earlier one, which nobody had obeyed, closes.
+    let overtaken = tombstones.filter { earlier in
+      tombstones.contains {
+        $0.sequence > earlier.sequence && $0.endpoint == earlier.endpoint
+          && earlier.closed.contains($0.fallback)
+      }
+    }.map(\.sequence)
+    let inTime = tombstones.filter { !overtaken.contains($0.sequence) }
+    return inTime + tombstones.filter { overtaken.contains($0.sequence) }
+  }
+
   func isDone(_ tombstone: SimulatedTombstone, in state: ControlState) -> Bool {
     if mutation == .tombstonesIgnored { return true }
     guard let endpoint = state.endpoint(tombstone.endpoint) else { return true }

@@ -58,6 +58,7 @@ extension RolloutRun {
     for version in endpoint.closed where place.fenced[version] == nil {
       witness.fail("I3", "\(version) is closed on \(name) and not fenced")
     }
+    checkAnswered(endpoint, node)
     for share in node.plane.streams(on: name).flatMap(\.shares) {
       witness.routed(share.version, on: name, loaded: node.plane.loaded)
     }

@@ -208,6 +208,7 @@ extension RolloutRun {
       let open =
         (endpoint.split?.versions ?? []) + endpoint.rules.flatMap(\.split.versions)
         + (endpoint.route?.rules ?? []).flatMap(\.split.versions)
+      checkAnswered(endpoint, node)
       for share in node.plane.streams(on: endpoint.name).flatMap(\.shares) {
         witness.routed(share.version, on: endpoint.name, loaded: node.plane.loaded)
         if !isClosing, coming.contains(share.version), share.version != endpoint.stable,
@@ -216,6 +217,19 @@ extension RolloutRun {
           witness.fail("I3", "\(share.version) has traffic before that is written")
         }
       }
+    }
+  }
+
+  /// No request goes without an answer while a version with traffic is in memory and stays open.
+  func checkAnswered(_ endpoint: EndpointState, _ node: SimulatedNode) {
+    guard !endpoint.isDrained, isWhole(endpoint, node) else { return }
+    let isOpen = (endpoint.split?.versions ?? []).contains { version in
+      !witness.isClosing(version, on: endpoint.name)
+    }
+    guard isOpen else { return }
+    for stream in node.plane.streams(on: endpoint.name)
+    where stream.shares.reduce(0, { $0 + $1.count }) < Split.whole {
+      witness.fail("availability", "requests on \(endpoint.name) are answered by nobody")
     }
   }
 

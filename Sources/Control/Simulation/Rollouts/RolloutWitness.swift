@@ -216,6 +216,11 @@ final class RolloutWitness {
     if !loaded.contains(version) { fail("I4", "a request on \(endpoint) goes to \(version)") }
   }
 
+  /// Whether a version is being closed by the write that is under way.
+  func isClosing(_ version: VersionID, on endpoint: Name) -> Bool {
+    closing.map { $0.endpoint == endpoint && $0.versions.contains(version) } ?? false
+  }
+
   /// Where a rollback is being written.
   var closingEndpoint: Name? { closing?.endpoint }
 

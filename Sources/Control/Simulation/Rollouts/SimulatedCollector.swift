@@ -177,6 +177,7 @@ final class SimulatedCollector {
   /// Adds time to the step clock.
   func addTime(_ endpoint: Name, _ span: TimeSpan, hadTraffic: Bool) {
     guard var page = pages[endpoint], page.evidence != nil else { return }
+    page.evidence?.watchedTime(add: span)
     if hadTraffic {
       let pause = page.gap < Guard.noDataLimit ? page.gap : .zero
       page.evidence?.observedTime(add: pause + span)

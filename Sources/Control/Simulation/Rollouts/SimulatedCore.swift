@@ -38,6 +38,8 @@ package protocol SimulatedProgram {
   func open(
     _ disk: SimulatedDisk, _ plane: SimulatedPlane, lease: Int
   ) throws -> any SimulatedCore
+  /// Tombstones in the order in which they are obeyed.
+  func inOrder(_ tombstones: [SimulatedTombstone]) -> [SimulatedTombstone]
   /// Whether the state already is what a tombstone asks for.
   func isDone(_ tombstone: SimulatedTombstone, in state: ControlState) -> Bool
   /// What a tombstone can stand for, best first.

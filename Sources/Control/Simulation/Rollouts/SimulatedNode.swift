@@ -278,7 +278,9 @@ final class SimulatedNode {
   private func obeyTombstones() throws {
     let pending = disk.tombstones
     guard !pending.isEmpty else { return }
-    for tombstone in pending where !program.isDone(tombstone, in: state) { try obey(tombstone) }
+    for tombstone in program.inOrder(pending) where !program.isDone(tombstone, in: state) {
+      try obey(tombstone)
+    }
     if core.isDurable { try? disk.clearTombstones(Set(pending.map(\.sequence))) }
   }
 

@@ -17,6 +17,8 @@ package final class SimulatedPlane: @unchecked Sendable {
     var isDrained: Bool
     /// Whether it was drawn as the state says.
     let isComparable: Bool
+    /// What else may answer, best first.
+    let standby: [VersionID]
     /// Closed versions with who takes their traffic.
     var fenced: [VersionID: VersionID]
   }
@@ -71,8 +73,6 @@ package final class SimulatedPlane: @unchecked Sendable {
 
   private func fence(_ version: VersionID, on endpoint: Name, target: VersionID) {
     ticket += 1
-    // What is not in memory takes nobody's traffic: then what stands in for it does.
-    let target = loaded.contains(target) ? target : places[endpoint]?.table.stable
     places[endpoint]?.fenced[version] = target
   }
 
@@ -139,11 +139,16 @@ package final class SimulatedPlane: @unchecked Sendable {
     places[endpoint.name] = Place(
       table: main, isDrawn: route.isDrawn, rules: rules, shadow: route.shadow,
       generation: endpoint.generation, isDrained: endpoint.isDrained,
-      isComparable: isComparable, fenced: fenced)
+      isComparable: isComparable, standby: standby(endpoint), fenced: fenced)
     onRoute(endpoint, isComparable, Tables(old), Tables(places[endpoint.name]))
     for version in endpoint.closed where fenced[version] == nil {
       fence(version, on: endpoint.name, target: stable)
     }
+  }
+
+  private func standby(_ endpoint: EndpointState) -> [VersionID] {
+    let versions = endpoint.rollbackTargets() + endpoint.deployed.map(\.version)
+    return versions.filter { endpoint.isDeployed($0) && !endpoint.closed.contains($0) }
   }
 
   /// The next table of the same requests: of the same rollout with as few buckets moved as can be.
@@ -191,12 +196,20 @@ package final class SimulatedPlane: @unchecked Sendable {
     let tables = place.rules.map { ($0.isDrawn, $0.table) } + [(place.isDrawn, place.table)]
     return tables.map { isDrawn, table in
       Stream(
-        isDrawn: isDrawn, shares: table.weights.map { (open($0.version, place), $0.count) })
+        isDrawn: isDrawn,
+        shares: table.weights.compactMap { version, count in
+          open(version, place).map { ($0, count) }
+        })
     }
   }
 
-  private func open(_ version: VersionID, _ place: Place) -> VersionID {
-    place.fenced[version] ?? version
+  /// Who answers for a version: for a closed one what its fence says, the stable or whoever else is
+  /// open and in memory; nil when nobody is.
+  private func open(_ version: VersionID, _ place: Place) -> VersionID? {
+    guard let target = place.fenced[version] else { return version }
+    return ([target, place.table.stable] + place.standby).first {
+      loaded.contains($0) && place.fenced[$0] == nil
+    }
   }
 }
 
