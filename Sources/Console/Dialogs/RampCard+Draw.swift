@@ -58,8 +58,8 @@ extension RampCard {
     var lines = [
       CardLine(
         marked.count < 2
-          ? "Candidate" : "\(marked.count) candidates, \(candidate.short) leads; the same weight each",
-        .dim)
+          ? "Candidate"
+          : "\(marked.count) candidates, \(candidate.short) leads; the same weight each", .dim)
     ]
     for index in list {
       let version = candidates[index]

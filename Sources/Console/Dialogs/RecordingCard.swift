@@ -78,7 +78,8 @@ struct RecordingCard: Sendable {
     } else {
       lines.append(row("state", "off: o turns it on", .dim))
     }
-    lines.append(row("on disk", "\(Format.bytes(view.bytes)) in \(view.files) files"))
+    let files = view.files == 1 ? "1 file" : "\(view.files) files"
+    lines.append(row("on disk", "\(Format.bytes(view.bytes)) in \(files)"))
     if let oldest = view.oldest { lines.append(row("since", model.dayAndClock(oldest))) }
     lines.append(
       row(

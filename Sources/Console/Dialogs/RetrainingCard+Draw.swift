@@ -11,9 +11,9 @@ extension RetrainingCard {
     let when: Int
 
     init(_ width: Int) {
-      name = width >= 130 ? 34 : width >= 100 ? 28 : 24
-      endpoint = width >= 100 ? 20 : 14
-      state = 16
+      name = width >= 130 ? 34 : width >= 100 ? 28 : 22
+      endpoint = width >= 100 ? 20 : 13
+      state = width >= 100 ? 19 : 14
       when = width >= 100 ? 20 : 0
     }
   }
@@ -128,14 +128,18 @@ extension RetrainingCard {
       let cells = cells(all[number], overview, model, canvas)
       let widths = [
         columns.name, columns.endpoint, columns.state, columns.when,
-        max(0, rect.x + rect.width - x - columns.name - columns.endpoint - columns.state
-          - columns.when - (columns.when > 0 ? 4 : 3)),
+        max(
+          0,
+          rect.x + rect.width - x - columns.name - columns.endpoint - columns.state
+            - columns.when - (columns.when > 0 ? 4 : 3)),
       ]
       for (span, width) in zip(cells, widths) where width > 0 {
         canvas.put(
-          [Span(
-            SafeText.fitted(span.text, to: width, ellipsis: canvas.glyphs.ellipsis), span.role,
-            span.emphasis)], x: x, y: y, limit: width)
+          [
+            Span(
+              SafeText.fitted(span.text, to: width, ellipsis: canvas.glyphs.ellipsis), span.role,
+              span.emphasis)
+          ], x: x, y: y, limit: width)
         x += width + 1
       }
       if number == chosen {
@@ -166,8 +170,8 @@ extension RetrainingCard {
       guard let view = overview.policies.first(where: { $0.name == name }) else { return [] }
       let (word, role) = RetrainingCard.state(view, canvas)
       let last = view.ended.first.map { run in
-        "run \(run.began.run)\(run.result.version.map { " \($0.short)" } ?? ""): "
-          + "\(RetrainingCard.word(run.result.outcome))"
+        "\(run.began.run)\(run.result.version.map { " \($0.short)" } ?? "") "
+          + RetrainingCard.word(run.result.outcome)
       }
       return [
         Span(name.text, .text, .bold), Span(view.endpoint.text), Span(word, role, .bold),
@@ -261,6 +265,7 @@ extension RetrainingCard {
       }
       if let parent = known.traits?.parent { lines.append(row("made from", "\(parent)")) }
     }
+    if let policy { lines += [.blank] + runs(of: policy, model, canvas) }
     return lines
   }
 
@@ -310,14 +315,19 @@ extension RetrainingCard {
         row(
           "now", "run \(running.run)\(since), \(running.trigger.words): \(view.stage ?? "")", .ok))
     }
-    lines += [.blank, CardLine([Span(runHeading, .dim)])]
-    for run in view.ended { lines += runLines(run, model, canvas) }
-    if view.ended.isEmpty { lines.append(CardLine("It never ran.", .dim)) }
-    return lines
+    return lines + [.blank] + runs(of: view, model, canvas)
+  }
+
+  private func runs(
+    of view: RetrainingPolicyView, _ model: ConsoleModel, _ canvas: Canvas
+  ) -> [CardLine] {
+    guard !view.ended.isEmpty else { return [CardLine("It never ran.", .dim)] }
+    return [CardLine([Span(runHeading, .dim)])]
+      + view.ended.flatMap { runLines($0, model, canvas) }
   }
 
   private var runHeading: String {
-    "  RUN  BEGAN                 TRIGGER   RESULT         MADE   ROWS       TOOK"
+    "  RUN  BEGAN                TRIGGER  RESULT       MADE  ROWS      TOOK"
   }
 
   private func runLines(
@@ -332,12 +342,13 @@ extension RetrainingCard {
     detail.hangingIndent = 7
     return [
       CardLine([
-        Span("\(canvas.glyph(role)) ", role, .bold), Span(cell("\(run.began.run)", 5), .text, .bold),
-        Span(cell(model.dayAndClock(run.start), 22), .dim),
-        Span(cell(run.began.trigger.words, 10)),
-        Span(cell(RetrainingCard.word(result.outcome), 15), role),
-        Span(cell(result.version?.short ?? Format.none, 7), .candidate),
-        Span(cell(result.rows.map(Format.count) ?? Format.none, 11)),
+        Span("\(canvas.glyph(role)) ", role, .bold),
+        Span(cell("\(run.began.run)", 5), .text, .bold),
+        Span(cell(model.dayAndClock(run.start), 20) + " ", .dim),
+        Span(cell(run.began.trigger.words, 8) + " "),
+        Span(cell(RetrainingCard.word(result.outcome), 12) + " ", role),
+        Span(cell(result.version?.short ?? Format.none, 5) + " ", .candidate),
+        Span(cell(result.rows.map(Format.count) ?? Format.none, 9) + " "),
         Span("\(result.duration)", .dim),
       ]), detail,
     ]

@@ -43,6 +43,8 @@ struct RetrainingCard: Sendable {
 
   mutating func take(_ newest: RetrainingOverview) {
     overview = newest
+    // What is chosen stays chosen when something else comes above it.
+    if selected == nil || !entries.contains(where: { $0 == selected }) { selected = entries.first }
     failure = nil
     isAsking = false
   }
@@ -107,7 +109,7 @@ struct RetrainingCard: Sendable {
 /// What one run found of its rows, and what its command said.
 struct RetrainingLogCard: Sendable {
   /// Lines of the command's output that are kept; the last ones tell how it ended.
-  static let linesMax = 400
+  static let linesMax = 200
 
   let policy: Name
   /// The newest run of the policy.
@@ -132,7 +134,7 @@ struct RetrainingLogCard: Sendable {
   mutating func take(_ log: RetrainingLogView) {
     let lines = log.output.split(separator: "\n", omittingEmptySubsequences: true)
     isCut = lines.count > RetrainingLogCard.linesMax
-    output = lines.suffix(RetrainingLogCard.linesMax).map { printable(String($0), limit: 400) }
+    output = lines.suffix(RetrainingLogCard.linesMax).map { printable(String($0), limit: 300) }
     view = log
     view?.output = ""
     failure = nil
@@ -178,13 +180,14 @@ struct RetrainingLogCard: Sendable {
     for line in view.quality {
       let isLimit = !line.limit.isEmpty
       let role: Role = !isLimit ? .dim : line.passed ? .ok : .bad
-      lines.append(
-        CardLine([
-          Span(isLimit ? "\(canvas.glyph(role)) " : "  ", role, .bold),
-          Span(SafeText.fitted(line.check, to: width, ellipsis: canvas.glyphs.ellipsis) + "  "),
-          Span(line.measured, isLimit ? role : .text),
-          Span(isLimit ? "  wanted \(line.limit)" : "", .dim),
-        ]))
+      var found = CardLine([
+        Span(isLimit ? "\(canvas.glyph(role)) " : "  ", role, .bold),
+        Span(SafeText.fitted(line.check, to: width, ellipsis: canvas.glyphs.ellipsis) + "  "),
+        Span(line.measured, isLimit ? role : .text),
+        Span(isLimit ? "  wanted \(line.limit)" : "", .dim),
+      ])
+      found.hangingIndent = width + 4
+      lines.append(found)
     }
     if view.quality.isEmpty { lines.append(CardLine("Nothing was found of its rows.", .dim)) }
     lines += [.blank, CardLine("What the command said", .title, .bold)]

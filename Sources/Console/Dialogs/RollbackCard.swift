@@ -58,7 +58,9 @@ struct RollbackCard: Sendable {
       ? nil : "Only to \(gradualTarget), which the ramp came from, does it go back little by little"
   }
 
-  /// Takes the typed time; empty is at once. When it is wrong it says so and keeps the text.
+  /// Takes the typed time; empty is at once.
+  ///
+  /// When it is wrong it says so and keeps the text.
   mutating func submit(at moment: Moment) {
     guard let text = field?.text.trimmed else { return }
     do throws(InvalidValue) {

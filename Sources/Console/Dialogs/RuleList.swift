@@ -24,7 +24,10 @@ struct RuleList: Sendable {
             Span(
               SafeText.fitted(
                 rule.rule.description, to: 28, ellipsis: canvas.glyphs.ellipsis) + " ", .title),
-            Span("\(canvas.glyphs.arrow) \(rule.split)", .stable),
+            Span(
+              "\(canvas.glyphs.arrow) "
+                + rule.split.shares.map { "\($0.version.short) \(percentText($0.weight))" }
+                .joined(separator: " "), .stable),
             Span("  \(rule.by.name) \(model.clock(rule.since))", .dim),
           ], hit: .entry(number), isSelected: isOn))
     }

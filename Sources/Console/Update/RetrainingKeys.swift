@@ -102,7 +102,7 @@ extension ConsoleModel {
   private func ask(_ begins: Bool, _ card: inout RetrainingCard) {
     guard let policy = card.policy else { return }
     if begins {
-      guard let command = policy.command else {
+      guard policy.command != nil else {
         card.notice = "The file of \(policy.name) is gone: it cannot run"
         return
       }
@@ -113,7 +113,8 @@ extension ConsoleModel {
       card.question = .init(
         request: .run(policy: policy.name), what: "run \(policy.name)",
         sentence: "Run \(policy.name) now, whatever its triggers and cool-down say? It trains on "
-          + "recorded rows with: \(command)", verb: "run it", opened: moment)
+          + "recorded rows, with the command above.", verb: "run it",
+        opened: moment)
     } else {
       guard policy.running != nil else {
         card.notice = "No run of \(policy.name) goes on"

@@ -15,7 +15,7 @@ import Testing
     driver.press(.character("R"), .character("o"))
     driver.type("10m")
     driver.press(.enter)
-    #expect(driver.text.contains("in at most ten even moves over 10m"))
+    #expect(driver.text.contains("in at most ten even moves"))
     #expect(driver.text.contains("ROLL BACK over 10m"))
     driver.press(.character("y"))
     #expect(driver.orders.isEmpty, "the guard counts anew")

@@ -194,7 +194,8 @@ import Testing
 
   @Test func aLongLogStaysWithinAFrame() {
     var log = Sample.retrainingLog
-    log.output = String(repeating: "\u{1B}[31m" + String(repeating: "wide 漢字 ", count: 40) + "\n", count: 5_000)
+    let line = "\u{1B}[31m" + String(repeating: "wide 漢字 ", count: 40) + "\n"
+    log.output = String(repeating: line, count: 5_000)
     var driver = opened()
     driver.press(.enter)
     if let ticket = driver.ticket({ $0 == .retraining }) {
