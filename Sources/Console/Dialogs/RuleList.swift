@@ -28,7 +28,6 @@ struct RuleList: Sendable {
               "\(canvas.glyphs.arrow) "
                 + rule.split.shares.map { "\($0.version.short) \(percentText($0.weight))" }
                 .joined(separator: " "), .stable),
-            Span("  \(rule.by.name) \(model.clock(rule.since))", .dim),
           ], hit: .entry(number), isSelected: isOn))
     }
     if rules.isEmpty {

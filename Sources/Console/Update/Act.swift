@@ -259,7 +259,8 @@ extension ConsoleModel {
   /// Opens the ramp card of a proposal once its endpoint is shown.
   mutating func openAwaitedRamp() -> [Effect] {
     guard let wanted = awaitedRamp else { return [] }
-    guard endpoint == wanted.endpoint else {
+    guard endpoint == wanted.endpoint, case .retraining? = dialogs.last else {
+      // Somebody has gone on to something else meanwhile.
       awaitedRamp = nil
       return []
     }

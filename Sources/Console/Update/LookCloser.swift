@@ -172,7 +172,9 @@ extension ConsoleModel {
 
   /// Asks for the open recording again: it grows.
   mutating func renewRecording() -> [Effect] {
-    guard case .recording(var card) = dialogs.last, !card.isAsking else { return [] }
+    guard !settings.isLinear, case .recording(var card) = dialogs.last, !card.isAsking else {
+      return []
+    }
     let ticket = ticket(.recording)
     card.ask(ticket)
     replaceTop(.recording(card))

@@ -272,6 +272,61 @@ import Testing
     #expect(form.notice == "Refused: there is no input \"carrier\"" && form.waitsFor == nil)
   }
 
+  @Test func aRuleThatAFreezeStopsAsksWhyAndKeepsWhatWasWritten() throws {
+    var driver = rules()
+    driver.press(.character("a"))
+    fill(&driver, ["beta", "carrier=AA", "@2=100%", ""])
+    driver.wait(300)
+    driver.press(.character("y"))
+    let first = try #require(driver.ticket { if case .order = $0 { true } else { false } })
+    driver.tell(
+      .failed(
+        first,
+        NodeFailure(
+          sentence: "flight-delay is frozen: incident; to go on all the same give "
+            + "--override-freeze \"REASON\"")))
+    driver.type("it is the fix")
+    driver.press(.enter)
+    #expect(driver.orders.count == 2 && driver.orders.last?.freezeOverride == "it is the fix")
+    // The form waits for the second answer, and keeps what was written when that is no as well.
+    let second = try #require(driver.ticket { if case .order = $0 { true } else { false } })
+    driver.tell(.failed(second, NodeFailure(sentence: "no room for a rule")))
+    guard case .form(let form)? = driver.model.dialogs.last else {
+      Issue.record("what was written is lost")
+      return
+    }
+    #expect(form.lines[1].field.text == "carrier=AA")
+    #expect(form.notice == "Refused: no room for a rule")
+  }
+
+  @Test func aliasesAndShortNamesAreVersions() throws {
+    var driver = Driver(snapshot: Sample.snapshot())
+    #expect(try driver.model.readVersion("@3") == Sample.version(3))
+    #expect(try driver.model.readVersion("flight-delay@3") == Sample.version(3))
+    #expect(throws: InvalidValue.self) { try driver.model.readVersion("@champion") }
+    var snapshot = Sample.snapshot(seconds: 1)
+    snapshot.registry[1].standing = Sample.decoded(
+      """
+      {"aliases":["champion"],"gatesFailed":[],"items":4,"itemsSigned":0,"servedOn":[],\
+      "status":"draft","tags":[]}
+      """)
+    driver.answerLive(snapshot)
+    #expect(try driver.model.readVersion("@champion") == Sample.version(2))
+  }
+
+  @Test func aFormIsFilledLineByLine() {
+    var driver = Driver(snapshot: Sample.idleWithRule())
+    for line in [":rules", "p", "bob", "@2", "", "y"] {
+      driver.wait(400)
+      for key in LinearView.keys(line, driver.model) { driver.press(key) }
+    }
+    #expect(
+      driver.orders.map(\.command) == [
+        .addRule(
+          endpoint: Sample.endpoint, rule: .pin("bob", to: Sample.version(2)), reason: nil)
+      ])
+  }
+
   @Test(arguments: [
     (["Beta Testers", "carrier=AA", "@2=100%", ""], 0, "name: "),
     (["", "carrier=AA", "@2=100%", ""], 0, "name is missing"),
