@@ -115,7 +115,11 @@ struct RetrainingLogCard: Sendable {
   /// The newest run of the policy.
   let newest: Int
   private(set) var run: Int
-  var ticket: Ticket
+  private(set) var ticket: Ticket
+  /// True until the question under way is answered.
+  private(set) var isAsking = true
+  /// True while the run went on when it was last asked about: it will have said more.
+  var isLive = false
   private(set) var view: RetrainingLogView?
   /// What the command said, line by line.
   private(set) var output: [String] = []
@@ -131,7 +135,14 @@ struct RetrainingLogCard: Sendable {
     self.ticket = ticket
   }
 
+  /// Begins to wait for another answer.
+  mutating func ask(_ ticket: Ticket) {
+    self.ticket = ticket
+    isAsking = true
+  }
+
   mutating func take(_ log: RetrainingLogView) {
+    isAsking = false
     let lines = log.output.split(separator: "\n", omittingEmptySubsequences: true)
     isCut = lines.count > RetrainingLogCard.linesMax
     output = lines.suffix(RetrainingLogCard.linesMax).map { printable(String($0), limit: 300) }
@@ -140,13 +151,17 @@ struct RetrainingLogCard: Sendable {
     failure = nil
   }
 
-  mutating func fail(_ sentence: String) { failure = sentence }
+  mutating func fail(_ sentence: String) {
+    failure = sentence
+    isAsking = false
+  }
 
   /// Goes to another run; false at the ends.
   mutating func move(by step: Int) -> Bool {
     let next = max(1, min(newest, run + step))
     guard next != run else { return false }
     run = next
+    isLive = false
     view = nil
     failure = nil
     output = []
@@ -158,7 +173,7 @@ struct RetrainingLogCard: Sendable {
     var content = CardContent(title: "\(policy) run \(run) of \(newest)")
     content.fillsScreen = true
     content.scroll = scroll
-    if let failure {
+    if let failure, view == nil {
       content.lines = [CardLine("Not shown: \(failure)", .warn)]
     } else if let view {
       content.lines = lines(view, canvas)
@@ -190,7 +205,11 @@ struct RetrainingLogCard: Sendable {
       lines.append(found)
     }
     if view.quality.isEmpty { lines.append(CardLine("Nothing was found of its rows.", .dim)) }
-    lines += [.blank, CardLine("What the command said", .title, .bold)]
+    lines += [
+      .blank,
+      CardLine(
+        isLive ? "What the command has said so far" : "What the command said", .title, .bold),
+    ]
     if isCut { lines.append(CardLine("(its last \(output.count) lines)", .dim)) }
     if output.isEmpty { lines.append(CardLine("Nothing.", .dim)) }
     return lines + output.map { CardLine($0) }

@@ -16,11 +16,29 @@ extension ConsoleModel {
 
   /// Asks again while it is shown: runs go on.
   mutating func renewRetraining() -> [Effect] {
-    guard case .retraining(var card) = dialogs.last, !card.isAsking else { return [] }
+    guard case .retraining(var card) = dialogs.last else { return renewRetrainingLog() }
+    guard !card.isAsking else { return [] }
     let ticket = ticket(.retraining)
     card.ask(ticket)
     replaceTop(.retraining(card))
     return [ask(.overview, ticket)]
+  }
+
+  /// Asks again for the log of a run that goes on, and once more when it has ended.
+  private mutating func renewRetrainingLog() -> [Effect] {
+    guard !settings.isLinear, case .retrainingLog(var log) = dialogs.last, !log.isAsking,
+      dialogs.count > 1, case .retraining(var card) = dialogs[dialogs.count - 2], !card.isAsking
+    else { return [] }
+    let policy = card.overview?.policies.first { $0.name == log.policy }
+    let isRunning = policy?.running?.run == log.run
+    guard isRunning || log.isLive else { return [] }
+    log.isLive = isRunning
+    let (first, second) = (ticket(.retraining), ticket(.retraining))
+    card.ask(first)
+    log.ask(second)
+    dialogs[dialogs.count - 2] = .retraining(card)
+    replaceTop(.retrainingLog(log))
+    return [ask(.overview, first), ask(.log(policy: log.policy, run: log.run), second)]
   }
 
   // MARK: Answers
@@ -197,7 +215,7 @@ extension ConsoleModel {
     case .left, .character("h"), .right, .character("l"):
       guard card.move(by: key == .left || key == .character("h") ? -1 : 1) else { return [] }
       let ticket = ticket(.retraining)
-      card.ticket = ticket
+      card.ask(ticket)
       replaceTop(.retrainingLog(card))
       return [ask(.log(policy: card.policy, run: card.run), ticket)]
     default:

@@ -185,6 +185,39 @@ import Testing
     }
   }
 
+  @Test func theLogOfARunThatGoesOnIsFollowedToItsEnd() {
+    func logs(_ driver: Driver) -> Int {
+      driver.effects.count {
+        if case .send(_, .retraining(.log, _), _) = $0 { true } else { false }
+      }
+    }
+    func answer(_ driver: inout Driver, isRunning: Bool) {
+      for case .send(let ticket, .retraining(let question, _), _) in driver.effects.suffix(3) {
+        switch question {
+        case .log: driver.tell(.reply(ticket, .retraining(.log(Sample.retrainingLog))))
+        default:
+          driver.tell(
+            .reply(ticket, .retraining(.overview(Sample.retraining(isRunning: isRunning)))))
+        }
+      }
+    }
+    var driver = opened(Sample.retraining(isRunning: true))
+    driver.press(.down, .enter)
+    answer(&driver, isRunning: true)
+    driver.answerLive(Sample.snapshot(seconds: 1, rollout: nil))
+    #expect(logs(driver) == 2)
+    driver.answerLive(Sample.snapshot(seconds: 2, rollout: nil))
+    #expect(logs(driver) == 2, "not twice at once")
+    answer(&driver, isRunning: false)
+    #expect(driver.text.contains("What the command has said so far"))
+    driver.answerLive(Sample.snapshot(seconds: 3, rollout: nil))
+    #expect(logs(driver) == 3, "what it said at its end is read once more")
+    answer(&driver, isRunning: false)
+    #expect(driver.text.contains("What the command said"))
+    driver.answerLive(Sample.snapshot(seconds: 4, rollout: nil))
+    #expect(logs(driver) == 3)
+  }
+
   @Test func itIsAskedForAgainWithEachPictureAndNotTwiceAtOnce() {
     var driver = opened()
     driver.answerLive(Sample.snapshot(seconds: 1, rollout: nil))
