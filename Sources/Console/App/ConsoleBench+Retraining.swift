@@ -20,7 +20,7 @@ extension ConsoleBench {
     ]
     guard let policy = list.policy?.name else { preconditionFailure("a policy is listed") }
     var log = RetrainingLogCard(policy: policy, run: 1, newest: 1, ticket: ticket)
-    log.take(output)
+    log.take(output, columns: model.columns)
     model.dialogs = [.retrainingLog(log)]
     figures.append(
       measure("retraining log", size, frames) {

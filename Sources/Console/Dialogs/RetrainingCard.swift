@@ -122,6 +122,8 @@ struct RetrainingLogCard: Sendable {
   var isLive = false
   private(set) var view: RetrainingLogView?
   /// What the command said, line by line.
+  private var said: [String] = []
+  /// The same in pieces as wide as the screen: broken once, not in each frame.
   private(set) var output: [String] = []
   /// Lines before those.
   private(set) var isCut = false
@@ -141,14 +143,39 @@ struct RetrainingLogCard: Sendable {
     isAsking = true
   }
 
-  mutating func take(_ log: RetrainingLogView) {
+  mutating func take(_ log: RetrainingLogView, columns: Int) {
     isAsking = false
     let lines = log.output.split(separator: "\n", omittingEmptySubsequences: true)
     isCut = lines.count > RetrainingLogCard.linesMax
-    output = lines.suffix(RetrainingLogCard.linesMax).map { printable(String($0), limit: 300) }
+    said = lines.suffix(RetrainingLogCard.linesMax).map { printable(String($0), limit: 300) }
+    fit(columns)
     view = log
     view?.output = ""
     failure = nil
+  }
+
+  /// Breaks what the command said anew, for a screen of so many columns.
+  mutating func fit(_ columns: Int) {
+    output = said.flatMap { RetrainingLogCard.pieces(of: $0, width: max(20, columns - 4)) }
+  }
+
+  /// A line in pieces of at most `width` columns.
+  private static func pieces(of line: String, width: Int) -> [String] {
+    guard line.utf8.count > width else { return [line] }
+    var pieces: [String] = []
+    var piece = String.UnicodeScalarView()
+    var used = 0
+    for scalar in line.unicodeScalars {
+      let columns = CellWidth.columns(of: scalar)
+      if used + columns > width {
+        pieces.append(String(piece))
+        piece = String.UnicodeScalarView()
+        used = 0
+      }
+      piece.append(scalar)
+      used += columns
+    }
+    return pieces + [String(piece)]
   }
 
   mutating func fail(_ sentence: String) {
@@ -164,6 +191,7 @@ struct RetrainingLogCard: Sendable {
     isLive = false
     view = nil
     failure = nil
+    said = []
     output = []
     scroll = 0
     return true
@@ -210,8 +238,9 @@ struct RetrainingLogCard: Sendable {
       CardLine(
         isLive ? "What the command has said so far" : "What the command said", .title, .bold),
     ]
-    if isCut { lines.append(CardLine("(its last \(output.count) lines)", .dim)) }
+    if isCut { lines.append(CardLine("(its last \(said.count) lines)", .dim)) }
     if output.isEmpty { lines.append(CardLine("Nothing.", .dim)) }
-    return lines + output.map { CardLine($0) }
+    // Two spans: such a line is drawn as it is.
+    return lines + output.map { CardLine([Span($0), Span("")]) }
   }
 }

@@ -18,6 +18,7 @@ extension ConsoleModel {
       self.columns = max(0, columns)
       self.rows = max(0, rows)
       draggedWeight = nil
+      changeTop { (card: inout RetrainingLogCard) in card.fit(columns) }
       return []
     }
   }

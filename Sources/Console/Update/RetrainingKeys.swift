@@ -51,8 +51,9 @@ extension ConsoleModel {
       }
       return []
     case .log(let log):
+      let columns = columns
       changeTop { (card: inout RetrainingLogCard) in
-        if card.ticket == ticket { card.take(log) }
+        if card.ticket == ticket { card.take(log, columns: columns) }
       }
       return []
     case .outcome(let outcome):

@@ -238,7 +238,13 @@ import Testing
       Issue.record("no log")
       return
     }
-    #expect(card.output.count == RetrainingLogCard.linesMax)
+    // 300 characters of each of the last lines, broken at 116 columns.
+    #expect((2...4).contains(card.output.count / RetrainingLogCard.linesMax))
+    #expect(card.output.allSatisfy { Canvas.columns(of: $0) <= 116 })
+    driver.tell(.input(.resize(columns: 60, rows: 20)))
+    guard case .retrainingLog(let narrow)? = driver.model.dialogs.last else { return }
+    #expect(narrow.output.allSatisfy { Canvas.columns(of: $0) <= 56 })
+    #expect(narrow.output.joined() == card.output.joined())
     #expect(!driver.text.contains("\u{1B}"))
   }
 }
