@@ -91,8 +91,8 @@ extension ConsoleModel {
       ConfirmCard(
         .declineProposal(proposal), "Decline \(proposal.version)",
         [
-          "\(proposal.version), which \(proposal.policy) proposes for \(proposal.endpoint), is taken "
-            + "off the proposals.", "It stays registered.",
+          "\(proposal.version), which \(proposal.policy) proposes for \(proposal.endpoint), "
+            + "is taken off the proposals.", "It stays registered.",
         ],
         .retraining(
           .decline(endpoint: proposal.endpoint, version: proposal.version, reason: nil)),
