@@ -125,6 +125,15 @@ struct CloserViewsTests {
           .previewSupersede(endpoint: sample.model, version: version(2), plan: Self.plan))
       else { return }
       #expect(same.refusal?.contains("being ramped") == true)
+      // Further candidates and a start of its own are foreseen too.
+      let later = SystemClock.now() + .minutes(30)
+      guard
+        case .rampPreview(let two) = try node.send(
+          .previewSupersede(
+            endpoint: sample.model, version: version(3), plan: Self.plan,
+            options: RampOptions(rivals: [version(2)], at: later)))
+      else { return }
+      #expect(two.conditions.contains { $0.hasPrefix("begins at") })
       #expect(try snapshot(node).detail?.rollout?.candidate == version(2))
       try perform(node, .abort(endpoint: sample.model, reason: nil))
       #expect(try snapshot(node).detail?.rollout?.facts == nil)

@@ -75,7 +75,7 @@ public enum ConsoleBench {
       })
     for (name, key) in [
       ("registry", InputEvent.Key.character("b")), ("deploy list", .character("o")),
-      ("plan editor", .character("P")), ("palette", .character(":")),
+      ("plan editor", .character("P")), ("palette", .character(":")), ("ramp", .character("c")),
     ] {
       _ = model.receive(.input(.key(key)), at: model.moment)
       precondition(!model.dialogs.isEmpty, "\(name) is open")
@@ -86,6 +86,7 @@ public enum ConsoleBench {
         })
       model.dialogs = []
     }
+    figures += retraining(&model, size, frames)
     _ = model.receive(.input(.key(.character("b"))), at: model.moment)
     _ = model.receive(.input(.key(.character("/"))), at: model.moment)
     var letters = 0
@@ -100,16 +101,16 @@ public enum ConsoleBench {
       registryBytes: (try? CanonicalJSON.encode(world.registry).count) ?? 0, filter: filter)
   }
 
-  private static func step(_ model: inout ConsoleModel, _ key: InputEvent.Key) {
+  static func step(_ model: inout ConsoleModel, _ key: InputEvent.Key) {
     _ = model.receive(.input(.key(key)), at: model.moment)
   }
 
-  private static func draw(_ model: ConsoleModel) {
+  static func draw(_ model: ConsoleModel) {
     let frame = render(model)
     precondition(frame.buffer.width == model.columns, "a frame is as wide as its screen")
   }
 
-  private static func measure(
+  static func measure(
     _ screen: String, _ size: String, _ count: Int, _ work: () -> Void
   ) -> Figure {
     var times: [Double] = []

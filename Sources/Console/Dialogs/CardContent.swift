@@ -52,6 +52,8 @@ enum CardView {
     case .feature(let name): if FeatureCard.draw(name, model, on: &canvas) { return }
     case .registry(let card) where canvas.frame.buffer.height >= 8:
       return card.draw(model, on: &canvas)
+    case .retraining(let card) where canvas.frame.buffer.height >= 8:
+      return card.draw(model, on: &canvas)
     case .planEditor(let editor) where canvas.frame.buffer.height >= 8:
       return editor.draw(model, on: &canvas)
     default: break
@@ -93,6 +95,9 @@ enum CardView {
     case .standing(let card): card.content(model, canvas)
     case .recording(let card): card.content(model, canvas)
     case .rules(let list): list.content(model, canvas)
+    case .form(let form): form.content(model, canvas)
+    case .retraining(let card): card.content(model, canvas)
+    case .retrainingLog(let card): card.content(model, canvas)
     }
   }
 
@@ -105,7 +110,8 @@ enum CardView {
     guard width >= 8, rows >= 3 else { return }
     let inner = width - 4
     let lines = content.lines.flatMap { wrapped($0, inner) }
-    var foot = content.buttons.isEmpty ? 0 : 2
+    let buttons = Canvas.rows(of: content.buttons, limit: inner, lineMax: rows >= 20 ? 2 : 1)
+    var foot = content.buttons.isEmpty ? 0 : buttons.count + 1
     if content.field != nil { foot += 2 }
     let notice = content.notice.map { wrapped(CardLine($0, .warn, .bold), inner) } ?? []
     foot += notice.count
@@ -130,9 +136,8 @@ enum CardView {
     if let field = content.field {
       drawField(field.label, field.text, x: rect.x + 2, y: y + 1, width: inner, on: &canvas)
     }
-    if !content.buttons.isEmpty {
-      canvas.buttons(
-        content.buttons, x: rect.x + 2, y: inside.y + inside.height - 1, limit: inner)
+    for (index, row) in buttons.reversed().enumerated() {
+      canvas.buttons(row, x: rect.x + 2, y: inside.y + inside.height - 1 - index, limit: inner)
     }
   }
 

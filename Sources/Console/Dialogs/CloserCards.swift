@@ -154,7 +154,8 @@ extension Command {
     case .resume(_, let reason), .step(_, _, let reason), .setCandidateWeight(_, _, let reason),
       .abort(_, let reason), .promote(_, let reason, _), .supersede(_, _, _, let reason, _),
       .approve(_, _, let reason), .addFreeze(_, _, let reason), .removeFreeze(_, let reason),
-      .drop(_, _, let reason), .removeRule(_, _, let reason),
+      .drop(_, _, let reason), .removeRule(_, _, let reason), .addRule(_, _, let reason),
+      .retraining(.decline(_, _, let reason)),
       .registry(.unsign(_, _, let reason)), .registry(.decideApproval(_, _, let reason)):
       reason?.trimmed.isEmpty == false
     default: false

@@ -104,6 +104,9 @@ extension Command {
     case .removeFreeze(let id, _): .removeFreeze(id: id, reason: reason)
     case .drop(let e, let v, _): .drop(endpoint: e, version: v, reason: reason)
     case .removeRule(let e, let n, _): .removeRule(endpoint: e, name: n, reason: reason)
+    case .addRule(let e, let rule, _): .addRule(endpoint: e, rule: rule, reason: reason)
+    case .retraining(.decline(let e, let v, _)):
+      .retraining(.decline(endpoint: e, version: v, reason: reason))
     case .registry(.unsign(let v, let item, _)):
       .registry(.unsign(version: v, item: item, reason: reason))
     case .registry(.decideApproval(let v, let status, _)):

@@ -32,12 +32,17 @@ enum Dialog: Sendable {
   case standing(StandingCard)
   case recording(RecordingCard)
   case rules(RuleList)
+  case form(OrderForm)
+  case retraining(RetrainingCard)
+  case retrainingLog(RetrainingLogCard)
 
   /// True when letters are text and no commands.
   var takesText: Bool {
     switch self {
     case .palette, .help, .filter: true
-    case .freezeForm, .reason: true
+    case .freezeForm, .reason, .form: true
+    case .rollback(let card): card.field != nil
+    case .ramp(let card): card.entry != nil
     case .why(let card): card.answer == nil
     case .registry(let card): card.isTyping
     case .planEditor(let editor): editor.field != nil

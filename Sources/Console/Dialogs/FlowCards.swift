@@ -22,7 +22,9 @@ extension RollbackCard {
           Span("  \(SafeText.fitted(before, to: 6))", .dim),
           Span("\(arrow) ", .dim),
           Span(SafeText.fitted(after, to: 6), .text, .bold),
-          Span(isTarget ? "gets all traffic" : "closed", isTarget ? .ok : .bad),
+          Span(
+            isTarget ? "gets all traffic" : over == nil ? "closed" : "closed at the end",
+            isTarget ? .ok : .bad),
         ]))
     }
     content.lines.append(.blank)
@@ -46,9 +48,24 @@ extension RollbackCard {
       }
     }
     content.notice = notice
+    if let field {
+      content.lines += [
+        .blank,
+        CardLine("Over how long, like 10m; nothing is at once. At most ten even moves.", .dim),
+      ]
+      content.field = ("over", field)
+      content.buttons = [
+        .init("Enter", "take it", .key(.enter)), .init("Esc", "leave it", .key(.escape)),
+      ]
+      return content
+    }
     content.buttons = [
-      .init("y", "ROLL BACK", .key(.character("y")), role: .danger),
-      .init("Esc", "cancel", .key(.escape)),
+      .init(
+        "y", over.map { "ROLL BACK over \($0)" } ?? "ROLL BACK", .key(.character("y")),
+        role: .danger),
+      .init(
+        "o", over == nil ? "little by little" : "another time", .key(.character("o")),
+        isEnabled: gradualObstacle == nil), .init("Esc", "cancel", .key(.escape)),
     ]
     return content
   }
@@ -67,6 +84,13 @@ extension RollbackCard {
       ? preview.targetReady : row.map { ["live", "canary", "standby"].contains($0.state) } ?? false
     var lines: [CardLine] = []
     if !facts.isEmpty { lines.append(CardLine("\(target): \(facts.joined(separator: ", "))")) }
+    if let over {
+      lines.append(
+        CardLine("It takes over little by little, in at most ten even moves over \(over).", .warn))
+      lines.append(
+        CardLine("Anything wrong meanwhile, or R and y again, ends it at once.", .dim))
+      return lines
+    }
     lines.append(
       isReady
         ? CardLine("It is loaded and warm: it takes over at once.", .ok)
@@ -76,114 +100,6 @@ extension RollbackCard {
       lines.append(
         CardLine("Requests already running finish on \(closed.joined(separator: ", ")).", .dim))
     }
-    return lines
-  }
-}
-
-extension RampCard {
-  func content(_ model: ConsoleModel, _ canvas: Canvas) -> CardContent {
-    var content = CardContent(
-      title: replaces == nil ? "Ramp on \(endpoint)" : "Supersede on \(endpoint)")
-    content.width = 72
-    if let replaces {
-      content.lines.append(
-        CardLine("\(replaces) is rolled back first, then this begins; both or neither.", .warn))
-    }
-    for sentence in model.freezeSentences(on: endpoint) {
-      content.lines.append(
-        CardLine("\(canvas.glyph(.warn)) Frozen: \(sentence). Starting takes a reason.", .warn))
-    }
-    let list = Canvas.window(count: candidates.count, rows: 5, selected: candidateIndex)
-    if stage == .choose {
-      content.lines.append(CardLine("Candidate", .dim))
-      for index in list {
-        let version = candidates[index]
-        let isOn = index == candidateIndex
-        let row = model.liveDetail?.versions.first { $0.version == version }
-        let state = row?.state ?? "registered"
-        content.lines.append(
-          CardLine(
-            [
-              Span(isOn ? "> " : "  ", .title, .bold),
-              Span(version.description, isOn ? .candidate : .text, isOn ? .bold : []),
-              Span("  \(VersionsPane.stateText(state, canvas))", VersionsPane.stateRole(state)),
-              Span("  \(summary(of: version, row, model))", .dim),
-            ], hit: .entry(index)))
-      }
-      content.lines.append(.blank)
-    }
-    content.lines.append(
-      CardLine([
-        Span("Plan ", .dim), Span(plan.name, .text, .bold),
-        Span(plans.count > 1 ? "  \(planIndex + 1) of \(plans.count)" : "", .dim),
-      ]))
-    content.lines.append(CardLine(CanaryPane.planSpans(plan, step: -1, canvas)))
-    if !plan.summary.isEmpty { content.lines.append(CardLine(plan.summary, .dim)) }
-    content.lines.append(.blank)
-    content.lines += outcome(canvas)
-    content.notice = notice
-    content.scroll = stage == .dryRun ? scroll : 0
-    content.buttons =
-      stage == .choose
-      ? [
-        .init("Enter", "dry run", .key(.enter)),
-        .init("Left/Right", "plan", .key(.right), isEnabled: plans.count > 1),
-        .init("Up/Down", "candidate", .key(.down), isEnabled: candidates.count > 1),
-        .init("e", "edit plan", .key(.character("e"))),
-        .init("Esc", "cancel", .key(.escape)),
-      ]
-      : [
-        .init(
-          "y", "START", .key(.character("y")),
-          isEnabled: preview != nil && preview?.refusal == nil),
-        .init("e", "edit plan", .key(.character("e"))),
-        .init("Esc", "back", .key(.escape)),
-      ]
-    return content
-  }
-
-  private func summary(of version: VersionID, _ row: VersionRow?, _ model: ConsoleModel) -> String {
-    row?.summary ?? model.feed.registry[version]?.summary ?? ""
-  }
-
-  /// `errors 40 and 200, wrong answers 67 and 333`: where the guard holds and rolls back.
-  ///
-  /// A metric may spend its share of the risk, so its lines lie that much higher.
-  private var guardLines: String {
-    plan.metrics.map { item in
-      let hold = Format.evidence(plan.holdEvidence / item.riskShare)
-      let back = Format.evidence(plan.rollbackEvidence / item.riskShare)
-      return "\(MetricText.of(item.metric)) \(hold) and \(back)"
-    }.joined(separator: ", ")
-  }
-
-  /// What the node says: one sentence at first, every step in the dry run.
-  private func outcome(_ canvas: Canvas) -> [CardLine] {
-    if let failure {
-      return [CardLine("The node could not say what it would do: \(failure)", .bad)]
-    }
-    guard let preview else { return [CardLine("Working out what it would do...", .dim)] }
-    var lines: [CardLine] = []
-    if let refusal = preview.refusal {
-      lines.append(CardLine("\(canvas.glyph(.bad)) It would be refused: \(refusal)", .bad, .bold))
-    }
-    lines.append(CardLine(preview.summary))
-    guard stage == .dryRun else { return lines }
-    lines.append(.blank)
-    for (index, step) in preview.steps.enumerated() {
-      lines.append(CardLine("\(index + 1). \(step)"))
-    }
-    lines.append(.blank)
-    for condition in preview.conditions { lines.append(CardLine("- \(condition)", .dim)) }
-    if !preview.conditions.isEmpty { lines.append(.blank) }
-    lines.append(
-      CardLine(
-        plan.metrics.isEmpty
-          ? "Nothing judges this plan: it goes on by time alone."
-          : "The guard holds, or rolls back to \(preview.fallback), by itself. Risk of a false "
-            + "alarm over all metrics: hold \(Format.percent(plan.holdRisk)), roll back "
-            + "\(Format.percent(plan.rollbackRisk)). Lines at E: \(guardLines).",
-        plan.metrics.isEmpty ? .warn : .dim))
     return lines
   }
 }
@@ -216,6 +132,9 @@ extension ConfirmCard {
     case .unsign: "take back"
     case .approveVersion: "approve"
     case .removeRule: "end rule"
+    case .addRule: "add rule"
+    case .record(let policy): policy == nil ? "turn off" : "record"
+    case .declineProposal: "decline"
     }
   }
 

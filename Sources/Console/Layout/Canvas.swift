@@ -133,7 +133,7 @@ struct Canvas {
   mutating func buttons(_ list: [Button], x: Int, y: Int, limit: Int) -> Int {
     var used = 0
     for button in list {
-      let width = Canvas.columns(of: button.key) + Canvas.columns(of: button.label) + 3
+      let width = button.width
       guard used + width <= limit else { break }
       let start = x + used
       put(
@@ -151,6 +151,21 @@ struct Canvas {
     return max(0, used - 1)
   }
 
+  /// Buttons in as few lines as they need, at most `lineMax`; what does not fit then is left out.
+  static func rows(of list: [Button], limit: Int, lineMax: Int) -> [[Button]] {
+    var rows: [[Button]] = [[]]
+    var used = 0
+    for button in list {
+      if used + button.width > limit, used > 0, rows.count < lineMax {
+        rows.append([])
+        used = 0
+      }
+      rows[rows.count - 1].append(button)
+      used += button.width + 1
+    }
+    return rows
+  }
+
   /// Something to press.
   struct Button {
     let key: String
@@ -158,6 +173,9 @@ struct Canvas {
     let role: Role
     let hit: Hit
     let isEnabled: Bool
+
+    /// The columns that it takes.
+    var width: Int { Canvas.columns(of: key) + Canvas.columns(of: label) + 3 }
 
     init(_ key: String, _ label: String, _ hit: Hit, role: Role = .hintKey, isEnabled: Bool = true)
     {

@@ -18,6 +18,7 @@ public enum Action: String, Sendable, Hashable, CaseIterable {
   case palette, help, copy, copyPane, export, mouse, readOnly, theme, verifyJournal, quit, suspend
   // Look closer.
   case verdict, registry, asOf, why, attached, tryRequest, checklist, recording, rules
+  case retraining
   // Release control.
   case approve, supersede, retry, undoTo, editPlan, stopTheLine, freezes, pick, drop
 

@@ -188,11 +188,16 @@ extension ActionSpec {
       argument: .version, synonyms: ["sign off", "gates", "standing", "tags", "aliases"]),
     ActionSpec(
       .recording, .look, [], "recording", "Recording",
-      "Shows what is recorded of the endpoint's requests.", synonyms: ["recorder", "traffic log"]),
+      "Shows what is recorded of the endpoint's requests; turns it on, off, or to another share.",
+      synonyms: ["recorder", "traffic log"]),
     ActionSpec(
       .rules, .look, [], "rules", "Rules",
-      "Lists the rules by hand that route ahead of the split, and ends them.",
-      synonyms: ["pins", "segments", "headers"]),
+      "Lists the rules by hand that route ahead of the split; adds, pins and ends them.",
+      synonyms: ["pins", "unpin", "segments", "headers"]),
+    ActionSpec(
+      .retraining, .look, [], "retraining", "Retraining",
+      "Lists what trains models again, its runs and proposals; runs, accepts and declines.",
+      synonyms: ["retrain", "train", "proposals", "policies"]),
   ]
 
   static let releasing: [ActionSpec] = [

@@ -37,6 +37,8 @@ public struct ConsoleModel: Sendable {
   var asked: [Int: Asked] = [:]
   /// The card to put back with the next picture.
   var reopening: Reopening?
+  /// A proposed version whose ramp card opens as soon as its endpoint is shown.
+  var awaitedRamp: AwaitedRamp?
   var nextNumber = 1
   var notes: [LocalNote] = []
   /// What was typed in the palette, newest first.
@@ -182,11 +184,21 @@ struct Asked: Sendable {
   let order: Order
   let what: String
   let card: Reopening?
+  /// The card that comes back when the node refuses.
+  var kept: Dialog?
+}
+
+/// A ramp that was asked for on an endpoint whose picture is on its way.
+struct AwaitedRamp: Sendable, Hashable {
+  let endpoint: Name
+  let version: VersionID
+  /// The name of the plan that is chosen first.
+  let plan: String
 }
 
 /// A card that is put back when its change was refused as seen too late.
 enum Reopening: Sendable, Hashable {
-  case rollback(endpoint: Name, target: VersionID)
+  case rollback(endpoint: Name, target: VersionID, over: TimeSpan?)
   case change(Change)
 }
 

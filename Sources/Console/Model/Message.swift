@@ -79,6 +79,10 @@ public struct Ticket: Sendable, Hashable {
     case standing
     /// What is recorded.
     case recording
+    /// The retraining of models: its overview or a log.
+    case retraining
+    /// A run of a retraining that begins or ends; `what` names it for the message line.
+    case retrainingOrder(what: String)
   }
 
   /// What the question was for.

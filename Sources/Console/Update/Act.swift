@@ -109,11 +109,26 @@ extension ConsoleModel {
     return []
   }
 
-  /// Reads `MODEL@N` or `@N` and says what is wrong with it.
-  mutating func version(named text: String) -> VersionID? {
+  /// Reads `MODEL@N`, `@N`, or an alias in the place of the number.
+  /// - Throws: ``InvalidValue`` that says what was expected.
+  func readVersion(_ text: String) throws(InvalidValue) -> VersionID {
     let model = liveDetail?.versions.first?.version.model.text ?? ""
+    let full = text.hasPrefix("@") ? model + text : text
+    if let at = full.lastIndex(of: "@"), full[full.index(after: at)...].first?.isLetter == true {
+      let alias = full[full.index(after: at)...]
+      let known = feed.registry.versions.first { entry in
+        entry.version.model.text == full[..<at]
+          && entry.standing?.aliases.contains { $0.text == alias } == true
+      }
+      if let known { return known.version }
+    }
+    return try VersionID(full)
+  }
+
+  /// Reads a version as ``readVersion(_:)`` does, and says what is wrong with it.
+  mutating func version(named text: String) -> VersionID? {
     do {
-      return try VersionID(text.hasPrefix("@") ? model + text : text)
+      return try readVersion(text)
     } catch {
       say(error.message, .warn)
       return nil
@@ -183,12 +198,16 @@ extension ConsoleModel {
     }
     push(
       .rollback(
-        RollbackCard(endpoint: detail.name, preview: preview, target: target, opened: moment)))
+        RollbackCard(
+          endpoint: detail.name, preview: preview, target: target, rollout: runningRollout,
+          opened: moment)))
     return []
   }
 
   /// Opens the ramp card and asks the node what the proposed ramp would do.
-  private mutating func openRamp(_ argument: String?, supersedes: Bool = false) -> [Effect] {
+  mutating func openRamp(
+    _ argument: String?, supersedes: Bool = false, plan: String? = nil
+  ) -> [Effect] {
     guard let detail = liveDetail, let plans = feed.live?.plans, !plans.isEmpty else {
       say("The node knows no plan: put one into its plans folder", .warn)
       return []
@@ -208,11 +227,13 @@ extension ConsoleModel {
       }
       wanted = named
     }
-    push(
-      .ramp(
-        RampCard(
-          endpoint: detail.name, candidates: candidates, plans: plans, candidate: wanted,
-          generation: detail.generation, opened: moment, replaces: replaced)))
+    var card = RampCard(
+      endpoint: detail.name, candidates: candidates, plans: plans, candidate: wanted, plan: plan,
+      generation: detail.generation, opened: moment, replaces: replaced)
+    if let plan, card.plan.name != plan {
+      card.notice = "The proposed plan \(plan) is gone: choose another one"
+    }
+    push(.ramp(card))
     return requestRampPreview()
   }
 
@@ -225,5 +246,27 @@ extension ConsoleModel {
       request = card.previewRequest
     }
     return request.map { [.send(ticket, $0, .orders)] } ?? []
+  }
+
+  /// Asks again for the open ramp card when what the node said before is of another state.
+  mutating func renewRampPreview() -> [Effect] {
+    guard case .ramp(let card) = dialogs.last, card.ticket == nil, card.preview == nil,
+      card.failure == nil
+    else { return [] }
+    return requestRampPreview()
+  }
+
+  /// Opens the ramp card of a proposal once its endpoint is shown.
+  mutating func openAwaitedRamp() -> [Effect] {
+    guard let wanted = awaitedRamp else { return [] }
+    guard endpoint == wanted.endpoint, case .retraining? = dialogs.last else {
+      // Somebody has gone on to something else meanwhile.
+      awaitedRamp = nil
+      return []
+    }
+    guard liveDetail?.name == wanted.endpoint else { return [] }
+    awaitedRamp = nil
+    return openRamp(
+      wanted.version.description, supersedes: runningRollout != nil, plan: wanted.plan)
   }
 }

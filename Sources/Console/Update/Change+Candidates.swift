@@ -52,6 +52,53 @@ extension ConsoleModel {
       ], .removeRule(endpoint: detail.name, name: name, reason: nil), detail)
   }
 
+  func addRuleProposal(
+    _ rule: RouteRule, _ reason: String?, _ detail: EndpointDetail
+  ) -> Proposal {
+    if let known = detail.rules?.first(where: { $0.name == rule.name }) {
+      return .refuse(
+        "\(detail.name) has a rule \(rule.name) already (\(known.rule)): d on the list ends it")
+    }
+    let stable = detail.split?.shares.max { $0.weight < $1.weight }?.version
+    return ask(
+      .addRule(rule, reason: reason), "Add the rule \(rule.name)",
+      [
+        "Requests with \(rule.rule) go to \(rule.split), whatever the endpoint's split.",
+        "What it routes is no evidence for the guard; a rollback that closes one of its versions "
+          + "ends it.",
+      ] + (reason.map { ["Because: \($0)"] } ?? []),
+      .addRule(endpoint: detail.name, rule: rule, reason: reason), detail,
+      rises: rule.split.versions.contains { $0 != stable })
+  }
+
+  func recordProposal(_ policy: RecordingPolicy?, _ detail: EndpointDetail) -> Proposal {
+    ask(
+      .record(policy),
+      policy == nil
+        ? "Turn the recording of \(detail.name) off" : "Record requests of \(detail.name)",
+      policy.map { policy in
+        [
+          "\(policy.words).",
+          "A caller with a key is recorded whole or not at all; the key itself is not kept.",
+          "No request waits for the recorder: what it cannot take it drops and counts.",
+        ]
+      } ?? ["Nothing more is recorded; what is on disk stays."],
+      .setRecording(endpoint: detail.name, policy: policy), detail)
+  }
+
+  func declineProposal(_ proposal: RetrainingProposal) -> Proposal {
+    .ask(
+      ConfirmCard(
+        .declineProposal(proposal), "Decline \(proposal.version)",
+        [
+          "\(proposal.version), which \(proposal.policy) proposes for \(proposal.endpoint), "
+            + "is taken off the proposals.", "It stays registered.",
+        ],
+        .retraining(
+          .decline(endpoint: proposal.endpoint, version: proposal.version, reason: nil)),
+        endpoint: nil, generation: nil, demands: [.reason], opened: moment))
+  }
+
   /// What is signed or approved of a version, in this person's name.
   func registryProposal(_ change: Change) -> Proposal {
     func ask(

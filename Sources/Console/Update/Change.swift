@@ -26,6 +26,10 @@ enum Change: Sendable, Hashable {
   case unsign(VersionID, item: String)
   case approveVersion(VersionID)
   case removeRule(Name)
+  case addRule(RouteRule, reason: String?)
+  /// Records by a policy, or (nil) no longer.
+  case record(RecordingPolicy?)
+  case declineProposal(RetrainingProposal)
 }
 
 /// What comes of a ``Change``.
@@ -44,6 +48,7 @@ extension ConsoleModel {
     switch change {
     case .stopLine, .releaseLine, .addFreeze, .removeFreeze: return freezeProposal(change)
     case .sign, .unsign, .approveVersion: return registryProposal(change)
+    case .declineProposal(let proposal): return declineProposal(proposal)
     default: break
     }
     guard let detail = liveDetail else { return .refuse("No endpoint is shown yet") }
@@ -75,6 +80,8 @@ extension ConsoleModel {
     case .pick(let version): return pickProposal(version, detail)
     case .drop(let version): return dropProposal(version, detail)
     case .removeRule(let name): return removeRuleProposal(name, detail)
+    case .addRule(let rule, let reason): return addRuleProposal(rule, reason, detail)
+    case .record(let policy): return recordProposal(policy, detail)
     default: return .refuse("This cannot be done here")
     }
   }

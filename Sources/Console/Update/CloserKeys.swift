@@ -22,8 +22,11 @@ extension ConsoleModel {
     case .planEditor(let editor): return press(key, in: editor)
     case .tryOut(let card): return press(key, in: card)
     case .standing(let card): return press(key, in: card)
-    case .recording: return pressInReader(key, copying: nil)
+    case .recording(let card): return press(key, in: card)
     case .rules(let list): return press(key, in: list)
+    case .form(let form): return press(key, in: form)
+    case .retraining(let card): return press(key, in: card)
+    case .retrainingLog(let card): return press(key, in: card)
     default: return []
     }
   }
@@ -109,13 +112,23 @@ extension ConsoleModel {
       let (sum, overflow) = index.addingReportingOverflow(step)
       let next = overflow ? (step < 0 ? 0 : rules.count - 1) : sum
       list.selected = rules[max(0, min(rules.count - 1, next))].name
+      list.notice = nil
       replaceTop(.rules(list))
       return []
     }
     switch key {
-    case .character("d"), .delete:
-      guard !look.isReadOnly else {
-        say("Read-only: nothing is changed; ! allows changes", .warn)
+    case .character("a"), .character("p"), .character("d"), .delete:
+      guard !look.isReadOnly, let endpoint = liveDetail?.name else {
+        list.notice = "Read-only: nothing is changed; ! allows changes"
+        replaceTop(.rules(list))
+        return []
+      }
+      guard key != .character("a") else {
+        push(.form(.rule(on: endpoint)))
+        return []
+      }
+      guard key != .character("p") else {
+        push(.form(.pin(on: endpoint, to: runningRollout?.candidate)))
         return []
       }
       guard rules.indices.contains(index) else { return [] }
@@ -341,7 +354,7 @@ extension ConsoleModel {
         card.notice = "Still waiting for the node to answer the last change"
         break
       }
-      dialogs.removeAll()
+      closeForOrder()
       return send(card.answered, what: card.what)
     default:
       if card.field.edit(key) { card.notice = nil }

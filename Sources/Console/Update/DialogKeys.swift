@@ -30,7 +30,7 @@ extension ConsoleModel {
     case .quit: return pressInQuit(key)
     case .journalCheck: return pressInReader(key, copying: nil)
     case .verdict, .registry, .generations, .freezes, .freezeForm, .why, .attached, .reason,
-      .planEditor, .tryOut, .standing, .recording, .rules:
+      .planEditor, .tryOut, .standing, .recording, .rules, .form, .retraining, .retrainingLog:
       return pressCloser(key, in: dialog)
     }
     return []
@@ -69,7 +69,24 @@ extension ConsoleModel {
 
   private mutating func press(_ key: InputEvent.Key, in card: RollbackCard) -> [Effect] {
     var card = card
+    if card.field != nil {
+      switch key {
+      case .control("c"): return perform(.quit)
+      case .escape: card.field = nil
+      case .enter: card.submit(at: moment)
+      default: _ = card.field?.edit(key)
+      }
+      replaceTop(.rollback(card))
+      return []
+    }
     switch key {
+    case .character("o"):
+      if let obstacle = card.gradualObstacle {
+        card.remark(obstacle)
+      } else {
+        card.field = TextField(card.over?.description ?? "")
+      }
+      replaceTop(.rollback(card))
     case .character("y"):
       guard !isGuarded(since: card.opened) else {
         card.remark("That was too quick to have been read: y again")
@@ -82,10 +99,12 @@ extension ConsoleModel {
       }
       dialogs.removeAll()
       return send(
-        card.order(by: settings.actor), what: "roll back \(card.endpoint) to \(card.target)",
-        from: .rollback(endpoint: card.endpoint, target: card.target))
+        card.order(by: settings.actor),
+        what: "roll back \(card.endpoint) to \(card.target)"
+          + (card.over.map { " over \($0)" } ?? ""),
+        from: .rollback(endpoint: card.endpoint, target: card.target, over: card.over))
     case .character(let digit) where digit.isASCII && digit.isNumber:
-      if let number = digit.wholeNumberValue, card.choose(number) {
+      if let number = digit.wholeNumberValue, card.choose(number, at: moment) {
         replaceTop(.rollback(card))
       }
     default:
@@ -101,6 +120,7 @@ extension ConsoleModel {
 
   private mutating func press(_ key: InputEvent.Key, in card: RampCard) -> [Effect] {
     var card = card
+    if card.entry != nil { return type(key, in: card) }
     switch key {
     case .left, .character("h"), .right, .character("l"):
       guard card.movePlan(by: key == .left || key == .character("h") ? -1 : 1) else { return [] }
@@ -115,6 +135,13 @@ extension ConsoleModel {
         replaceTop(.ramp(card))
         return requestRampPreview()
       }
+    case .character(" "):
+      guard card.stage == .choose, card.candidates.count > 1 else { return [] }
+      guard card.toggleMark() else { break }
+      replaceTop(.ramp(card))
+      return requestRampPreview()
+    case .character("t"): card.begin(.at)
+    case .character("w"): card.begin(.after)
     case .enter:
       card.stage = .dryRun
       card.notice = nil
@@ -126,6 +153,11 @@ extension ConsoleModel {
       }
     case .character("y"): return confirm(card)
     case .character("e"):
+      guard card.options == nil, card.after == nil else {
+        card.notice =
+          "The editor starts one candidate, at once: take the further ones, time and waiting off"
+        break
+      }
       pop()
       return editPlan(
         endpoint: card.endpoint, candidates: card.candidates, candidate: card.candidate,
@@ -138,6 +170,26 @@ extension ConsoleModel {
         pop()
         return []
       }
+    }
+    replaceTop(.ramp(card))
+    return []
+  }
+
+  /// Takes a key into the field about the start.
+  private mutating func type(_ key: InputEvent.Key, in card: RampCard) -> [Effect] {
+    var card = card
+    switch key {
+    case .control("c"): return perform(.quit)
+    case .escape:
+      card.entry = nil
+      card.notice = nil
+    case .enter:
+      let endpoints = (feed.live?.endpoints ?? []).map(\.name)
+      if card.submit(now: moment.wall, endpoints: endpoints) {
+        replaceTop(.ramp(card))
+        return requestRampPreview()
+      }
+    default: if card.entry?.field.edit(key) == true { card.notice = nil }
     }
     replaceTop(.ramp(card))
     return []
@@ -158,10 +210,11 @@ extension ConsoleModel {
     } else {
       dialogs.removeAll()
       focus = .canary
+      let names = card.versions.map(\.description).joined(separator: ", ")
       return send(
         card.order(by: settings.actor),
         what: (card.replaces.map { "supersede \($0) by" } ?? "ramp")
-          + " \(card.candidate) by \(card.plan.name)")
+          + " \(names) by \(card.plan.name)", keeping: .ramp(card))
     }
     replaceTop(.ramp(card))
     return []
@@ -210,8 +263,12 @@ extension ConsoleModel {
       say("Still waiting for the node to answer the last change", .warn)
       return []
     }
-    // A signature leads back to the checklist that it was given on.
-    if case .registry = card.command { pop() } else { dialogs.removeAll() }
+    switch card.command {
+    // They lead back to the list that they were asked for on.
+    case .registry, .retraining, .removeRule: pop()
+    case .setRecording(_, nil): pop()
+    default: closeForOrder()
+    }
     return send(card.order(by: settings.actor), what: card.title, from: .change(card.change))
   }
 

@@ -95,6 +95,22 @@ extension RecordingCard: DialogCard {
   var dialog: Dialog { .recording(self) }
 }
 
+extension RetrainingCard: DialogCard {
+  init?(_ dialog: Dialog) {
+    guard case .retraining(let card) = dialog else { return nil }
+    self = card
+  }
+  var dialog: Dialog { .retraining(self) }
+}
+
+extension RetrainingLogCard: DialogCard {
+  init?(_ dialog: Dialog) {
+    guard case .retrainingLog(let card) = dialog else { return nil }
+    self = card
+  }
+  var dialog: Dialog { .retrainingLog(self) }
+}
+
 extension ConsoleModel {
   /// Opens a card over the others.
   mutating func push(_ dialog: Dialog) {

@@ -18,6 +18,7 @@ extension ConsoleModel {
       self.columns = max(0, columns)
       self.rows = max(0, rows)
       draggedWeight = nil
+      changeTop { (card: inout RetrainingLogCard) in card.fit(columns) }
       return []
     }
   }
@@ -55,6 +56,15 @@ extension ConsoleModel {
     case .freezeForm(var form) where form.place != .endpoint:
       if form.place == .window { form.window.insert(text) } else { form.reason.insert(text) }
       replaceTop(.freezeForm(form))
+    case .rollback(var card) where card.field != nil:
+      card.field?.insert(text)
+      replaceTop(.rollback(card))
+    case .ramp(var card) where card.entry != nil:
+      card.entry?.field.insert(text)
+      replaceTop(.ramp(card))
+    case .form(var form):
+      form.insert(text)
+      replaceTop(.form(form))
     case .tryOut(var card) where card.field != nil:
       card.field?.insert(text)
       replaceTop(.tryOut(card))

@@ -14,6 +14,7 @@ extension ConsoleModel {
     case .checklist: return openStanding(argument)
     case .recording: return openRecording()
     case .rules: push(.rules(RuleList()))
+    case .retraining: return openRetraining()
     default: break
     }
     return []
@@ -167,6 +168,17 @@ extension ConsoleModel {
     let ticket = ticket(.recording)
     push(.recording(RecordingCard(endpoint: name, ticket: ticket)))
     return [.send(ticket, .recording(endpoint: name), .reading)]
+  }
+
+  /// Asks for the open recording again: it grows.
+  mutating func renewRecording() -> [Effect] {
+    guard !settings.isLinear, case .recording(var card) = dialogs.last, !card.isAsking else {
+      return []
+    }
+    let ticket = ticket(.recording)
+    card.ask(ticket)
+    replaceTop(.recording(card))
+    return [.send(ticket, .recording(endpoint: card.endpoint), .reading)]
   }
 
   // MARK: Routing

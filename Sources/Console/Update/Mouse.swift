@@ -89,12 +89,12 @@ extension ConsoleModel {
       replaceTop(.menu(menu))
       return press(.enter)
     case .rollback(var card):
-      if card.choose(index + 1) { replaceTop(.rollback(card)) }
+      if card.choose(index + 1, at: moment) { replaceTop(.rollback(card)) }
     case .ramp(var card):
-      if card.moveCandidate(by: index - card.candidateIndex) {
-        replaceTop(.ramp(card))
-        return requestRampPreview()
-      }
+      guard card.entry == nil else { return [] }
+      let isMoved = card.moveCandidate(by: index - card.candidateIndex)
+      replaceTop(.ramp(card))
+      if isMoved { return requestRampPreview() }
     case .registry(var card):
       let book = feed.registry
       guard card.edition == book.edition, card.order.indices.contains(index) else { return [] }
@@ -123,6 +123,13 @@ extension ConsoleModel {
       let rules = liveDetail?.rules ?? []
       if rules.indices.contains(index) { list.selected = rules[index].name }
       replaceTop(.rules(list))
+    case .form(var form):
+      form.go(to: index)
+      replaceTop(.form(form))
+    case .retraining(var card):
+      if card.index == index { return press(.enter) }
+      card.choose(index)
+      replaceTop(.retraining(card))
     case .freezeForm(var form):
       form.place = FreezeForm.Place(rawValue: index) ?? form.place
       replaceTop(.freezeForm(form))

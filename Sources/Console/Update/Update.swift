@@ -79,9 +79,14 @@ extension ConsoleModel {
   }
 
   /// Sends an order and remembers that it is under way.
-  mutating func send(_ order: Order, what: String, from card: Reopening? = nil) -> [Effect] {
+  ///
+  /// - Parameter kept: the card that comes back, with the reason, when the node refuses.
+  mutating func send(
+    _ order: Order, what: String, from card: Reopening? = nil, keeping kept: Dialog? = nil
+  ) -> [Effect] {
     let ticket = ticket(.order(what: what))
-    asked[ticket.number] = Asked(order: order, what: what, card: card)
+    asked[ticket.number] = Asked(order: order, what: what, card: card, kept: kept)
+    awaitInForm(ticket)
     pending.append(ticket)
     say("\(what)...", .dim)
     return [.send(ticket, .perform(order), order.command.isUrgent ? .urgent : .orders)]
@@ -107,6 +112,7 @@ extension ConsoleModel {
     case (.order, .outcome(let outcome)):
       pending.removeAll { $0 == ticket }
       asked[ticket.number] = nil
+      closeForm(ticket)
       say(outcomeSentence(outcome), .ok)
       return [requestLive()]
     case (.rampPreview, .rampPreview(let preview)):
@@ -148,9 +154,11 @@ extension ConsoleModel {
       return []
     case (.recording, .recording(let view)):
       changeTop { (card: inout RecordingCard) in
-        if card.ticket == ticket { card.view = view }
+        if card.ticket == ticket { card.take(view) }
       }
       return []
+    case (.retraining, .retraining(let answer)), (.retrainingOrder, .retraining(let answer)):
+      return take(answer, ticket)
     case (.planPreview, .rampPreview(let preview)):
       let now = moment
       changeTop { (editor: inout PlanEditor) in
@@ -169,7 +177,7 @@ extension ConsoleModel {
     }
   }
 
-  private func outcomeSentence(_ outcome: Outcome) -> String {
+  func outcomeSentence(_ outcome: Outcome) -> String {
     let whole = "\(Format.milliseconds(Double(outcome.durableMicroseconds) / 1000)) ms"
     // What concerns no endpoint has none.
     let generation = outcome.generation > 0 ? ", generation \(outcome.generation)" : ""
@@ -219,13 +227,20 @@ extension ConsoleModel {
       pending.removeAll { $0 == ticket }
       let order = asked.removeValue(forKey: ticket.number)
       // What only lacks a reason is asked for again with one; nothing else has to be typed anew.
-      if let order, dialogs.isEmpty, let card = ReasonCard(order, refusedBecause: sentence) {
+      let isBack = answerForm(ticket, sentence)
+      if let order, dialogs.isEmpty || isBack,
+        let card = ReasonCard(order, refusedBecause: sentence)
+      {
         push(.reason(card))
         say("Not done yet: it takes a reason", .warn)
         return [requestLive()]
       }
       note("Refused, \(what): \(sentence)", failure.isStale ? .warn : .bad)
       if failure.isStale { reopening = order?.card }
+      if dialogs.isEmpty, case .ramp(var card)? = order?.kept {
+        card.comeBack(sentence, at: moment)
+        push(.ramp(card))
+      }
       // The picture is renewed at once, so that the next look is at what is true.
       return [requestLive()]
     case .rampPreview:
@@ -285,9 +300,10 @@ extension ConsoleModel {
       return []
     case .recording:
       changeTop { (card: inout RecordingCard) in
-        if card.ticket == ticket { card.failure = sentence }
+        if card.ticket == ticket { card.fail(sentence) }
       }
       return []
+    case .retraining, .retrainingOrder: return take(sentence, ofRetraining: ticket)
     }
   }
 
@@ -315,8 +331,10 @@ extension ConsoleModel {
     let isNewTrouble = snapshot.symptoms.contains {
       $0.severity == .bad && !known.contains(Self.symptomKey($0))
     }
-    return (isNewTrouble && !isFirst ? [.bell] : []) + requestRegistry() + renewVerdict()
-      + renewStanding()
+    var effects: [Effect] = isNewTrouble && !isFirst ? [.bell] : []
+    effects += requestRegistry() + renewVerdict() + renewStanding()
+    effects += renewRampPreview() + renewRecording() + renewRetraining()
+    return effects + openAwaitedRamp()
   }
 
   /// Decides, on the first picture, whether the list of endpoints or one of them is shown.
@@ -341,11 +359,12 @@ extension ConsoleModel {
     guard let wanted = reopening else { return }
     reopening = nil
     switch wanted {
-    case .rollback(let endpoint, let target):
+    case .rollback(let endpoint, let target, let over):
       guard let detail = feed.live?.detail, detail.name == endpoint, let preview = detail.rollback
       else { return }
       var card = RollbackCard(
-        endpoint: endpoint, preview: preview, target: target, opened: moment)
+        endpoint: endpoint, preview: preview, target: target, over: over, rollout: runningRollout,
+        opened: moment)
       card.remark("The endpoint changed before the rollback reached it: look again")
       push(.rollback(card))
     case .change(let change):
@@ -362,7 +381,8 @@ extension ConsoleModel {
       case .rollback(var card):
         guard let detail = feed.live?.detail, detail.name == card.endpoint else { continue }
         if let preview = detail.rollback {
-          card.refresh(with: preview, at: moment)
+          card.refresh(
+            with: preview, rollout: runningRollout, at: moment)
           dialogs[index] = .rollback(card)
         } else {
           dialogs.remove(at: index)

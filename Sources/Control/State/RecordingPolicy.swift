@@ -50,6 +50,21 @@ public func byteText(_ count: Int) -> String {
   return "\(count) B"
 }
 
+/// Reads a count of bytes: `512MiB`, `1 GiB`, `1048576`.
+/// - Throws: ``InvalidValue`` that shows what was expected.
+public func parseBytes(_ text: String) throws(InvalidValue) -> Int {
+  let word = text.filter { $0 != " " }
+  let digits = word.prefix { $0.isASCII && $0.isNumber }
+  let shifts = ["": 0, "B": 0, "KiB": 10, "MiB": 20, "GiB": 30, "TiB": 40]
+  guard let count = Int(digits), let shift = shifts[String(word.dropFirst(digits.count))],
+    count <= Int.max >> shift
+  else {
+    throw InvalidValue(
+      "expected a size like 512MiB or 1GiB, got \"\(printable(text, limit: 60))\"")
+  }
+  return count << shift
+}
+
 extension Decision {
   /// Turns the recording on, off, or to another policy; routes nothing, so the endpoint's
   /// generation stays.

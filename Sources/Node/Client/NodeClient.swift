@@ -62,7 +62,8 @@ public enum NodeRequest: Sendable, Codable {
   /// Registered versions from place `offset` on, at most `limit` and ``RegistryPage/limitMax``.
   case registryPage(offset: Int, limit: Int)
   /// What starting a ramp in place of the running one would do, without doing it.
-  case previewSupersede(endpoint: Name, version: VersionID, plan: Plan)
+  case previewSupersede(
+    endpoint: Name, version: VersionID, plan: Plan, options: RampOptions? = nil)
   /// Asks about the retraining of models, or begins, stops or accepts what it made.
   case retraining(RetrainingQuestion, actor: ActorID)
 }

@@ -48,8 +48,8 @@ extension Node {
       return .asOf(try AsOf.read(stateDirectory: directory.path, time: time, only: endpoint))
     case .registryPage(let offset, let limit):
       return .registryPage(RegistryPage(core.state, offset: offset, limit: limit))
-    case .previewSupersede(let endpoint, let version, let plan):
-      return .rampPreview(try previewRamp(endpoint, version, plan, nil, supersedes: true))
+    case .previewSupersede(let endpoint, let version, let plan, let options):
+      return .rampPreview(try previewRamp(endpoint, version, plan, options, supersedes: true))
     }
   }
 

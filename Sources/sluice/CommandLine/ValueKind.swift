@@ -151,12 +151,6 @@ extension ValueKind where Value == Split.Share {
   /// One version's part of a split, `flight-delay@2=10%`.
   static let share = ValueKind(placeholder: "M@N=PERCENT", completion: .nothing) {
     (word) throws(InvalidValue) in
-    guard let equals = word.lastIndex(of: "=") else {
-      throw InvalidValue(
-        "expected a share like flight-delay@2=10%, got \"\(printable(word, limit: 60))\"")
-    }
-    let version = try AliasResolver.read(String(word[..<equals]))
-    let weight = try parsePercent(String(word[word.index(after: equals)...]))
-    return Split.Share(version: version, weight: weight)
+    try Split.Share(written: word) { (name) throws(InvalidValue) in try AliasResolver.read(name) }
   }
 }

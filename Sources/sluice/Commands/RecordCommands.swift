@@ -145,14 +145,6 @@ extension ValueKind where Value == Int {
   /// `512MiB`, `1GiB`, `1048576`.
   static let bytes = ValueKind(placeholder: "SIZE", completion: .nothing) {
     (word) throws(InvalidValue) in
-    let digits = word.prefix { $0.isASCII && $0.isNumber }
-    let shifts = ["": 0, "B": 0, "KiB": 10, "MiB": 20, "GiB": 30, "TiB": 40]
-    guard let count = Int(digits), let shift = shifts[String(word.dropFirst(digits.count))],
-      count <= Int.max >> shift
-    else {
-      throw InvalidValue(
-        "expected a size like 512MiB or 1GiB, got \"\(printable(word, limit: 60))\"")
-    }
-    return count << shift
+    try parseBytes(word)
   }
 }

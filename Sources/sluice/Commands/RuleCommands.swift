@@ -128,10 +128,7 @@ extension ValueKind where Value == Timestamp {
   /// A moment: `2026-03-14T14:00:00Z`, `2h ago`, or `+30m` from now.
   static let moment = ValueKind(placeholder: "TIME", completion: .nothing) {
     (word) throws(InvalidValue) in
-    if word.hasPrefix("+") {
-      return try Timestamp(written: "now") + TimeSpan(String(word.dropFirst()))
-    }
-    return try Timestamp(written: word)
+    try Timestamp(moment: word)
   }
 }
 
@@ -139,10 +136,6 @@ extension ValueKind where Value == [Name] {
   /// Names with commas between.
   static let names = ValueKind(placeholder: "NAME,…", completion: .nothing) {
     (word) throws(InvalidValue) in
-    var names: [Name] = []
-    for part in word.split(separator: ",", omittingEmptySubsequences: false) {
-      names.append(try Name(String(part)))
-    }
-    return names
+    try parseNames(word)
   }
 }

@@ -179,6 +179,21 @@ import Testing
   // MARK: Comparing
 
   private func check(_ driver: Driver, _ name: String) {
+    Golden.check(driver, name)
+  }
+}
+
+/// Golden files: the characters of a screen, then the role and emphasis of every cell.
+enum Golden {
+  static let folder =
+    #filePath.split(separator: "/").dropLast(3).reduce("") { $0 + "/" + $1 }
+    + "/Fixtures/ConsoleScreens"
+
+  /// One letter for each role, in the order of the roles.
+  private static let letters = Array(".dtbBhPiksowxSTCrcaDI")
+
+  /// Compares a screen with its file, or writes it.
+  static func check(_ driver: Driver, _ name: String) {
     let frame = render(driver.model)
     let text = Golden.write(frame.buffer)
     let path = Golden.folder + "/\(name).txt"
@@ -194,16 +209,6 @@ import Testing
       Issue.record("\(name) differs:\n\(Golden.difference(expected, text))")
     }
   }
-}
-
-/// Golden files: the characters of a screen, then the role and emphasis of every cell.
-enum Golden {
-  static let folder =
-    #filePath.split(separator: "/").dropLast(3).reduce("") { $0 + "/" + $1 }
-    + "/Fixtures/ConsoleScreens"
-
-  /// One letter for each role, in the order of the roles.
-  private static let letters = Array(".dtbBhPiksowxSTCrcaDI")
 
   static func write(_ buffer: CellBuffer) -> String {
     var text = buffer.text + "\n=== roles; capitals of emphasis: * bold, ~ other\n"

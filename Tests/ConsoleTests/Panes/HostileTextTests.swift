@@ -158,7 +158,7 @@ import Testing
     }
   }
 
-  private func check(_ buffer: CellBuffer, _ text: String) {
+  func check(_ buffer: CellBuffer, _ text: String) {
     for (index, cell) in buffer.cells.enumerated() {
       if cell.scalar == 0 {
         // The right half of a wide character follows its left half in the same row.

@@ -120,7 +120,7 @@ struct Driver {
     case .rehearse(let order): "rehearse \(order.candidate)"
     case .asOf(_, let endpoint): "as-of \(endpoint?.text ?? "all")"
     case .registryPage(let offset, let limit): "registry \(offset)+\(limit)"
-    case .previewSupersede(_, let version, let plan): "supersede \(version) \(plan.name)"
+    case .previewSupersede(_, let version, let plan, _): "supersede \(version) \(plan.name)"
     }
   }
 

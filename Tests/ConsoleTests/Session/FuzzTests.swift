@@ -1,3 +1,4 @@
+import Control
 import Core
 import Node
 import Testing
@@ -61,8 +62,27 @@ import Testing
               ][Int.random(in: 0..<3, using: &random)], isStale: Bool.random(using: &random))))
       }
     case 6: driver.tell(.input(.paste("x\u{1B}[A漢")))
+    case 7: open(&driver, &random)
     default:
       driver.press(Self.keys[Int.random(in: 0..<Self.keys.count, using: &random)])
+    }
+  }
+
+  /// Opens what no key opens, and answers what it asks.
+  private func open(_ driver: inout Driver, _ random: inout SplitMix64) {
+    switch Int.random(in: 0..<4, using: &random) {
+    case 0:
+      driver.openRetraining(
+        Sample.retraining(
+          isRunning: Bool.random(using: &random),
+          endpoint: Bool.random(using: &random) ? "flight-delay" : "carriers"))
+    case 1: driver.openRecording(Bool.random(using: &random) ? RecordingPolicy() : nil)
+    case 2: driver.command("rules")
+    default:
+      if let ticket = driver.ticket({ $0 == .retraining }) {
+        driver.tell(.reply(ticket, .retraining(.log(Sample.retrainingLog))))
+      }
+      driver.answerRamp()
     }
   }
 

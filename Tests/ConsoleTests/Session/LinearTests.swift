@@ -37,7 +37,7 @@ import Testing
     type("R", &driver)
     let card = view.lines(driver.model)
     #expect(card.first == "-- Roll back flight-delay")
-    #expect(card.last == "? y ROLL BACK, Esc cancel")
+    #expect(card.last == "? y ROLL BACK, o little by little, Esc cancel")
     #expect(card.contains("[2] flight-delay@3"))
     driver.wait(400)
     type("y", &driver)
