@@ -79,6 +79,8 @@ public struct Ticket: Sendable, Hashable {
     case standing
     /// What is recorded.
     case recording
+    /// A plan that is kept as a file.
+    case planSave
   }
 
   /// What the question was for.
