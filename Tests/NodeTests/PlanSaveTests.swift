@@ -98,7 +98,7 @@ struct PlanSaveTests {
       for name in ["../x", "a b", "", ".hidden"] {
         let plan = Plan(
           name: name, summary: "", steps: [PlanStep(weight: 10_000, hold: .zero)], metrics: [])
-        refused("") { _ = try library.save(plan, replaces: true) }
+        refused("name") { _ = try library.save(plan, replaces: true) }
       }
       // One of the program's own is a name like any other.
       let builtIn = try #require(PlanFile.builtIn(name: "careful"))

@@ -22,7 +22,7 @@ extension PlanEditor {
     let inside = Rect(x: 2, y: rect.y + 1, width: columns - 4, height: rect.height - 2)
     let beside = columns >= PlanEditor.columnsForTwo
     let foot = typed == nil ? 2 : 3
-    let previewRows = beside ? 0 : max(4, min(9, inside.height / 3))
+    let previewRows = beside ? 0 : rowsOfPreview(of: inside.height, foot: foot)
     let form = Rect(
       x: inside.x, y: inside.y,
       width: beside ? PlanEditor.formWidth : inside.width,
@@ -44,6 +44,17 @@ extension PlanEditor {
       drawField(typed.label, typed.field, x: inside.x, y: y + 1, width: inside.width, on: &canvas)
     }
     canvas.buttons(buttons(model), x: inside.x, y: y + foot - 1, limit: inside.width)
+  }
+
+  /// What the form does not need, and some rows in any case; the same on both pages.
+  private func rowsOfPreview(of height: Int, foot: Int) -> Int {
+    let lines = lines
+    let first = lines.count { !$0.isOnSecondPage }
+    let least = max(4, min(9, height / 3))
+    let needed =
+      lines.count + foot + least <= height
+      ? lines.count : max(first + 1, lines.count - first)
+    return max(least, height - foot - needed)
   }
 
   private static let nameHint =

@@ -113,7 +113,7 @@ extension PlanEditor {
       lines.append(pair("look every", .judgeInterval, "limit", .judgeLimit))
       lines.append(
         draft.tool == .argo
-          ? pair("failed looks", .judgeFailures, "window of looks", .judgeWindow)
+          ? pair("failed looks", .judgeFailures, "window, looks", .judgeWindow)
           : FormLine("failed looks", [.init(.judgeFailures, 10)]))
     case .kayenta:
       lines.append(pair("look every", .judgeInterval, "confidence", .judgeConfidence))

@@ -14,9 +14,6 @@ extension Library {
     do { text = try PlanFile.text(of: plan) } catch {
       throw NodeError(.badInput, error.message)
     }
-    guard !plan.name.hasPrefix(".") else {
-      throw NodeError(.badInput, "a plan's file cannot begin with a dot: choose another name")
-    }
     return try saving.withLock { _ in
       let folder = directories[0] + "/plans"
       let path = "\(folder)/\(plan.name).yaml"
