@@ -192,7 +192,6 @@ extension TryCard {
         Span(
           answer.version?.description ?? "nobody",
           answer.version.map(model.role(of:)) ?? .bad, .bold),
-        Span(answer.bucket.map { "   bucket \(Format.count($0))" } ?? "", .dim),
       ]))
     lines.append(CardLine(answer.chosenBy, .dim))
     if let routed = answer.routedTo, routed != answer.version {
@@ -219,7 +218,7 @@ extension TryCard {
       "\($0.name) \(Format.milliseconds(Double($0.nanoseconds) / 1e6))"
     }
     if !stages.isEmpty {
-      lines.append(CardLine("ms: " + stages.joined(separator: ", "), .dim))
+      lines.append(CardLine("took ms: " + stages.joined(separator: ", "), .dim))
     }
     if let source = answer.rowSource { lines.append(CardLine("the row is \(source)", .dim)) }
     return lines

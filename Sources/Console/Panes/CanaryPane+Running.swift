@@ -40,9 +40,10 @@ extension CanaryPane {
     _ rollout: RolloutView, _ model: ConsoleModel, _ rect: Rect, _ canvas: Canvas
   ) -> [Block] {
     let facts = rollout.facts
-    let twoBars = rect.height >= 8 + rollout.evidence.count
+    let bars = candidateWeights(rollout, model).count + 1
+    let twoBars = rect.height >= 6 + bars + rollout.evidence.count
     var blocks = [
-      Block(rank: 0, rows: twoBars ? 2 : 1) { canvas, place in
+      Block(rank: 0, rows: twoBars ? bars : 1) { canvas, place in
         drawSplit(rollout, model, twoBars: twoBars, place, place.y, on: &canvas)
       },
       Block(rank: 1, rows: 1) { canvas, place in
@@ -57,15 +58,17 @@ extension CanaryPane {
     if let facts { blocks += limits(facts) }
     blocks.append(Block(rank: 11, rows: 1) { _, _ in })
     blocks += evidenceBlocks(rollout)
-    if let facts { blocks += partBlocks(facts, model) }
+    if let facts { blocks += partBlocks(rollout, facts, model) }
     let missing = (facts?.missing ?? []).prefix(3)
     if !missing.isEmpty { blocks.append(Block(rank: 14, rows: 1) { _, _ in }) }
     for (index, sentence) in missing.enumerated() {
-      blocks.append(
-        Block(rank: 10 + Double(index) / 10, rows: 1) { canvas, place in
-          canvas.put(
-            [Span("waits for ", .dim), Span(sentence)], x: place.x, y: place.y, limit: place.width)
-        })
+      for (row, line) in CardView.wrapped(CardLine(sentence), rect.width - 7).enumerated() {
+        blocks.append(
+          Block(rank: 10 + Double(index) / 10 + Double(row) / 20, rows: 1) { canvas, place in
+            canvas.put(row == 0 ? "waits:" : "", x: place.x, y: place.y, .dim)
+            canvas.put(line.spans, x: place.x + 7, y: place.y, limit: place.width - 7)
+          })
+      }
     }
     return blocks
   }
@@ -216,7 +219,9 @@ extension CanaryPane {
   }
 
   /// Further candidates and segments, each with its strongest evidence.
-  private static func partBlocks(_ facts: RolloutFacts, _ model: ConsoleModel) -> [Block] {
+  private static func partBlocks(
+    _ rollout: RolloutView, _ facts: RolloutFacts, _ model: ConsoleModel
+  ) -> [Block] {
     var blocks: [Block] = []
     func add(_ part: RolloutFacts.Part, _ label: String, _ rank: Double, _ role: Role) {
       blocks.append(
@@ -243,7 +248,11 @@ extension CanaryPane {
         })
     }
     for (index, rival) in (facts.rivals ?? []).enumerated() {
-      add(rival.part, "rival \(model.label(rival.version))", 4.2 + Double(index) / 100, .candidate)
+      // Beside the leading candidate's metrics, by how much there is against it.
+      let above = rollout.evidence.count { $0.eValue >= rival.part.eValue }
+      add(
+        rival.part, "rival \(model.label(rival.version))",
+        3.99 + Double(above) / 10 + Double(index) / 1000, .candidate)
     }
     for (index, segment) in (facts.segments ?? []).prefix(8).enumerated() {
       add(segment, segment.name, 8.5 + Double(index) / 100, .text)
@@ -263,6 +272,14 @@ extension CanaryPane {
     let stable = rate(item.stableBad, item.stableTotal)
     var spans: [Span] = []
     if let stream = item.stream { spans.append(Span("\(stream)  ", .dim)) }
+    if item.candidateTotal == 0, let copies = item.copies {
+      return spans + [
+        Span(
+          "\(Format.count(copies.total)) copies: bad \(Format.count(copies.candidateOnly)) the "
+            + "candidate's alone, \(Format.count(copies.otherOnly)) the stable's, "
+            + "\(Format.count(copies.both)) both")
+      ]
+    }
     spans += [
       Span("\(Format.share(candidate)) %", .candidate), Span(" : ", .dim),
       Span("\(Format.share(stable)) %", .stable),

@@ -136,7 +136,7 @@ enum MessageLine {
     }
     if model.feed.past != nil, let at = model.feed.pastAt {
       canvas.put(
-        " This is \(model.dayAndClock(at)); changes are made to the present, 0 goes back to it",
+        " This is \(model.dayAndClock(at)); changes act on the present, 0 goes there",
         x: rect.x, y: rect.y, .warn, limit: rect.width)
       return
     }

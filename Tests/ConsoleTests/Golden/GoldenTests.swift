@@ -225,7 +225,7 @@ import Testing
 
   // MARK: Comparing
 
-  private func check(_ driver: Driver, _ name: String) {
+  func check(_ driver: Driver, _ name: String) {
     let frame = render(driver.model)
     let text = Golden.write(frame.buffer)
     let path = Golden.folder + "/\(name).txt"
