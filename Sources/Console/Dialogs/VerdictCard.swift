@@ -310,9 +310,9 @@ struct VerdictText {
         + [
           Span(
             promotion.isCertain
-              ? "  certainly under x\(Format.fixed(promotion.margin, 2))"
+              ? "  certainly under \(Format.fixed(promotion.margin, 2))"
               : "  of \(Format.evidence(promotion.neededAt)) for under "
-                + "x\(Format.fixed(promotion.margin, 2))\(more)",
+                + "\(Format.fixed(promotion.margin, 2))\(more)",
             promotion.isCertain ? .ok : .dim)
         ])
     line.hangingIndent = 13

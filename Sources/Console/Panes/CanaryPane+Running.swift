@@ -206,7 +206,8 @@ extension CanaryPane {
         })
       blocks.append(
         Block(rank: 13 + place / 10, rows: 1) { canvas, rect in
-          canvas.put(detailSpans(item), x: rect.x + 8, y: rect.y, limit: rect.width - 8)
+          let room = rect.width - 8
+          canvas.put(detailSpans(item, width: room), x: rect.x + 8, y: rect.y, limit: room)
         })
       if let promotion = item.promotion {
         blocks.append(
@@ -261,7 +262,7 @@ extension CanaryPane {
   }
 
   /// `p99  0.30 % : 0.18 %  x1.72 of 1.50  holds at 40, rolls back at 200`.
-  private static func detailSpans(_ item: RolloutView.Evidence) -> [Span] {
+  private static func detailSpans(_ item: RolloutView.Evidence, width: Int) -> [Span] {
     if item.isCompared == false {
       return [Span("not judged yet: the stable's usual is not known", .dim)]
     }
@@ -290,10 +291,13 @@ extension CanaryPane {
           "  x\(Format.fixed(candidate / stable, 2)), tolerated "
             + "\(Format.fixed(item.tolerance, 2))"))
     }
-    spans.append(
-      Span(
-        "  holds at \(Format.evidence(item.holdAt)), rolls back at "
-          + "\(Format.evidence(item.rollbackAt))", .dim))
+    let lines =
+      "  holds at \(Format.evidence(item.holdAt)), rolls back at "
+      + Format.evidence(item.rollbackAt)
+    // The bar's marks say the same.
+    if Canvas.columns(of: spans) + Canvas.columns(of: lines) <= width {
+      spans.append(Span(lines, .dim))
+    }
     return spans
   }
 

@@ -106,7 +106,8 @@ enum CanaryPane {
     (rollout.facts?.rivals ?? []).filter { !$0.part.isClosed }
   }
 
-  /// What each candidate has, or would have where the bar is dragged: a step's weight is each one's.
+  /// What each candidate has, or would have where the bar is dragged: a step's weight is that of
+  /// each.
   static func candidateWeights(
     _ rollout: RolloutView, _ model: ConsoleModel
   ) -> [(version: VersionID, weight: BasisPoints)] {
