@@ -81,7 +81,7 @@ extension PlanCell {
     case .plan: "Left and Right choose the plan that is edited"
     case .candidate: "Left and Right choose the candidate"
     case .weight: "the candidate's share, like 25%; weights rise, the last is 100%"
-    case .hold: "observed time in the step, like 5m or 1h; time without traffic does not count"
+    case .hold: "observed time in the step, like 5m or 1h; without traffic it stands still"
     case .requests: "how many requests the candidate must have answered in the step"
     case .strategy: "Space: canary, shadow (copies only), preview (no traffic), ab (a fixed time)"
     case .rule: "only such requests take part, like carrier=AA|UA header:x-beta=1; empty: all"
@@ -93,13 +93,13 @@ extension PlanCell {
   private var metricHint: String? {
     switch self {
     case .tolerance:
-      "tolerated ratio of bad answers, candidate to stable, 1 or more; empty: not judged"
-    case .riskPart: "part of the risk budget, like 40%; the parts of all judged metrics sum to 100%"
-    case .limit: "answers that may differ, beyond those of a second copy of the stable, like 2%"
+      "tolerated ratio of bad answers to the stable's, 1 or more; empty: not judged"
+    case .riskPart: "part of the risk budget, like 40%; the parts of all metrics sum to 100%"
+    case .limit: "answers that may differ, over those of a copy of the stable, like 2%"
     case .holdRisk: "chance of holding a good version, over the whole rollout, like 5%"
     case .rollbackRisk: "chance of rolling a good version back, smaller than the hold's, like 1%"
     case .margin:
-      "before 100% it must be certain that the candidate is not so many times worse; empty: no"
+      "certain before 100%: not so many times worse than the stable; empty: no"
     case .promotionRisk: "chance that a candidate at the margin is let through, like 5%"
     default: nil
     }
@@ -123,14 +123,14 @@ extension PlanCell {
     case .requirement(.gates): "Space: its newest run of the gates must have passed"
     case .requirement(.approved): "Space: a person must have approved the version"
     case .requirement: "Space: each item of its checklist must be signed"
-    case .after: "endpoints whose running ramps must complete first, blanks between; empty: none"
+    case .after: "endpoints whose ramps must complete first, blanks between; empty: none"
     case .holdWeight: "while the guard holds: keep the weight, floor (the first step's) or zero"
     case .holdDeadline: "how long a hold may last, like 12h; empty: for ever"
     case .holdEnding: "Space: then rollback, escalate (alarm, hold on) or extend (once more)"
     case .segmentColumn: "the column of the row whose values are judged apart; empty: none"
     case .segmentValues:
-      "at most \(ControlLimits.segmentsMax) values, bars between, like AA|UA; a bad one goes back"
-    case .judge: "evidence is the sequential test; flagger, argo, kayenta decide as those tools do"
+      "at most \(ControlLimits.segmentsMax), like AA|UA; a bad one goes back to the stable"
+    case .judge: "evidence: the sequential test; flagger, argo, kayenta: as those tools do"
     case .judgeInterval: "time with traffic between two looks, like 1m"
     case .judgeLimit: "a look fails when more of the candidate's answers than this are bad"
     case .judgeFailures: "how many failed looks it takes"

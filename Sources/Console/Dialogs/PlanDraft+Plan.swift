@@ -257,7 +257,8 @@ extension PlanDraft {
 
   /// How the form calls what a file and a validation call otherwise.
   private static let wordsOfFields = [
-    ("holdDeadline", "hold deadline"), ("rollbackRisk", "roll back risk"),
+    ("give holdDeadline", "give the hold's deadline"), ("holdDeadline", "hold deadline"),
+    ("rollbackRisk", "roll back risk"),
     ("holdRisk", "hold risk"), ("latencySlack", "latency slack"), ("warmUp", "warm-up"),
     ("minRequests", "requests"), ("riskShare", "risk part"), ("promotion.", "promotion "),
     ("blast.", "cap of "), ("approvals.from", "who may approve"), ("approvals.count", "approvals"),

@@ -119,7 +119,7 @@ extension PlanEditor {
       lines.append(pair("look every", .judgeInterval, "confidence", .judgeConfidence))
       lines.append(pair("tolerance", .judgeTolerance, "after looks", .judgePoints))
     }
-    return lines + [FormLine("summary", [.init(.summary, 56)])]
+    return lines + [FormLine("summary", [.init(.summary, 96)])]
   }
 }
 

@@ -125,9 +125,10 @@ extension TryCard {
       ? [
         .init("Enter", line == .version ? "send" : "edit", .key(.enter)),
         .init("r", "recent row", .key(.character("r"))),
-        .init("s", "send", .key(.character("s"))), .init("y", "copy", .key(.character("y"))),
-        .init("Esc", "close", .key(.escape)),
       ]
+        + (line == .version ? [] : [.init("s", "send", .key(.character("s")))]) + [
+          .init("y", "copy", .key(.character("y"))), .init("Esc", "close", .key(.escape)),
+        ]
       : [
         .init("Enter", "take and send", .key(.enter)), .init("Esc", "leave it", .key(.escape)),
       ]
@@ -184,7 +185,7 @@ extension TryCard {
           .bold),
         Span(
           "  in \(Format.milliseconds(Double(answer.latencyNanoseconds) / 1e6)) ms", .text, .bold),
-        Span("   synthetic, outside of every verdict", .dim),
+        Span("   synthetic, never judged", .dim),
       ]))
     lines.append(
       CardLine([

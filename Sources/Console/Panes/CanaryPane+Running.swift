@@ -266,6 +266,9 @@ extension CanaryPane {
     if item.isCompared == false {
       return [Span("not judged yet: the stable's usual is not known", .dim)]
     }
+    guard item.candidateTotal > 0 || item.stableTotal > 0 || item.copies != nil else {
+      return [Span("nothing seen yet", .dim)]
+    }
     func rate(_ bad: Int, _ total: Int) -> Double? {
       total > 0 ? Double(bad) / Double(total) : nil
     }

@@ -71,6 +71,8 @@ extension ConsoleModel {
         editor.saving = .init(
           field: TextField(editor.draft.isEdited ? editor.freeName : editor.draft.base.name))
       }
+    case .character("a") where editor.cell.isOnSecondPage:
+      editor.notice = "Steps are added on the first page: o turns to it"
     case .character("a"), .character("d"), .delete:
       let isDone = key == .character("a") ? editor.addStep() : editor.remove()
       if !isDone {

@@ -203,7 +203,7 @@ import Testing
     ([(.judge, "kayenta"), (.judgeConfidence, "1")], .judgeConfidence, "under 100%"),
     ([(.judge, "kayenta"), (.judgeTolerance, "1000")], .judgeTolerance, "0 to 999"),
     ([(.judge, "kayenta"), (.judgePoints, "0")], .judgePoints, "1 to 100"),
-    ([(.holdDeadline, "")], .holdDeadline, "give hold deadline"),
+    ([(.holdDeadline, "")], .holdDeadline, "give the hold's deadline"),
     ([(.startApprovals, "")], .startApprovals, "how many"),
     ([(.limit(.disagreement), "0")], .limit(.disagreement), "over 0%"),
     ([(.weight(1), "")], .weight(1), "share"),
@@ -237,6 +237,18 @@ import Testing
       Issue.record("\(cells) was taken")
     } catch {
       #expect(error.cell == cell && error.sentence.contains(part), "\(error)")
+    }
+  }
+
+  @Test func hintsAreWholeAt80Columns() {
+    var cells: Set<PlanCell> = [.plan, .candidate]
+    for tool in ComparisonSettings.Tool.allCases {
+      var draft = PlanDraft(Sample.quick)
+      draft[.judge] = tool.rawValue
+      cells.formUnion(draft.rows.joined())
+    }
+    for cell in cells {
+      #expect(!cell.hint.isEmpty && cell.hint.count <= 76, "\(cell): \(cell.hint)")
     }
   }
 

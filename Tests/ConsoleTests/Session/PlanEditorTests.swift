@@ -241,7 +241,7 @@ import Testing
     go(to: .holdEnding, &driver)
     driver.press(.character(" "), .character("o"))
     #expect(driver.text.contains("step  weight") && driver.text.contains("more: "))
-    #expect(driver.text.contains("give hold deadline"))
+    #expect(driver.text.contains("give the hold's deadline"))
     driver.press(.character("y"))
     #expect(editor(driver)?.cell == .holdDeadline && driver.orders.isEmpty)
   }
