@@ -146,6 +146,20 @@ public struct TimeSpan: Sendable, Hashable, Comparable, Codable, CustomStringCon
     return result
   }
 
+  /// All of its units: `1h30s`, which ``init(_:)`` reads back as the same span when it is not
+  /// negative.
+  public var exactText: String {
+    if microseconds == 0 { return "0s" }
+    var rest = microseconds.magnitude
+    var result = microseconds < 0 ? "-" : ""
+    for unit in TimeSpan.units {
+      let (count, left) = rest.quotientAndRemainder(dividingBy: UInt64(unit.microseconds))
+      if count > 0 { result += "\(count)\(unit.name)" }
+      rest = left
+    }
+    return result
+  }
+
   /// Encodes as the number of microseconds.
   public func encode(to encoder: any Encoder) throws {
     var container = encoder.singleValueContainer()

@@ -40,6 +40,7 @@ struct TimeTests {
     var random = SplitMix64(seed: 3)
     for _ in 0..<1_000 {
       let span = TimeSpan(microseconds: Int64.random(in: 0...10_000_000_000_000, using: &random))
+      #expect(try TimeSpan(span.exactText) == span)
       let back = try TimeSpan(span.description)
       #expect(back <= span)
       #expect(Double(span.microseconds - back.microseconds) <= Double(span.microseconds) / 20 + 1)

@@ -45,7 +45,7 @@ enum Dialog: Sendable {
     case .ramp(let card): card.entry != nil
     case .why(let card): card.answer == nil
     case .registry(let card): card.isTyping
-    case .planEditor(let editor): editor.field != nil
+    case .planEditor(let editor): editor.field != nil || editor.saving != nil
     case .tryOut(let card): card.field != nil
     case .confirm(let card): card.demand != nil
     default: false

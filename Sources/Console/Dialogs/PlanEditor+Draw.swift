@@ -21,8 +21,8 @@ extension PlanEditor {
       limit: columns - 4)
     let inside = Rect(x: 2, y: rect.y + 1, width: columns - 4, height: rect.height - 2)
     let beside = columns >= PlanEditor.columnsForTwo
-    let foot = 2
-    let previewRows = beside ? 0 : max(4, min(9, inside.height / 3))
+    let foot = typed == nil ? 2 : 3
+    let previewRows = beside ? 0 : rowsOfPreview(of: inside.height, foot: foot)
     let form = Rect(
       x: inside.x, y: inside.y,
       width: beside ? PlanEditor.formWidth : inside.width,
@@ -36,18 +36,44 @@ extension PlanEditor {
       : Rect(
         x: inside.x, y: form.y + form.height, width: inside.width, height: previewRows)
     drawOutcome(model, in: outcome, on: &canvas)
-    let y = inside.y + inside.height - 2
-    if let field {
-      drawField(field, x: inside.x, y: y, width: inside.width, on: &canvas)
-    } else {
-      canvas.put(
-        notice ?? cell.hint, x: inside.x, y: y, notice == nil ? .dim : .warn,
-        notice == nil ? [] : .bold, limit: inside.width)
+    let y = inside.y + inside.height - foot
+    canvas.put(
+      notice ?? (saving == nil ? cell.hint : PlanEditor.nameHint), x: inside.x, y: y,
+      notice == nil ? .dim : .warn, notice == nil ? [] : .bold, limit: inside.width)
+    if let typed {
+      drawField(typed.label, typed.field, x: inside.x, y: y + 1, width: inside.width, on: &canvas)
     }
-    canvas.buttons(buttons(model), x: inside.x, y: y + 1, limit: inside.width)
+    canvas.buttons(buttons(model), x: inside.x, y: y + foot - 1, limit: inside.width)
+  }
+
+  /// What the form does not need, and some rows in any case; the same on both pages.
+  private func rowsOfPreview(of height: Int, foot: Int) -> Int {
+    let lines = lines
+    let first = lines.count { !$0.isOnSecondPage }
+    let least = max(4, min(9, height / 3))
+    let needed =
+      lines.count + foot + least <= height
+      ? lines.count : max(first + 1, lines.count - first)
+    return max(least, height - foot - needed)
+  }
+
+  private static let nameHint =
+    "a-z 0-9 - _ . ; the file goes into the folder plans of the state directory"
+
+  /// What is being typed: a cell's value, or the name to save under.
+  private var typed: (label: String, field: TextField)? {
+    if let saving { return ("Save as ", saving.field) }
+    return field.map { ("> ", $0) }
   }
 
   private func buttons(_ model: ConsoleModel) -> [Canvas.Button] {
+    if let saving {
+      let verb = saving.replaces == nil ? "save" : "replace it"
+      return [
+        .init("Enter", verb, .key(.enter), isEnabled: saving.sent == nil),
+        .init("Esc", "leave it", .key(.escape)),
+      ]
+    }
     if field != nil {
       return [
         .init("Enter", "take it", .key(.enter)), .init("Tab", "next", .key(.tab)),
@@ -55,86 +81,59 @@ extension PlanEditor {
       ]
     }
     let canStart = fault == nil && preview != nil
-    return [
+    var buttons: [Canvas.Button] = [
       .init(
         "y", replaces == nil ? "START" : "SUPERSEDE", .key(.character("y")), role: .danger,
-        isEnabled: canStart), .init("Enter", "edit", .key(.enter)),
-      .init("a", "add step", .key(.character("a"))),
-      .init("d", "delete", .key(.character("d"))), .init("Esc", "leave", .key(.escape)),
+        isEnabled: canStart),
+      .init("Enter", cell.isChoice ? "next" : "edit", .key(.enter)),
+    ]
+    if cell.isOnSecondPage {
+      buttons.append(.init("o", "steps", .key(.character("o"))))
+    } else {
+      buttons += [
+        .init("o", "more", .key(.character("o"))), .init("a", "add", .key(.character("a"))),
+      ]
+    }
+    return buttons + [
+      .init("d", "delete", .key(.character("d"))),
+      .init("s", "save", .key(.character("s")), isEnabled: fault == nil),
+      .init("Esc", "leave", .key(.escape)),
     ]
   }
 
   private func drawField(
-    _ field: TextField, x: Int, y: Int, width: Int, on canvas: inout Canvas
+    _ label: String, _ field: TextField, x: Int, y: Int, width: Int, on canvas: inout Canvas
   ) {
-    let used = canvas.put("> ", x: x, y: y, .title, .bold)
-    let room = min(40, width - used)
+    let used = canvas.put(label, x: x, y: y, .title, .bold)
+    let room = width - used
     canvas.frame.buffer.fill(Rect(x: x + used, y: y, width: room, height: 1), Cell(role: .input))
-    canvas.put(field.text, x: x + used, y: y, .input, limit: room)
-    canvas.put(
-      cell.hint, x: x + used + room + 2, y: y, .dim, limit: max(0, width - used - room - 2))
-    let ahead = Canvas.columns(of: String(field.text.prefix(field.cursor)))
+    // The end of a long text is what is being typed.
+    let before = String(field.text.prefix(field.cursor))
+    let skip = max(0, Canvas.columns(of: before) - room + 1)
+    canvas.put(String(field.text.dropFirst(skip)), x: x + used, y: y, .input, limit: room)
+    let ahead = Canvas.columns(of: String(before.dropFirst(skip)))
     canvas.frame.cursor = CursorPlace(x: x + used + min(ahead, room - 1), y: y)
   }
 
   // MARK: The form
 
-  /// One line of the form: a row of cells, or a heading.
-  private struct Line {
-    let label: String
-    let cells: [(cell: PlanCell, title: String, width: Int)]
-    let isHeading: Bool
-  }
-
-  private var lines: [Line] {
-    var lines = [
-      Line(label: "candidate", cells: [(.candidate, "", 40)], isHeading: false),
-      Line(label: "plan", cells: [(.plan, "", 40)], isHeading: false),
-      Line(
-        label: "step  weight    hold     requests   approvals  kind     when", cells: [],
-        isHeading: true),
-    ]
-    for step in 0..<draft.stepCount {
-      lines.append(
-        Line(
-          label: "\(padded(step + 1, 2))",
-          cells: [
-            (.weight(step), "", 8), (.hold(step), "", 7), (.requests(step), "", 9),
-            (.approvals(step), "", 9), (.strategy(step), "", 7), (.rule(step), "", 16),
-          ], isHeading: false))
-    }
-    lines.append(Line(label: "metric        tolerance   risk part", cells: [], isHeading: true))
-    for metric in Metric.allCases {
-      lines.append(
-        Line(
-          label: MetricText.of(metric),
-          cells: [(.tolerance(metric), "", 10), (.riskPart(metric), "", 10)], isHeading: false))
-    }
-    lines.append(Line(label: "guard and limits", cells: [], isHeading: true))
-    let pairs: [(PlanCell, String, PlanCell, String)] = [
-      (.holdRisk, "hold risk", .rollbackRisk, "roll back risk"),
-      (.margin, "promote under", .promotionRisk, "at risk"),
-      (.capRequests, "cap requests", .capErrors, "cap errors"),
-      (.startApprovals, "start approvals", .approvers, "from"),
-      (.soak, "soak", .holdDeadline, "hold deadline"),
-      (.warmUp, "warm-up answers", .latencySlack, "latency slack"),
-    ]
-    for pair in pairs {
-      lines.append(
-        Line(
-          label: pair.1, cells: [(pair.0, "", 9), (pair.2, pair.3, 12)], isHeading: false))
-    }
-    return lines
-  }
-
   private func drawForm(_ model: ConsoleModel, in rect: Rect, on canvas: inout Canvas) {
-    let lines = lines
     let chosen = cell
-    let selected = lines.firstIndex { $0.cells.contains { $0.cell == chosen } } ?? 0
-    let window = Canvas.window(count: lines.count, rows: rect.height, selected: selected)
+    var lines = lines
+    var rows = rect.height
+    if lines.count > rows {
+      // Both pages do not fit: the first says what is on the second.
+      lines = lines.filter { $0.isOnSecondPage == chosen.isOnSecondPage }
+      if !chosen.isOnSecondPage {
+        rows -= 1
+        drawRest(y: rect.y + rows, in: rect, on: &canvas)
+      }
+    }
+    let selected = lines.firstIndex { $0.items.contains { $0.cell == chosen } } ?? 0
+    let window = Canvas.window(count: lines.count, rows: rows, selected: selected)
     for (offset, number) in window.enumerated() {
       drawLine(
-        lines[number], isOn: number == selected, model, x: rect.x, y: rect.y + offset,
+        lines[number], isOn: number == selected, x: rect.x, y: rect.y + offset,
         width: rect.width, on: &canvas)
     }
     if window.lowerBound > 0 {
@@ -142,55 +141,67 @@ extension PlanEditor {
     }
     if window.upperBound < lines.count {
       canvas.putRight(
-        String(canvas.glyphs.sortDown), end: rect.x + rect.width, y: rect.y + rect.height - 1, .dim)
+        String(canvas.glyphs.sortDown), end: rect.x + rect.width, y: rect.y + rows - 1, .dim)
     }
   }
 
+  /// The line at the foot of the first page that tells of the second.
+  private func drawRest(y: Int, in rect: Rect, on canvas: inout Canvas) {
+    let isWrong = fault?.cell?.isOnSecondPage == true
+    canvas.put(
+      [Span("o ", .hintKey, .bold), Span("more: ", isWrong ? .bad : .dim), Span(draft.rest, .dim)],
+      x: rect.x + 2, y: y, limit: rect.width - 4)
+    canvas.frame.hits.add(
+      Rect(x: rect.x, y: y, width: rect.width, height: 1), .key(.character("o")))
+  }
+
   private func drawLine(
-    _ line: Line, isOn: Bool, _ model: ConsoleModel, x: Int, y: Int, width: Int,
-    on canvas: inout Canvas
+    _ line: FormLine, isOn: Bool, x: Int, y: Int, width: Int, on canvas: inout Canvas
   ) {
     if line.isHeading {
       canvas.put(line.label, x: x + 2, y: y, .dim, .bold, limit: width - 2)
       return
     }
     if isOn { canvas.put(">", x: x, y: y, .title, .bold) }
-    let labelWidth = line.cells.first?.cell.step != nil ? 5 : line.cells.count == 1 ? 11 : 17
-    let metricWidth = line.cells.first?.cell.metric != nil ? 13 : labelWidth
-    canvas.put(line.label, x: x + 2, y: y, isOn ? .text : .dim, limit: metricWidth)
-    var at = x + 2 + metricWidth + 1
-    for item in line.cells {
+    canvas.put(line.label, x: x + 2, y: y, isOn ? .text : .dim, limit: line.labelWidth)
+    var at = x + 2 + line.labelWidth + 1
+    for item in line.items {
       if !item.title.isEmpty {
         at += canvas.put(
-          SafeText.fitted(item.title, to: 15), x: at, y: y, .dim,
+          SafeText.fitted(item.title, to: item.titleWidth), x: at, y: y, .dim,
           limit: max(0, x + width - at))
       }
       let room = min(item.width, x + width - at)
       guard room > 2 else { return }
-      let isChosen = item.cell == cell
-      let isWrong = fault?.cell == item.cell
-      let text = shown(item.cell, model, canvas)
-      canvas.put(
-        SafeText.fitted(text, to: room, ellipsis: canvas.glyphs.ellipsis), x: at, y: y,
-        isWrong ? .bad : text == Format.none ? .dim : .text, isWrong || isChosen ? .bold : [],
-        limit: room)
-      if isChosen { canvas.highlight(x: at, y: y, width: room) }
-      if isWrong { canvas.put(canvas.glyph(.bad), x: at + room, y: y, .bad, .bold, limit: 1) }
-      canvas.frame.hits.add(
-        Rect(x: at, y: y, width: room, height: 1), .planCell(item.cell))
+      draw(item.cell, x: at, y: y, width: room, on: &canvas)
       at += room + 2
     }
   }
 
-  private func shown(_ cell: PlanCell, _ model: ConsoleModel, _ canvas: Canvas) -> String {
-    switch cell {
+  private func draw(_ item: PlanCell, x: Int, y: Int, width: Int, on canvas: inout Canvas) {
+    let isChosen = item == cell
+    let isWrong = fault?.cell == item
+    // What nobody wrote is fainter than what somebody did.
+    let isFaint = draft.isIdle(item) || (draft[item].isEmpty && !item.isChoice)
+    canvas.put(
+      SafeText.fitted(shown(item), to: width, ellipsis: canvas.glyphs.ellipsis), x: x, y: y,
+      isWrong ? .bad : isFaint ? .dim : .text, isWrong || isChosen ? .bold : [], limit: width)
+    if isChosen { canvas.highlight(x: x, y: y, width: width) }
+    if isWrong { canvas.put(canvas.glyph(.bad), x: x + width, y: y, .bad, .bold, limit: 1) }
+    canvas.frame.hits.add(Rect(x: x, y: y, width: width, height: 1), .planCell(item))
+  }
+
+  private func shown(_ item: PlanCell) -> String {
+    switch item {
     case .plan:
       return "< \(plans[planIndex].name) >" + (plans.count > 1 ? "  of \(plans.count)" : "")
     case .candidate: return "< \(candidate) >"
     default:
-      if let field, cell == self.cell { return field.text }
-      if case .strategy = cell, draft[cell].isEmpty { return "canary" }
-      return draft[cell].isEmpty ? Format.none : draft[cell]
+      if let field, item == cell { return field.text }
+      if draft.isIdle(item) { return Format.none }
+      let text = draft[item].isEmpty ? draft.assumed(item) ?? Format.none : draft[item]
+      return item.isChoice && lines.contains { $0.items.map(\.cell) == [item] }
+        ? "< \(text) >" : text
     }
   }
 
@@ -244,11 +255,11 @@ extension PlanEditor {
     var content = CardContent(title: "Plan for \(endpoint): \(draft.name)")
     content.width = 84
     for line in lines where !line.isHeading {
-      let cells = line.cells.map { item in
-        "\(item.title.isEmpty ? "" : item.title + " ")\(shown(item.cell, model, canvas))"
+      let cells = line.items.map { item in
+        "\(item.title.isEmpty ? "" : item.title + " ")\(shown(item.cell))"
           + (item.cell == cell ? " <- here" : "")
       }
-      let isSelected = line.cells.contains { $0.cell == cell }
+      let isSelected = line.items.contains { $0.cell == cell }
       content.lines.append(
         CardLine(
           [Span("\(line.label): \(cells.joined(separator: ", "))")], isSelected: isSelected))
@@ -256,7 +267,11 @@ extension PlanEditor {
     content.lines += [.blank] + outcome(model, canvas)
     content.focusLine = 0
     content.notice = notice
-    if let field { content.field = (cell.hint, field) }
+    if let saving {
+      content.field = ("Save the plan as", saving.field)
+    } else if let field {
+      content.field = (cell.hint, field)
+    }
     content.buttons = buttons(model)
     return content
   }

@@ -9,7 +9,7 @@ import Node
 struct PlanEditor: Sendable {
   let endpoint: Name
   let candidates: [VersionID]
-  let plans: [Plan]
+  private(set) var plans: [Plan]
   private(set) var replaces: VersionID?
   private(set) var generation: Int
   private(set) var opened: Moment
@@ -21,6 +21,8 @@ struct PlanEditor: Sendable {
   private(set) var column = 0
   /// What is typed into the chosen cell; nil while none is.
   var field: TextField?
+  /// The name under which the plan is being saved; nil while it is not.
+  var saving: Saving?
   /// What is wrong with the draft; nil when it is a plan.
   private(set) var fault: PlanDraft.Fault?
   /// The question whose answer is waited for.
@@ -28,6 +30,16 @@ struct PlanEditor: Sendable {
   private(set) var preview: RampPreview?
   var failure: String?
   var notice: String?
+
+  /// A plan on its way into the library.
+  struct Saving: Sendable {
+    /// Its name, as it is typed.
+    var field: TextField
+    /// The name of which it was said that there is such a plan, so that Enter replaces it.
+    var replaces: String?
+    /// What was sent, and the question whose answer is waited for.
+    var sent: (plan: Plan, ticket: Ticket)?
+  }
 
   /// - Precondition: both lists hold something.
   init(
@@ -54,6 +66,9 @@ struct PlanEditor: Sendable {
     let cells = rows[max(0, min(rows.count - 1, row))]
     return cells[max(0, min(cells.count - 1, column))]
   }
+
+  /// Whether the chosen cell has its row for itself.
+  var isAlone: Bool { draft.rows[max(0, min(draft.rows.count - 1, row))].count == 1 }
 
   // MARK: Moving
 
@@ -85,7 +100,8 @@ struct PlanEditor: Sendable {
 
   // MARK: Changing
 
-  /// Chooses another plan to edit, or another candidate; false when there is none further.
+  /// Chooses another plan to edit, another candidate, or a cell's next word; false when there is
+  /// none further.
   mutating func choose(by step: Int) -> Bool {
     switch cell {
     case .plan:
@@ -97,7 +113,7 @@ struct PlanEditor: Sendable {
       let next = max(0, min(candidates.count - 1, candidateIndex + step))
       guard next != candidateIndex else { return false }
       candidateIndex = next
-    default: return false
+    default: guard draft.choose(cell, by: step) else { return false }
     }
     check()
     return true
@@ -124,9 +140,12 @@ struct PlanEditor: Sendable {
     if let step = cell.step {
       guard draft.removeStep(step) else { return false }
       row = max(2, min(row, draft.stepCount + 1))
+    } else if cell == .plan || cell == .candidate {
+      return false
     } else if let metric = cell.metric {
-      draft[.tolerance(metric)] = ""
-      draft[.riskPart(metric)] = ""
+      for cell in [PlanCell.tolerance(metric), .riskPart(metric), .limit(metric)] {
+        draft[cell] = ""
+      }
     } else {
       draft[cell] = ""
     }
@@ -162,6 +181,59 @@ struct PlanEditor: Sendable {
     notice = "The endpoint changed (generation \(old) to \(newest)): look again"
   }
 
+  /// Goes to the first cell of the other page.
+  mutating func turnPage() {
+    let isThere = !cell.isOnSecondPage
+    let rows = draft.rows
+    row = rows.firstIndex { $0.contains { $0.isOnSecondPage == isThere } } ?? row
+    // The steps are what the first page is about.
+    if !isThere { row = min(2, rows.count - 1) }
+    column = 0
+  }
+
+  /// Why nothing can be typed into the chosen cell; nil when something can.
+  var typingObstacle: String? {
+    if draft.isIdle(cell) {
+      return "a preview has no weight, no requests and no rule: nothing counts"
+    }
+    guard draft[cell].count < TextField.limit else {
+      return "this is longer than the form takes: change it in a file"
+    }
+    return nil
+  }
+
+  // MARK: Saving
+
+  /// A name that no plan has, for the edited one.
+  var freeName: String {
+    let stem = draft.base.name
+    let taken = Set(plans.map(\.name))
+    return (2...100).map { "\(stem)-\($0)" }.first { !taken.contains($0) } ?? stem
+  }
+
+  /// The saved plan takes the draft's place, unless that was changed meanwhile.
+  mutating func saved(as path: String) {
+    guard let plan = saving?.sent?.plan else { return }
+    saving = nil
+    if let index = plans.firstIndex(where: { $0.name == plan.name }) {
+      plans[index] = plan
+    } else {
+      plans.append(plan)
+    }
+    let isTheSame = (try? draft.plan())?.named(plan.name) == plan
+    if isTheSame {
+      planIndex = plans.firstIndex { $0.name == plan.name } ?? planIndex
+      draft = PlanDraft(plan)
+      check()
+    }
+    notice = "Saved as \(path)"
+  }
+
+  mutating func saveFailed(_ sentence: String) {
+    saving?.sent = nil
+    notice = sentence
+  }
+
   /// The question that tells what it would do; nil while the draft is no plan.
   var request: NodeRequest? {
     guard let plan = try? draft.plan() else { return nil }
@@ -178,134 +250,5 @@ struct PlanEditor: Sendable {
         ? .startRamp(endpoint: endpoint, version: candidate, plan: plan)
         : .supersede(endpoint: endpoint, version: candidate, plan: plan, reason: nil),
       actor: actor, expectedGeneration: generation)
-  }
-}
-
-extension ConsoleModel {
-  /// Opens the editor on the first plan and the likeliest candidate.
-  mutating func openPlanEditor() -> [Effect] {
-    guard let detail = liveDetail, let plans = feed.live?.plans, !plans.isEmpty else {
-      say("The node knows no plan: put one into its plans folder", .warn)
-      return []
-    }
-    let replaced = runningRollout?.candidate
-    let candidates = rampCandidates.filter { $0 != replaced }
-    guard !candidates.isEmpty else { return [] }
-    return editPlan(
-      endpoint: detail.name, candidates: candidates,
-      candidate: selection.version.flatMap { candidates.contains($0) ? $0 : nil }, plans: plans,
-      plan: 0, replaces: replaced)
-  }
-
-  /// Opens the editor.
-  mutating func editPlan(
-    endpoint: Name, candidates: [VersionID], candidate: VersionID?, plans: [Plan], plan: Int,
-    replaces: VersionID?
-  ) -> [Effect] {
-    push(
-      .planEditor(
-        PlanEditor(
-          endpoint: endpoint, candidates: candidates, candidate: candidate, plans: plans,
-          plan: plan, replaces: replaces, generation: liveDetail?.generation ?? 0, opened: moment)))
-    return requestPlanPreview()
-  }
-
-  /// Asks what the edited plan would do.
-  mutating func requestPlanPreview() -> [Effect] {
-    guard case .planEditor(var editor) = dialogs.last, let request = editor.request else {
-      return []
-    }
-    let ticket = ticket(.planPreview)
-    editor.ticket = ticket
-    replaceTop(.planEditor(editor))
-    return [.send(ticket, request, .reading)]
-  }
-
-  mutating func press(_ key: InputEvent.Key, in editor: PlanEditor) -> [Effect] {
-    var editor = editor
-    if editor.field != nil { return type(key, in: editor) }
-    switch key {
-    case .up, .character("k"): editor.move(rows: -1)
-    case .down, .character("j"): editor.move(rows: 1)
-    case .pageUp: editor.move(rows: -8)
-    case .pageDown: editor.move(rows: 8)
-    case .tab: editor.moveOn(by: 1)
-    case .backTab: editor.moveOn(by: -1)
-    case .left, .character("h"), .right, .character("l"):
-      let step = key == .left || key == .character("h") ? -1 : 1
-      guard editor.cell.isChoice else {
-        editor.move(columns: step)
-        break
-      }
-      guard editor.choose(by: step) else { return [] }
-      replaceTop(.planEditor(editor))
-      return requestPlanPreview()
-    case .character("a"), .character("d"), .delete:
-      let isDone = key == .character("a") ? editor.addStep() : editor.remove()
-      if !isDone { editor.notice = "a plan has 1 to \(ControlLimits.planStepsMax) steps" }
-      replaceTop(.planEditor(editor))
-      return isDone ? requestPlanPreview() : []
-    case .enter:
-      if !editor.cell.isChoice { editor.field = TextField(editor.draft[editor.cell]) }
-    case .character("y"): return confirm(editor)
-    case .character(let digit) where digit.isASCII && (digit.isNumber || digit == "."):
-      // A figure typed over a cell replaces it, as in a spreadsheet.
-      if !editor.cell.isChoice { editor.field = TextField(String(digit)) }
-    default:
-      guard isCancel(key) else { return [] }
-      pop()
-      if editor.draft.isEdited { say("The edited plan was left unused", .dim) }
-      return []
-    }
-    replaceTop(.planEditor(editor))
-    return []
-  }
-
-  private mutating func type(_ key: InputEvent.Key, in editor: PlanEditor) -> [Effect] {
-    var editor = editor
-    switch key {
-    case .escape: editor.field = nil
-    case .control("c"): return perform(.quit)
-    case .enter, .tab, .backTab, .up, .down:
-      editor.commit()
-      switch key {
-      case .tab: editor.moveOn(by: 1)
-      case .backTab: editor.moveOn(by: -1)
-      case .up: editor.move(rows: -1)
-      case .down: editor.move(rows: 1)
-      default: break
-      }
-      replaceTop(.planEditor(editor))
-      return requestPlanPreview()
-    default: _ = editor.field?.edit(key)
-    }
-    replaceTop(.planEditor(editor))
-    return []
-  }
-
-  private mutating func confirm(_ editor: PlanEditor) -> [Effect] {
-    var editor = editor
-    if let fault = editor.fault {
-      editor.notice = fault.sentence
-      if let cell = fault.cell { editor.go(to: cell) }
-    } else if isGuarded(since: editor.opened) {
-      editor.notice = "That was too quick to have been read: y again"
-    } else if let failure = editor.failure {
-      editor.notice = failure
-    } else if editor.preview == nil {
-      editor.notice = "The node is still working out the steps"
-    } else if let refusal = editor.preview?.refusal,
-      refusal.firstRange(ofASCII: "--override-freeze") == nil
-    {
-      editor.notice = refusal
-    } else if let obstacle = obstacle(to: .editPlan) {
-      editor.notice = obstacle
-    } else if let order = editor.order(by: settings.actor) {
-      dialogs.removeAll()
-      focus = .canary
-      return send(order, what: "ramp \(editor.candidate) by \(editor.draft.name)")
-    }
-    replaceTop(.planEditor(editor))
-    return []
   }
 }

@@ -125,9 +125,10 @@ extension TryCard {
       ? [
         .init("Enter", line == .version ? "send" : "edit", .key(.enter)),
         .init("r", "recent row", .key(.character("r"))),
-        .init("s", "send", .key(.character("s"))), .init("y", "copy", .key(.character("y"))),
-        .init("Esc", "close", .key(.escape)),
       ]
+        + (line == .version ? [] : [.init("s", "send", .key(.character("s")))]) + [
+          .init("y", "copy", .key(.character("y"))), .init("Esc", "close", .key(.escape)),
+        ]
       : [
         .init("Enter", "take and send", .key(.enter)), .init("Esc", "leave it", .key(.escape)),
       ]
@@ -184,7 +185,7 @@ extension TryCard {
           .bold),
         Span(
           "  in \(Format.milliseconds(Double(answer.latencyNanoseconds) / 1e6)) ms", .text, .bold),
-        Span("   synthetic, outside of every verdict", .dim),
+        Span("   synthetic, never judged", .dim),
       ]))
     lines.append(
       CardLine([
@@ -192,7 +193,6 @@ extension TryCard {
         Span(
           answer.version?.description ?? "nobody",
           answer.version.map(model.role(of:)) ?? .bad, .bold),
-        Span(answer.bucket.map { "   bucket \(Format.count($0))" } ?? "", .dim),
       ]))
     lines.append(CardLine(answer.chosenBy, .dim))
     if let routed = answer.routedTo, routed != answer.version {
@@ -219,7 +219,7 @@ extension TryCard {
       "\($0.name) \(Format.milliseconds(Double($0.nanoseconds) / 1e6))"
     }
     if !stages.isEmpty {
-      lines.append(CardLine("ms: " + stages.joined(separator: ", "), .dim))
+      lines.append(CardLine("took ms: " + stages.joined(separator: ", "), .dim))
     }
     if let source = answer.rowSource { lines.append(CardLine("the row is \(source)", .dim)) }
     return lines

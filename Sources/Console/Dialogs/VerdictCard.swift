@@ -116,13 +116,16 @@ struct VerdictText {
       ]),
     ]
     if !view.cause.isEmpty { lines.append(CardLine(model.news(view.cause), role)) }
-    if !view.isWarm {
+    let copies = view.metrics.compactMap(\.evidence.shadow?.total).max() ?? 0
+    let isOver = ["rolled back", "aborted", "completed", "superseded"].contains(view.phase)
+    if !view.isWarm, !isOver, copies == 0 || view.candidateRequests > 0 {
       lines.append(
         CardLine(
           "\(canvas.glyph(.stale)) warm-up: \(Format.count(view.candidateRequests)) of "
             + "\(Format.count(view.warmUp)) answers, nothing is judged yet", .warn))
     }
-    lines.append(shares)
+    // Copies are not drawn: until callers get answers there are no shares.
+    if copies == 0 || view.sampleRatio.candidate > 0 { lines.append(shares) }
     if let comparison = view.comparison {
       let role: Role =
         comparison.outcome == .rollback ? .bad : comparison.outcome == .hold ? .warn : .ok
@@ -136,7 +139,7 @@ struct VerdictText {
   private var shares: CardLine {
     let ratio = view.sampleRatio
     let total = ratio.candidate + ratio.stable
-    guard total > 0 else { return CardLine("Nothing was drawn yet.", .dim) }
+    guard total > 0 else { return CardLine("No request was drawn for either yet.", .dim) }
     let role: Role = ratio.isSuspect ? .bad : .ok
     return CardLine([
       Span("shares ", .dim),
@@ -155,9 +158,11 @@ struct VerdictText {
 
   private func role(_ verdict: MetricVerdict) -> Role {
     let metric = verdict.evidence
-    if !verdict.isCompared || !metric.isSeen { return .stale }
+    guard verdict.isCompared, metric.isSeen || hasCopies(metric) else { return .stale }
     return metric.isBreach ? .bad : metric.isSuspect && !metric.isCertified ? .warn : .ok
   }
+
+  private func hasCopies(_ metric: MetricEvidence) -> Bool { (metric.shadow?.total ?? 0) > 0 }
 
   private func lines(of verdict: MetricVerdict) -> [CardLine] {
     let metric = verdict.evidence
@@ -168,16 +173,26 @@ struct VerdictText {
         Span("\(MetricText.of(metric.metric))\(stream)", .title, .bold),
         Span("  \(canvas.glyph(role)) \(verdict.word)", role, .bold),
       ]),
-      evidenceLine(metric), rateLine("candidate", verdict.candidate, metric, isCandidate: true),
-      rateLine("stable", verdict.stable, metric, isCandidate: false), effectLine(verdict),
+      evidenceLine(metric),
     ]
+    // While there are copies alone, they are all there is to say.
+    let isOfCopies = metric.candidateTotal == 0 && hasCopies(metric)
+    let isUnseen = metric.candidateTotal == 0 && metric.stableTotal == 0 && !isOfCopies
+    if isUnseen {
+      lines.append(CardLine([Span(label("seen"), .dim), Span("nothing yet")]))
+    } else if !isOfCopies {
+      lines += [
+        rateLine("candidate", verdict.candidate, metric, isCandidate: true),
+        rateLine("stable", verdict.stable, metric, isCandidate: false), effectLine(verdict),
+      ]
+    }
     if let promotion = metric.promotion { lines.append(promotionLine(promotion)) }
     if let pairs = metric.shadow, pairs.total > 0 {
       var line = CardLine([
         Span(label("copies"), .dim),
         Span(
-          "\(Format.count(pairs.total)) compared: \(Format.count(pairs.candidateOnly)) the "
-            + "candidate alone, \(Format.count(pairs.otherOnly)) the other alone, "
+          "\(Format.count(pairs.total)) compared: bad \(Format.count(pairs.candidateOnly)) the "
+            + "candidate's alone, \(Format.count(pairs.otherOnly)) the stable's, "
             + "\(Format.count(pairs.both)) both"),
       ])
       line.hangingIndent = 13
@@ -196,7 +211,8 @@ struct VerdictText {
       line.hangingIndent = 13
       lines.append(line)
     }
-    for stream in view.streams ?? [] where stream.metric == metric.metric {
+    for stream in view.streams ?? []
+    where stream.metric == metric.metric && !isOfCopies && !isUnseen {
       lines.append(streamLine(stream, isShown: stream.stream == metric.stream))
     }
     return lines
@@ -279,7 +295,7 @@ struct VerdictText {
     let share =
       promotion.eValue > 1
       ? min(1, DecimalLogarithm.of(promotion.eValue) / DecimalLogarithm.of(promotion.neededAt)) : 0
-    let more = promotion.requestsToCertainty.map { ", ~\(Format.count($0)) more requests" } ?? ""
+    let more = promotion.requestsToCertainty.map { ", ~\(Format.count($0)) more" } ?? ""
     var line = CardLine(
       [
         Span(label("certainty"), .dim),
@@ -294,8 +310,8 @@ struct VerdictText {
         + [
           Span(
             promotion.isCertain
-              ? "  certainly under \(Format.fixed(promotion.margin, 2)) times"
-              : "  of \(Format.evidence(promotion.neededAt)) that it is under "
+              ? "  certainly under \(Format.fixed(promotion.margin, 2))"
+              : "  of \(Format.evidence(promotion.neededAt)) for under "
                 + "\(Format.fixed(promotion.margin, 2))\(more)",
             promotion.isCertain ? .ok : .dim)
         ])

@@ -215,7 +215,7 @@ extension ActionSpec {
       synonyms: ["freeze window", "unfreeze", "calendar"]),
     ActionSpec(
       .editPlan, .act, [.character("P")], "plan", "Plan",
-      "Edits a plan's steps, metrics and caps with a live dry run, then starts it.", risk: .risk,
+      "Edits a plan with a live dry run, then starts it or saves it as a file.", risk: .risk,
       synonyms: ["edit plan", "dry run"]),
     ActionSpec(
       .supersede, .act, [.character("C")], "supersede", "Supersede",

@@ -36,7 +36,10 @@ struct EventLine: Sendable {
     time = row.time
     actor = row.actor.name
     kind = EventLine.words[row.kind] ?? row.kind
-    summary = news(row.summary)
+    // The kind stands before it in a column of its own.
+    let sentence = news(row.summary)
+    summary =
+      sentence.hasPrefix(kind + ": ") ? String(sentence.dropFirst(kind.count + 2)) : sentence
     severity = row.severity
     generation = row.generation
     reason = row.reason
@@ -60,6 +63,14 @@ struct EventLine: Sendable {
     "version-registered": "version", "endpoint-created": "endpoint",
     "endpoint-drained": "endpoint", "endpoint-enabled": "endpoint", "ramp-started": "ramp",
     "weight-set": "weight", "runbook-run": "runbook", "noted": "note",
+    "actor-forgotten": "forgotten", "alias-removed": "alias", "approval-decided": "approval",
+    "candidate-dropped": "dropped", "checklist-set": "checklist",
+    "checklist-signed": "checklist", "checklist-unsigned": "checklist", "freeze-added": "freeze",
+    "freeze-removed": "freeze", "hold-extended": "held", "recording-set": "recording",
+    "retention-removed": "retention", "retention-set": "retention",
+    "retraining-began": "retraining", "retraining-declined": "retraining",
+    "retraining-ended": "retraining", "retreat-started": "retreat", "rule-removed": "rule",
+    "segment-closed": "segment", "version-deleted": "version", "version-tagged": "version",
   ]
 
   /// What a filter looks through.

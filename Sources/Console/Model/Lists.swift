@@ -144,7 +144,7 @@ enum VersionState: Hashable {
   init(_ word: String) {
     switch word {
     case "live": self = .live
-    case "canary": self = .canary
+    case "canary", "shadow", "preview": self = .canary
     case "standby": self = .standby
     case "closed": self = .closed
     case "failed": self = .failed

@@ -83,6 +83,8 @@ public struct Ticket: Sendable, Hashable {
     case retraining
     /// A run of a retraining that begins or ends; `what` names it for the message line.
     case retrainingOrder(what: String)
+    /// A plan that is kept as a file.
+    case planSave
   }
 
   /// What the question was for.

@@ -40,9 +40,10 @@ extension CanaryPane {
     _ rollout: RolloutView, _ model: ConsoleModel, _ rect: Rect, _ canvas: Canvas
   ) -> [Block] {
     let facts = rollout.facts
-    let twoBars = rect.height >= 8 + rollout.evidence.count
+    let bars = candidateWeights(rollout, model).count + 1
+    let twoBars = rect.height >= 6 + bars + rollout.evidence.count
     var blocks = [
-      Block(rank: 0, rows: twoBars ? 2 : 1) { canvas, place in
+      Block(rank: 0, rows: twoBars ? bars : 1) { canvas, place in
         drawSplit(rollout, model, twoBars: twoBars, place, place.y, on: &canvas)
       },
       Block(rank: 1, rows: 1) { canvas, place in
@@ -57,15 +58,17 @@ extension CanaryPane {
     if let facts { blocks += limits(facts) }
     blocks.append(Block(rank: 11, rows: 1) { _, _ in })
     blocks += evidenceBlocks(rollout)
-    if let facts { blocks += partBlocks(facts, model) }
+    if let facts { blocks += partBlocks(rollout, facts, model) }
     let missing = (facts?.missing ?? []).prefix(3)
     if !missing.isEmpty { blocks.append(Block(rank: 14, rows: 1) { _, _ in }) }
     for (index, sentence) in missing.enumerated() {
-      blocks.append(
-        Block(rank: 10 + Double(index) / 10, rows: 1) { canvas, place in
-          canvas.put(
-            [Span("waits for ", .dim), Span(sentence)], x: place.x, y: place.y, limit: place.width)
-        })
+      for (row, line) in CardView.wrapped(CardLine(sentence), rect.width - 7).enumerated() {
+        blocks.append(
+          Block(rank: 10 + Double(index) / 10 + Double(row) / 20, rows: 1) { canvas, place in
+            canvas.put(row == 0 ? "waits:" : "", x: place.x, y: place.y, .dim)
+            canvas.put(line.spans, x: place.x + 7, y: place.y, limit: place.width - 7)
+          })
+      }
     }
     return blocks
   }
@@ -203,7 +206,8 @@ extension CanaryPane {
         })
       blocks.append(
         Block(rank: 13 + place / 10, rows: 1) { canvas, rect in
-          canvas.put(detailSpans(item), x: rect.x + 8, y: rect.y, limit: rect.width - 8)
+          let room = rect.width - 8
+          canvas.put(detailSpans(item, width: room), x: rect.x + 8, y: rect.y, limit: room)
         })
       if let promotion = item.promotion {
         blocks.append(
@@ -216,7 +220,9 @@ extension CanaryPane {
   }
 
   /// Further candidates and segments, each with its strongest evidence.
-  private static func partBlocks(_ facts: RolloutFacts, _ model: ConsoleModel) -> [Block] {
+  private static func partBlocks(
+    _ rollout: RolloutView, _ facts: RolloutFacts, _ model: ConsoleModel
+  ) -> [Block] {
     var blocks: [Block] = []
     func add(_ part: RolloutFacts.Part, _ label: String, _ rank: Double, _ role: Role) {
       blocks.append(
@@ -243,7 +249,11 @@ extension CanaryPane {
         })
     }
     for (index, rival) in (facts.rivals ?? []).enumerated() {
-      add(rival.part, "rival \(model.label(rival.version))", 4.2 + Double(index) / 100, .candidate)
+      // Beside the leading candidate's metrics, by how much there is against it.
+      let above = rollout.evidence.count { $0.eValue >= rival.part.eValue }
+      add(
+        rival.part, "rival \(model.label(rival.version))",
+        3.99 + Double(above) / 10 + Double(index) / 1000, .candidate)
     }
     for (index, segment) in (facts.segments ?? []).prefix(8).enumerated() {
       add(segment, segment.name, 8.5 + Double(index) / 100, .text)
@@ -252,9 +262,12 @@ extension CanaryPane {
   }
 
   /// `p99  0.30 % : 0.18 %  x1.72 of 1.50  holds at 40, rolls back at 200`.
-  private static func detailSpans(_ item: RolloutView.Evidence) -> [Span] {
+  private static func detailSpans(_ item: RolloutView.Evidence, width: Int) -> [Span] {
     if item.isCompared == false {
       return [Span("not judged yet: the stable's usual is not known", .dim)]
+    }
+    guard item.candidateTotal > 0 || item.stableTotal > 0 || item.copies != nil else {
+      return [Span("nothing seen yet", .dim)]
     }
     func rate(_ bad: Int, _ total: Int) -> Double? {
       total > 0 ? Double(bad) / Double(total) : nil
@@ -263,6 +276,14 @@ extension CanaryPane {
     let stable = rate(item.stableBad, item.stableTotal)
     var spans: [Span] = []
     if let stream = item.stream { spans.append(Span("\(stream)  ", .dim)) }
+    if item.candidateTotal == 0, let copies = item.copies {
+      return spans + [
+        Span(
+          "\(Format.count(copies.total)) copies: bad \(Format.count(copies.candidateOnly)) the "
+            + "candidate's alone, \(Format.count(copies.otherOnly)) the stable's, "
+            + "\(Format.count(copies.both)) both")
+      ]
+    }
     spans += [
       Span("\(Format.share(candidate)) %", .candidate), Span(" : ", .dim),
       Span("\(Format.share(stable)) %", .stable),
@@ -273,10 +294,13 @@ extension CanaryPane {
           "  x\(Format.fixed(candidate / stable, 2)), tolerated "
             + "\(Format.fixed(item.tolerance, 2))"))
     }
-    spans.append(
-      Span(
-        "  holds at \(Format.evidence(item.holdAt)), rolls back at "
-          + "\(Format.evidence(item.rollbackAt))", .dim))
+    let lines =
+      "  holds at \(Format.evidence(item.holdAt)), rolls back at "
+      + Format.evidence(item.rollbackAt)
+    // The bar's marks say the same.
+    if Canvas.columns(of: spans) + Canvas.columns(of: lines) <= width {
+      spans.append(Span(lines, .dim))
+    }
     return spans
   }
 

@@ -11,7 +11,11 @@ enum CanaryPane {
     var right: [Span] = []
     if let rollout, rollout.isRunning {
       let arrow = canvas.glyphs.arrow
-      title = "Canary \(model.label(rollout.fallback)) \(arrow) \(model.label(rollout.candidate))"
+      let rivals = rivals(of: rollout).map { ($0.version, model.label($0.version)) }
+      title =
+        "Canary \(model.label(rollout.fallback)) \(arrow) \(model.label(rollout.candidate))"
+        + (rect.width < 60 && rivals.count > 1
+          ? " +\(rivals.count)" : rivals.map { " \($0.1)" }.joined())
       right = [
         Span(
           "\(rect.width < 50 ? "" : "step ")\(min(rollout.step + 1, rollout.plan.steps.count))"
@@ -19,7 +23,9 @@ enum CanaryPane {
         Span(phaseText(rollout, canvas), phaseRole(rollout), .bold),
       ]
     }
-    right = model.pastMark(canvas, width: rect.width) + right
+    let past = model.pastMark(canvas, width: rect.width)
+    right =
+      right.isEmpty ? past.map { Span($0.text.trimmed, $0.role, $0.emphasis) } : past + right
     let inside = canvas.pane(
       .canary, rect, title: title, right: right, isFocused: model.focus == .canary)
     guard let detail, inside.height > 0 else { return }
@@ -54,16 +60,18 @@ enum CanaryPane {
     on canvas: inout Canvas
   ) {
     let dragged = model.draggedWeight
-    let weight = dragged ?? rollout.candidateWeight
-    let names = [rollout.candidate, rollout.fallback].map(model.label)
+    let candidates = candidateWeights(rollout, model)
+    let given = candidates.reduce(0) { $0 + $1.weight }
+    let rest = max(0, Split.whole - given)
+    let names = (candidates.map(\.version) + [rollout.fallback]).map(model.label)
     let nameWidth = min(20, names.map { Canvas.columns(of: $0) }.max() ?? 2)
     let emphasis: Emphasis = dragged == nil ? .bold : [.bold, .reverse]
     if twoBars {
       let width = rect.width - nameWidth - 8
-      for (row, part) in [
-        (rollout.candidate, weight, Role.candidate),
-        (rollout.fallback, Split.whole - weight, .stable),
-      ].enumerated() {
+      for (row, part)
+        in (candidates.map { ($0.version, $0.weight, Role.candidate) }
+        + [(rollout.fallback, rest, .stable)]).enumerated()
+      {
         canvas.put(model.label(part.0), x: rect.x, y: y + row, part.2, .bold, limit: nameWidth)
         Gauge(
           fraction: Double(part.1) / Double(Split.whole), role: part.2, glyphs: canvas.glyphs.charts
@@ -72,18 +80,18 @@ enum CanaryPane {
           percentText(part.1), end: rect.x + rect.width, y: y + row, part.2, emphasis, limit: 7)
       }
       canvas.frame.hits.add(
-        Rect(x: rect.x + nameWidth + 1, y: y, width: width, height: 2),
+        Rect(x: rect.x + nameWidth + 1, y: y, width: width, height: candidates.count + 1),
         .splitBar(x: rect.x + nameWidth + 1, width: width))
       return
     }
-    let left = "\(names[0]) \(percentText(weight)) "
-    let right = " \(percentText(Split.whole - weight)) \(names[1])"
+    let left = candidateText(candidates, model)
+    let right = " \(percentText(rest)) \(model.label(rollout.fallback))"
     let used = canvas.put(left, x: rect.x, y: y, .candidate, emphasis, limit: rect.width)
     let width = rect.width - used - Canvas.columns(of: right)
     guard width > 3 else { return }
     SplitBar(
       parts: [
-        .init(role: .candidate, weight: weight), .init(role: .stable, weight: Split.whole - weight),
+        .init(role: .candidate, weight: given), .init(role: .stable, weight: rest),
       ],
       glyphs: canvas.glyphs.charts
     ).draw(into: &canvas.frame.buffer, x: rect.x + used, y: y, width: width)
@@ -91,6 +99,38 @@ enum CanaryPane {
     canvas.frame.hits.add(
       Rect(x: rect.x + used, y: y, width: width, height: 1),
       .splitBar(x: rect.x + used, width: width))
+  }
+
+  /// The further candidates that still take part.
+  private static func rivals(of rollout: RolloutView) -> [RolloutFacts.Rival] {
+    (rollout.facts?.rivals ?? []).filter { !$0.part.isClosed }
+  }
+
+  /// What each candidate has, or would have where the bar is dragged: a step's weight is that of
+  /// each.
+  static func candidateWeights(
+    _ rollout: RolloutView, _ model: ConsoleModel
+  ) -> [(version: VersionID, weight: BasisPoints)] {
+    let shares = model.detail?.split?.shares ?? []
+    let rivals = rivals(of: rollout).map(\.version)
+    return [(rollout.candidate, model.draggedWeight ?? rollout.candidateWeight)]
+      + rivals.map { rival in
+        (rival, model.draggedWeight ?? shares.first { $0.version == rival }?.weight ?? 0)
+      }
+  }
+
+  /// `@2 10% `, `@2 @4 10% each `.
+  private static func candidateText(
+    _ candidates: [(version: VersionID, weight: BasisPoints)], _ model: ConsoleModel
+  ) -> String {
+    let names = candidates.map { model.label($0.version) }
+    let weight = percentText(candidates.first?.weight ?? 0)
+    guard candidates.count > 1 else { return "\(names.joined()) \(weight) " }
+    guard Set(candidates.map(\.weight)).count == 1 else {
+      return zip(names, candidates).map { "\($0) \(percentText($1.weight)) " }.joined()
+    }
+    let shown = names.count > 3 ? "\(names[0]) +\(names.count - 1)" : names.joined(separator: " ")
+    return "\(shown) \(weight) each "
   }
 
   /// `1 ─ 5 ─[25]─ 50 ─ 100   next 02:14`.
@@ -108,7 +148,8 @@ enum CanaryPane {
       let steps = rollout.plan.steps
       let from = max(0, min(rollout.step - 1, steps.count - 1))
       let rest = Array(planSpans(rollout.plan, step: rollout.step, canvas, from: from))
-      canvas.put([Span("\(canvas.glyphs.ellipsis) ", .dim)] + rest, x: rect.x, y: y, limit: room)
+      let before = from > 0 ? [Span("\(canvas.glyphs.ellipsis) ", .dim)] : []
+      canvas.put(before + rest, x: rect.x, y: y, limit: room)
     }
     canvas.put(
       clock, x: rect.x + rect.width - clockWidth, y: y, limit: clockWidth)
@@ -120,7 +161,7 @@ enum CanaryPane {
     let line = String(canvas.glyphs.horizontal)
     var spans: [Span] = []
     for (index, item) in plan.steps.enumerated() where index >= from {
-      let text = Format.weight(item.weight)
+      let text = stepText(item)
       if index > from {
         spans.append(Span(index == step || index == step + 1 ? line : " \(line) ", .dim))
       }
@@ -133,6 +174,16 @@ enum CanaryPane {
       }
     }
     return spans
+  }
+
+  /// What a step does, as short as can be: a share alone is a canary's.
+  private static func stepText(_ step: PlanStep) -> String {
+    switch step.kind {
+    case .canary: Format.weight(step.weight)
+    case .shadow: "shadow \(Format.weight(step.weight))"
+    case .preview: "preview"
+    case .abTest: "A/B \(Format.weight(step.weight))"
+    }
   }
 
   private static func clockText(_ rollout: RolloutView, _ canvas: Canvas) -> [Span] {
@@ -161,8 +212,10 @@ enum CanaryPane {
     // The parts that fit whole, the least important last.
     var parts = [
       "plan \(rollout.plan.name)",
-      "\(Format.count(rollout.stepRequests)) requests in step, "
-        + "\(Format.count(rollout.candidateRequests)) in all", "by \(rollout.startedBy.name)",
+      rollout.facts?.strategy == .shadow
+        ? "\(Format.count(rollout.stepRequests)) copies in step"
+        : "\(Format.count(rollout.stepRequests)) requests in step, "
+          + "\(Format.count(rollout.candidateRequests)) in all", "by \(rollout.startedBy.name)",
     ]
     while parts.count > 1 && Canvas.columns(of: parts.joined(separator: "  ")) > rect.width {
       parts.removeLast()
@@ -172,9 +225,15 @@ enum CanaryPane {
 
   // MARK: Evidence
 
-  /// `errors   E 1.2 ███░░░│░░│ 12/4,610 : 30/13,830  ~2,300 to verdict`.
+  /// `errors   E 1.2 ███░░░│░░│ 12/4,610 : 30/13,830  ~2,300 to verdict`; of copies while callers
+  /// have got no answer.
   static func countText(_ item: RolloutView.Evidence) -> String {
-    "\(Format.count(item.candidateBad))/\(Format.count(item.candidateTotal)) : "
+    if item.candidateTotal == 0, item.stableTotal == 0, item.copies == nil { return Format.none }
+    if item.candidateTotal == 0, let copies = item.copies {
+      let total = Format.count(copies.total)
+      return "\(Format.count(copies.candidate))/\(total) : \(Format.count(copies.other))/\(total)"
+    }
+    return "\(Format.count(item.candidateBad))/\(Format.count(item.candidateTotal)) : "
       + "\(Format.count(item.stableBad))/\(Format.count(item.stableTotal))"
   }
 
@@ -304,12 +363,21 @@ enum CanaryPane {
     return list + [.init(.editPlan, "plan", in: model)]
   }
 
+  private static func seenText(_ rollout: RolloutView) -> String {
+    let copies = rollout.evidence.compactMap { $0.copies?.total }.max()
+    if rollout.candidateRequests == 0, let copies { return "\(Format.count(copies)) copies" }
+    return "\(Format.count(rollout.candidateRequests)) requests"
+  }
+
   private static func causeLines(
     _ rollout: RolloutView, _ model: ConsoleModel, _ width: Int
   ) -> [CardLine] {
     guard !rollout.cause.isEmpty else { return [] }
     let role: Role = phaseRole(rollout) == .bad ? .text : .dim
-    return CardView.wrapped(CardLine(model.news(rollout.cause), role), width)
+    // How it ended stands in the line above.
+    var cause = model.news(rollout.cause)
+    if cause.hasPrefix("\(rollout.phase): ") { cause.removeFirst(rollout.phase.count + 2) }
+    return CardView.wrapped(CardLine(cause, role), width)
   }
 
   /// How the last rollout ended, the whole cause, and the evidence it ended with: what somebody
@@ -324,7 +392,7 @@ enum CanaryPane {
       [
         Span("Last: \(model.label(rollout.candidate)) ", .dim),
         Span("\(canvas.glyph(role)) \(rollout.phase)", role, .bold),
-        Span("  \(Format.count(rollout.candidateRequests)) requests", .dim),
+        Span("  \(seenText(rollout))", .dim),
       ], x: rect.x, y: y, limit: rect.width)
     y += 1
     for line in causeLines(rollout, model, rect.width) where y < bottom {

@@ -162,8 +162,7 @@ enum DriftPane {
     let text =
       drift.enough
       ? "\(Format.count(drift.rows)) rows   reference \(Format.count(drift.referenceRows))"
-      : "\(Format.count(drift.rows)) of \(Format.count(drift.windowRows)) rows: "
-        + "no verdict before there are enough"
+      : "\(Format.count(drift.rows)) of \(Format.count(drift.windowRows)) rows that it takes"
     canvas.put(text, x: rect.x, y: rect.y + rect.height - 1, .dim, limit: rect.width)
   }
 }

@@ -136,7 +136,7 @@ enum MessageLine {
     }
     if model.feed.past != nil, let at = model.feed.pastAt {
       canvas.put(
-        " This is \(model.dayAndClock(at)); changes are made to the present, 0 goes back to it",
+        " This is \(model.dayAndClock(at)); changes act on the present, 0 goes there",
         x: rect.x, y: rect.y, .warn, limit: rect.width)
       return
     }
@@ -174,9 +174,11 @@ enum HintLine {
     let rollback = Canvas.columns(of: spans(.rollBack, model))
     let end = rect.x + rect.width
     var x = rect.x + 1
-    let fixed = [Action.palette, .help, .quit]
+    // Under a card the panes' keys do nothing, and the card has its own at its foot.
+    let isCovered = model.dialogs.contains { !$0.isLine }
+    let fixed = isCovered ? [] : [Action.palette, .help, .quit]
     let fixedWidth = fixed.reduce(0) { $0 + Canvas.columns(of: spans($1, model)) + 2 }
-    for action in actions(model) {
+    for action in isCovered ? [] : actions(model) {
       let parts = spans(action, model)
       let width = Canvas.columns(of: parts)
       guard x + width + 2 + fixedWidth + rollback + 1 <= end else { continue }

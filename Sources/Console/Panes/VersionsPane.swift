@@ -46,7 +46,11 @@ enum VersionsPane {
       widths[.version] = max(
         3, lines.map { Canvas.columns(of: model.label($0.version)) }.max() ?? 3)
       widths[.state] = max(
-        5, lines.map { Canvas.columns(of: VersionsPane.stateText($0.state, canvas)) }.max() ?? 5)
+        5,
+        lines.map {
+          Canvas.columns(of: VersionsPane.stateText(VersionsPane.state(of: $0, model), canvas))
+        }
+        .max() ?? 5)
       var columns = VersionColumn.allCases
       func needed() -> Int { columns.reduce(1) { $0 + (widths[$1] ?? 0) + 1 } }
       for column in VersionColumn.dropOrder where needed() > width {
@@ -123,7 +127,9 @@ enum VersionsPane {
     func plain(_ text: String) -> (String, Role) { (text, text == Format.none ? .dim : .text) }
     switch column {
     case .version: return (model.label(row.version), model.role(of: row.version))
-    case .state: return (stateText(row.state, canvas), stateRole(row.state))
+    case .state:
+      let word = state(of: row, model)
+      return (stateText(word, canvas), stateRole(word))
     case .weight: return row.weight == 0 ? ("0", .dim) : (Format.weight(row.weight), .text)
     case .rate: return plain(Format.rate(row.requestsPerSecond))
     case .p50: return plain(Format.milliseconds(row.p50Milliseconds))
@@ -135,6 +141,14 @@ enum VersionsPane {
       let now = model.shown?.time ?? row.registered
       return (Format.age(now - row.registered), .dim)
     }
+  }
+
+  /// The word for a version's state: a candidate that no caller reaches yet is no canary.
+  static func state(of row: VersionRow, _ model: ConsoleModel) -> String {
+    guard row.state == "canary", let strategy = model.detail?.rollout?.facts?.strategy,
+      !strategy.hasTraffic
+    else { return row.state }
+    return strategy.rawValue
   }
 
   /// A version's state with its glyph: the same everywhere.

@@ -68,6 +68,10 @@ extension ConsoleModel {
     case .tryOut(var card) where card.field != nil:
       card.field?.insert(text)
       replaceTop(.tryOut(card))
+    case .planEditor(var editor) where editor.saving != nil && editor.saving?.sent == nil:
+      editor.saving?.field.insert(text)
+      editor.saving?.replaces = nil
+      replaceTop(.planEditor(editor))
     case .planEditor(var editor) where editor.field != nil:
       editor.field?.insert(text)
       replaceTop(.planEditor(editor))

@@ -147,7 +147,8 @@ extension ConsoleModel {
       replaceTop(.planEditor(editor))
       return requestPlanPreview()
     }
-    if editor.cell == cell { return press(cell.isChoice ? .right : .enter) }
+    guard editor.saving == nil else { return [] }
+    if editor.cell == cell { return press(.enter) }
     editor.go(to: cell)
     replaceTop(.planEditor(editor))
     return []

@@ -165,6 +165,18 @@ extension ConsoleModel {
         if editor.ticket == ticket { editor.take(preview, at: now) }
       }
       return []
+    case (.planSave, .planSaved(let path)):
+      var isTaken = false
+      changeTop { (editor: inout PlanEditor) in
+        guard editor.saving?.sent?.ticket == ticket else { return }
+        editor.saved(as: path)
+        isTaken = true
+      }
+      guard isTaken else {
+        say("Saved as \(path)", .ok)
+        return []
+      }
+      return [requestLive()] + requestPlanPreview()
     case (.registry, .registryPage(let page)):
       if feed.registry.take(page) {
         refreshRegistryCard()
@@ -284,6 +296,15 @@ extension ConsoleModel {
       changeTop { (editor: inout PlanEditor) in
         if editor.ticket == ticket { editor.failure = sentence }
       }
+      return []
+    case .planSave:
+      var isTaken = false
+      changeTop { (editor: inout PlanEditor) in
+        guard editor.saving?.sent?.ticket == ticket else { return }
+        editor.saveFailed(sentence)
+        isTaken = true
+      }
+      if !isTaken { say(sentence, .bad) }
       return []
     case .registry:
       feed.registry.fail()

@@ -40,7 +40,8 @@ public struct MetricVerdict: Sendable, Hashable, Codable {
     if evidence.isBreach { return evidence.metric.isTwoSided ? "shifted" : "worse" }
     if evidence.lacksLabels { return "labels do not come alike" }
     if !isCompared { return "waits for the stable's usual" }
-    if !evidence.isSeen { return "not seen yet" }
+    // Copies are judged before any caller gets an answer.
+    if !evidence.isSeen, evidence.shadow.map({ $0.total == 0 }) ?? true { return "not seen yet" }
     if evidence.isCertified, let promotion = evidence.promotion {
       return "certainly under \(promotion.margin) times"
     }

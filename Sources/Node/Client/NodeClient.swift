@@ -66,6 +66,12 @@ public enum NodeRequest: Sendable, Codable {
     endpoint: Name, version: VersionID, plan: Plan, options: RampOptions? = nil)
   /// Asks about the retraining of models, or begins, stops or accepts what it made.
   case retraining(RetrainingQuestion, actor: ActorID)
+  /// Keeps a plan as a file in the state directory's folder of plans, under its name.
+  ///
+  /// - Parameters:
+  ///   - replaces: whether it may take the place of a plan of the same name.
+  ///   - actor: for the journal, which notes it.
+  case savePlan(Plan, replaces: Bool, actor: ActorID)
 }
 
 /// A command with who gives it and what they saw when they gave it.
@@ -112,6 +118,8 @@ public enum NodeReply: Sendable, Codable {
   case asOf(AsOf)
   case registryPage(RegistryPage)
   case retraining(RetrainingAnswer)
+  /// To ``NodeRequest/savePlan(_:replaces:actor:)``: the file's path.
+  case planSaved(path: String)
 }
 
 /// What a command changed.

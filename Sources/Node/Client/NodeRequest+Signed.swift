@@ -20,6 +20,8 @@ extension NodeRequest {
       return .runbook(name: name, endpoint: endpoint, dryRun: dryRun, actor: real(actor))
     case .shutdown(let actor): return .shutdown(actor: real(actor))
     case .retraining(let question, let actor): return .retraining(question, actor: real(actor))
+    case .savePlan(let plan, let replaces, let actor):
+      return .savePlan(plan, replaces: replaces, actor: real(actor))
     default: return self
     }
   }

@@ -12,7 +12,9 @@ final class Library: Sendable {
     var retraining: [RetrainingPolicy]
   }
 
-  private let directories: [String]
+  let directories: [String]
+  /// Held while a plan is saved.
+  let saving = Mutex<Void>(())
   private let content: Mutex<Content>
 
   /// Reads `plans/*.yaml`, `runbooks/*.yaml` and `retraining/*.yaml` of each folder.

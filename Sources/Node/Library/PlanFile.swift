@@ -1,7 +1,6 @@
 import Control
 import Core
 import Documents
-import Statistics
 
 /// A plan as a person writes it (YAML).
 public enum PlanFile {
@@ -117,44 +116,24 @@ public enum PlanFile {
       })
   }
 
-  /// The names of the judges that a plan may choose.
-  private enum JudgeName: String, CaseIterable {
-    case evidence, flagger, argo, kayenta
-  }
-
   /// A comparison rule with what is not said as its documentation shows it; nil for `evidence`.
-  private static func judge(_ node: DocumentNode) throws -> Control.ComparisonRule? {
+  private static func judge(_ node: DocumentNode) throws -> ComparisonRule? {
     if case .scalar = node.content {
-      return try comparison(try node.choice(JudgeName.self), nil)
+      return ComparisonSettings(try node.choice(ComparisonSettings.Tool.self)).rule
     }
     let rule = try node.mapping(allowed: [
       "rule", "interval", "limit", "failures", "window", "confidence", "tolerance", "points",
     ])
-    return try comparison(try rule.required("rule").choice(JudgeName.self), rule)
-  }
-
-  private static func comparison(
-    _ name: JudgeName, _ settings: DocumentMapping?
-  ) throws -> Control.ComparisonRule? {
-    let limit = try settings?.optional("limit").map(risk) ?? 0.02
-    let judge: ComparisonJudge
-    switch name {
-    case .evidence: return nil
-    case .flagger:
-      judge = .flagger(
-        limit: limit, threshold: try settings?.optional("failures")?.int(in: 1...1_000) ?? 10)
-    case .argo:
-      judge = .argo(
-        limit: limit, failureLimit: try settings?.optional("failures")?.int(in: 0...1_000) ?? 3,
-        window: try settings?.optional("window")?.int(in: 1...100) ?? 1)
-    case .kayenta:
-      judge = .kayenta(
-        confidence: try settings?.optional("confidence").map(risk) ?? 0.98,
-        tolerance: try settings?.optional("tolerance")?.double(in: 0...999) ?? 0.25,
-        pointsMin: try settings?.optional("points")?.int(in: 1...100) ?? 10)
-    }
-    return Control.ComparisonRule(
-      judge: judge, interval: try settings?.optional("interval")?.duration() ?? .seconds(60))
+    var said = ComparisonSettings(
+      try rule.required("rule").choice(ComparisonSettings.Tool.self))
+    said.interval = try rule.optional("interval")?.duration()
+    said.limit = try rule.optional("limit").map(risk)
+    said.failures = try rule.optional("failures")?.int(in: said.failuresRange)
+    said.window = try rule.optional("window")?.int(in: ComparisonSettings.windowRange)
+    said.confidence = try rule.optional("confidence").map(risk)
+    said.tolerance = try rule.optional("tolerance")?.double(in: ComparisonSettings.toleranceRange)
+    said.points = try rule.optional("points")?.int(in: ComparisonSettings.pointsRange)
+    return said.rule
   }
 
   private static func approvals(_ node: DocumentNode) throws -> ApprovalRule {

@@ -50,6 +50,8 @@ extension Node {
       return .registryPage(RegistryPage(core.state, offset: offset, limit: limit))
     case .previewSupersede(let endpoint, let version, let plan, let options):
       return .rampPreview(try previewRamp(endpoint, version, plan, options, supersedes: true))
+    case .savePlan(let plan, let replaces, let actor):
+      return .planSaved(path: try savePlan(plan, replaces: replaces, actor: actor))
     }
   }
 

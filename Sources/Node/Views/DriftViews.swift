@@ -47,7 +47,11 @@ enum DriftViews {
       return []
     }
     let features = report.features.map { feature($0, monitor) }
-      .sorted { ($1.severity, $1.psi, $0.name) < ($0.severity, $0.psi, $1.name) }
+      .sorted {
+        // Figures that read alike stand by name, so that lines do not change places every second.
+        ($1.severity, ($1.psi * 100).rounded(), $0.name)
+          < ($0.severity, ($0.psi * 100).rounded(), $1.name)
+      }
     telemetry.verdict = DriftVerdictCache(rowsSeen: monitor.totalRows, features: features)
     return features
   }

@@ -63,6 +63,7 @@ enum RolloutViews {
       line.stream = judged.stream
       line.promotion = judged.promotion
       line.isCompared = isCompared(judged.metric, evidence)
+      line.copies = judged.shadow.flatMap { $0.total > 0 ? $0 : nil }
       return line
     }
   }

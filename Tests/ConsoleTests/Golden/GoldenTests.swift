@@ -1,3 +1,4 @@
+import Control
 import Core
 import Glibc
 import Node
@@ -21,6 +22,7 @@ import Testing
   @Test(arguments: [
     "rollback", "ramp", "ramp-dry-run", "abort", "help", "palette", "feature",
     "event", "version", "diff", "deploy", "runbook", "quit", "registry", "verdict", "plan-editor",
+    "plan-editor-more", "plan-editor-judge", "plan-editor-typing", "plan-editor-save",
     "freezes", "generations", "who", "stop-the-line",
   ])
   func cards(name: String) {
@@ -63,13 +65,8 @@ import Testing
       if let ticket = driver.ticket({ $0 == .verdict }) {
         driver.tell(.reply(ticket, .verdict(Sample.verdict)))
       }
-    case "plan-editor":
-      driver.answerLive(Sample.snapshot(seconds: 1, rollout: nil))
-      driver.press(.character("P"))
-      if let ticket = driver.ticket({ $0 == .planPreview }) {
-        driver.tell(
-          .reply(ticket, .rampPreview(Sample.preview(Sample.version(4), Sample.standard))))
-      }
+    case let name where name.hasPrefix("plan-editor"):
+      openPlanEditor(name, &driver)
     case "help": driver.press(.character("?"))
     case "palette":
       driver.press(.character(":"))
@@ -114,7 +111,57 @@ import Testing
     }
   }
 
-  @Test(arguments: [(120, 40), (200, 60)], ["verdict", "plan-editor", "registry"])
+  private func openPlanEditor(_ name: String, _ driver: inout Driver) {
+    var snapshot = Sample.snapshot(seconds: 1, rollout: nil)
+    if name == "plan-editor-judge" { snapshot.plans = [Self.strict] }
+    driver.answerLive(snapshot)
+    driver.press(.character("P"))
+    switch name {
+    case "plan-editor-more": driver.press(.character("o"))
+    case "plan-editor-judge":
+      driver.press(.character("o"))
+      for _ in 0..<8 { driver.press(.down) }
+    case "plan-editor-typing":
+      for _ in 0..<5 { driver.press(.tab) }
+      driver.press(.enter)
+      driver.type("carrier=AA|UA origin")
+    case "plan-editor-save":
+      driver.press(.character("2"), .enter)
+    default: break
+    }
+    if let ticket = driver.ticket({ $0 == .planPreview }) {
+      driver.tell(
+        .reply(ticket, .rampPreview(Sample.preview(Sample.version(4), Sample.standard))))
+    }
+    if name == "plan-editor-save" { driver.press(.character("s")) }
+  }
+
+  /// With something in each part.
+  private static let strict = Plan(
+    name: "strict", summary: "a preview, a shadow, some carriers, then everyone",
+    steps: [
+      PlanStep(weight: 0, hold: .minutes(10), needsApproval: true, strategy: .preview),
+      PlanStep(
+        weight: 5000, hold: .minutes(60), minRequests: 1000, strategy: .shadow),
+      PlanStep(
+        weight: 500, hold: .minutes(60), minRequests: 1000, approvals: 2,
+        rule: RequestRule([.input("carrier", anyOf: ["AA", "UA"])])),
+      PlanStep(weight: 2500, hold: .minutes(1440), strategy: .abTest),
+      PlanStep(weight: 10_000, hold: .zero),
+    ],
+    metrics: [
+      JudgedMetric(metric: .errors, tolerance: 1.25, riskShare: 0.8),
+      JudgedMetric(metric: .disagreement, tolerance: 1, riskShare: 0.2, limit: 0.05),
+    ], soak: .minutes(1440), holdDeadline: .minutes(720),
+    approvals: ApprovalRule(count: 2, from: ["alice", "bob", "carol"]),
+    blast: BlastCap(requests: 5000, errors: 50), promotion: PromotionRule(),
+    holdPolicy: HoldPolicy(weight: .floor, then: .escalate),
+    segments: PlanSegments(by: "carrier", values: ["AA", "UA"]),
+    judge: ComparisonRule(judge: .argo(limit: 0.02, failureLimit: 3, window: 5)),
+    after: [Sample.name("carriers")], requirements: [.gates, .checklist])
+
+  @Test(
+    arguments: [(120, 40), (200, 60)], ["verdict", "plan-editor", "plan-editor-judge", "registry"])
   func fullScreens(size: (Int, Int), name: String) {
     var driver = Driver(columns: size.0, rows: size.1, snapshot: Sample.snapshot())
     open(name, &driver)
@@ -178,7 +225,7 @@ import Testing
 
   // MARK: Comparing
 
-  private func check(_ driver: Driver, _ name: String) {
+  func check(_ driver: Driver, _ name: String) {
     Golden.check(driver, name)
   }
 }

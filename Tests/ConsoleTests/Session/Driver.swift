@@ -121,6 +121,7 @@ struct Driver {
     case .asOf(_, let endpoint): "as-of \(endpoint?.text ?? "all")"
     case .registryPage(let offset, let limit): "registry \(offset)+\(limit)"
     case .previewSupersede(_, let version, let plan, _): "supersede \(version) \(plan.name)"
+    case .savePlan(let plan, let replaces, _): "save \(plan.name) replaces:\(replaces)"
     }
   }
 

@@ -173,13 +173,162 @@ import Testing
     var driver = editing(Self.rich)
     driver.press(.up, .up)
     var seen: Set<PlanCell> = []
-    for _ in 0..<60 {
+    for _ in 0..<80 {
       if let cell = editor(driver)?.cell { seen.insert(cell) }
       driver.press(.tab)
     }
     #expect(seen == Set(PlanDraft(Self.rich).rows.flatMap { $0 }))
     driver.press(.backTab)
     #expect(editor(driver)?.cell != nil)
+  }
+
+  /// Goes down to a row of the second page.
+  private func go(to cell: PlanCell, _ driver: inout Driver) {
+    for _ in 0..<60 where editor(driver)?.cell != cell { driver.press(.tab) }
+  }
+
+  @Test func choicesAreCycledAndAskedAbout() throws {
+    var driver = editing()
+    answer(&driver)
+    // The second page is one key away, and one key back.
+    driver.press(.character("o"))
+    #expect(editor(driver)?.cell == .startApprovals)
+    driver.press(.character("o"))
+    #expect(editor(driver)?.cell == .weight(0))
+    driver.press(.character("o"))
+    go(to: .requirement(.gates), &driver)
+    let asked = driver.effects.count
+    driver.press(.character(" "))
+    #expect(
+      driver.effectNames.dropFirst(asked) == [
+        "send preview flight-delay@4 standard-launch (edited) on reading"
+      ])
+    // Beside other cells arrows move; alone they choose.
+    driver.press(.right)
+    #expect(editor(driver)?.cell == .requirement(.approved))
+    go(to: .judge, &driver)
+    driver.press(.right)
+    #expect(editor(driver)?.draft.tool == .flagger)
+    driver.press(.left)
+    #expect(editor(driver)?.draft.tool == .evidence)
+    driver.press(.enter, .character(" "))
+    #expect(editor(driver)?.draft.tool == .argo)
+    driver.press(.down)
+    driver.type("30s")
+    driver.press(.tab)
+    driver.type("5")
+    driver.press(.enter)
+    #expect(driver.text.contains("expected a number") == false)
+    #expect(editor(driver)?.fault?.cell == .judgeLimit)
+    driver.type("5%")
+    driver.press(.enter)
+    go(to: .holdWeight, &driver)
+    let plan = try #require(try editor(driver)?.draft.plan())
+    #expect(
+      plan.judge
+        == ComparisonRule(
+          judge: .argo(limit: 0.05, failureLimit: 3, window: 1), interval: .seconds(30)))
+    #expect(plan.requirements == [.gates])
+    #expect(plan.steps == Sample.standard.steps && plan.metrics == Sample.standard.metrics)
+  }
+
+  @Test func aFaultOnTheOtherPageIsGoneTo() {
+    var snapshot = Sample.snapshot(rollout: nil)
+    snapshot.plans = [Sample.standard]
+    var driver = Driver(columns: 80, rows: 24, snapshot: snapshot)
+    driver.press(.character("P"), .character("o"))
+    #expect(!driver.text.contains("step  weight"), "the second page is a page")
+    go(to: .holdEnding, &driver)
+    driver.press(.character(" "), .character("o"))
+    #expect(driver.text.contains("step  weight") && driver.text.contains("more: "))
+    #expect(driver.text.contains("give the hold's deadline"))
+    driver.press(.character("y"))
+    #expect(editor(driver)?.cell == .holdDeadline && driver.orders.isEmpty)
+  }
+
+  @Test func whatAPreviewDoesNotHaveIsNotTyped() {
+    var driver = editing()
+    for _ in 0..<4 { driver.press(.tab) }
+    #expect(editor(driver)?.cell == .strategy(0))
+    driver.press(.character(" "), .character(" "))
+    #expect(editor(driver)?.draft[.strategy(0)] == "preview")
+    for _ in 0..<4 { driver.press(.backTab) }
+    driver.type("5")
+    #expect(editor(driver)?.field == nil && driver.text.contains("a preview has no weight"))
+  }
+
+  @Test func aTextThatTheFormCannotHoldIsNotCut() {
+    let rule = RequestRule([.input("carrier", anyOf: (0..<60).map { "carrier-\($0)" })])
+    let plan = Plan(
+      name: "long", summary: "",
+      steps: [
+        PlanStep(weight: 1_000, hold: .minutes(1), rule: rule),
+        PlanStep(weight: 10_000, hold: .zero),
+      ], metrics: [])
+    var driver = editing(plan)
+    driver.press(.backTab)
+    go(to: .rule(0), &driver)
+    driver.press(.enter)
+    #expect(editor(driver)?.field == nil && driver.text.contains("change it in a file"))
+  }
+
+  // MARK: Saving
+
+  @Test func anEditedPlanIsSavedUnderAName() throws {
+    var driver = editing()
+    answer(&driver)
+    driver.type("2")
+    driver.press(.enter, .character("s"))
+    #expect(driver.text.contains("Save as standard-launch-2"))
+    driver.press(.enter)
+    #expect(driver.effectNames.last == "send save standard-launch-2 replaces:false on orders")
+    let count = driver.effects.count
+    driver.press(.enter)
+    #expect(driver.effects.count == count, "one answer is waited for")
+    let ticket = try #require(driver.ticket { $0 == .planSave })
+    driver.tell(.reply(ticket, .planSaved(path: "/state/plans/standard-launch-2.yaml")))
+    #expect(driver.text.contains("Saved as /state/plans/standard-launch-2.yaml"))
+    #expect(
+      driver.effectNames.suffix(2) == [
+        "send live on snapshots",
+        "send preview flight-delay@4 standard-launch-2 on reading",
+      ])
+    // It is now the plan that is edited, and not "(edited)".
+    let draft = try #require(editor(driver)?.draft)
+    #expect(!draft.isEdited && draft.base.name == "standard-launch-2")
+    #expect(draft.base.steps[0].weight == 200 && editor(driver)?.plans.count == 3)
+  }
+
+  @Test func aKnownNameIsAskedAboutBeforeItIsReplaced() throws {
+    var driver = editing()
+    driver.type("2")
+    driver.press(.enter, .character("s"), .control("u"))
+    driver.type("No Name")
+    driver.press(.enter)
+    #expect(driver.ticket { $0 == .planSave } == nil)
+    driver.press(.control("u"))
+    driver.type("quick")
+    driver.press(.enter)
+    #expect(driver.text.contains("Enter again takes its place"))
+    #expect(driver.ticket { $0 == .planSave } == nil)
+    driver.press(.enter)
+    #expect(driver.effectNames.last == "send save quick replaces:true on orders")
+    let ticket = try #require(driver.ticket { $0 == .planSave })
+    driver.tell(.failed(ticket, NodeFailure(sentence: "the disk is full")))
+    #expect(driver.text.contains("the disk is full") && editor(driver)?.draft.isEdited == true)
+    driver.press(.escape)
+    #expect(editor(driver)?.saving == nil && editor(driver)?.draft[.weight(0)] == "2")
+  }
+
+  @Test func nothingIsSavedReadOnlyOrWithAFault() {
+    var driver = editing()
+    driver.press(.escape, .character("!"), .character("P"))
+    if editor(driver) != nil { driver.press(.character("s")) }
+    #expect(editor(driver)?.saving == nil)
+    var other = editing()
+    other.type("9%")
+    other.press(.enter, .character("s"))
+    #expect(editor(other)?.saving == nil && other.text.contains("weights must rise"))
   }
 
   @Test func theRampCardLeadsToIt() {

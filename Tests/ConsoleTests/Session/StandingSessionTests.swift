@@ -219,7 +219,7 @@ import Testing
     #expect(plan.steps[0].strategy == .abTest)
     #expect(plan.steps[0].rule.map { "\($0)" } == "carrier=AA|UA")
     for (cell, text) in [
-      (PlanCell.strategy(0), "bluegreen"), (.rule(0), "carrier"), (.strategy(0), "preview"),
+      (PlanCell.strategy(0), "bluegreen"), (.rule(0), "carrier"), (.strategy(1), "preview"),
     ] {
       var wrong = PlanDraft(Sample.quick)
       wrong[cell] = text

@@ -182,7 +182,8 @@ extension RolloutFacts {
       errors: rollout.plan.blast?.errors.map {
         Use(used: evidence.candidateBadAnswers, limit: $0)
       },
-      warmUp: hasStarted && evidence.candidateRequests < rollout.plan.warmUp
+      warmUp: hasStarted && rollout.planStep.kind.hasTraffic
+        && evidence.candidateRequests < rollout.plan.warmUp
         ? Use(used: evidence.candidateRequests, limit: rollout.plan.warmUp) : nil,
       isUnverified: rollout.isUnverified, missing: VerdictView.missing(rollout, evidence),
       promotionGap: rollout.promotionGap(evidence),

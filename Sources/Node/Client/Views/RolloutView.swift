@@ -32,6 +32,8 @@ public struct RolloutView: Sendable, Codable {
     public var promotion: PromotionEvidence?
     /// Whether what the metric is compared by is known; nil from an older node.
     public var isCompared: Bool?
+    /// What copies of requests showed, candidate against stable; nil when none were compared.
+    public var copies: ShadowEvidence.Pairs?
 
     /// Puts them together.
     public init(

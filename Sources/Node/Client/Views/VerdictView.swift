@@ -84,7 +84,8 @@ public struct VerdictView: Sendable, Codable {
   static func missing(_ rollout: Rollout, _ evidence: RolloutEvidence) -> [String] {
     var missing: [String] = []
     if let gap = rollout.stepGap(evidence) { missing.append(gap) }
-    if evidence.candidateRequests < rollout.plan.warmUp {
+    // A step without callers' requests warms nothing up, and judges copies at once.
+    if evidence.candidateRequests < rollout.plan.warmUp, rollout.planStep.kind.hasTraffic {
       missing.append(
         "the candidate has given \(evidence.candidateRequests) of \(rollout.plan.warmUp) warm-up "
           + "answers: answers are not judged yet")
