@@ -18,7 +18,8 @@ struct RehearsalControl {
   /// - Parameter signatures: the stable's, then the candidates'.
   /// - Throws: ``ControlError`` when the plan is not legal, or leaves the stable nothing.
   init(
-    _ subject: RehearsalSubject, signatures: [Signature], _ plan: Plan, thresholds: LatencyThresholds?,
+    _ subject: RehearsalSubject, signatures: [Signature], _ plan: Plan,
+    thresholds: LatencyThresholds?,
     now: Timestamp
   ) throws(ControlError) {
     endpoint = subject.endpoint

@@ -101,10 +101,19 @@ struct RehearsalRun {
       try takeLabels(until: tickEnd + span - RehearsalRun.tick)
       if outcome != nil { return }
       page.addTime(TimeSpan(microseconds: span), hadTraffic: false)
-      try look(at: tickEnd + span - RehearsalRun.tick)
+      if mayIdleDecide { try look(at: tickEnd + span - RehearsalRun.tick) }
       tickEnd += span
     }
     if outcome == nil { try takeLabels(until: time) }
+  }
+
+  /// Whether time without traffic can decide anything.
+  ///
+  /// It does not count for a step, so unless something was not looked at yet only a hold can end by
+  /// it, or begin for want of traffic.
+  private var mayIdleDecide: Bool {
+    unseen > 0 || control.current.rollout?.hold != nil
+      || (page.evidence?.idle ?? .zero) >= Guard.noDataLimit
   }
 
   private mutating func takeLabels(until time: Int64) throws {

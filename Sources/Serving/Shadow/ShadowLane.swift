@@ -164,7 +164,6 @@ final class ShadowRunner {
     let latencyNanoseconds: UInt64
   }
 
-
   private let lane: ShadowLane
   private let row: RowBuffer
   private var known = -1

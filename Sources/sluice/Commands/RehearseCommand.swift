@@ -43,7 +43,8 @@ enum RehearseCommand {
         + "and all are counted.",
     ],
     parameters: [
-      endpoint, candidates, plan, RecordCommands.since, RecordCommands.until, from, rate, seed, runs,
+      endpoint, candidates, plan, RecordCommands.since, RecordCommands.until, from, rate, seed,
+      runs,
       noLatency,
     ],
     examples: [

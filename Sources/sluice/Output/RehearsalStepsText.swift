@@ -69,11 +69,12 @@ enum RehearsalStepsText {
     ])
     for step in steps {
       for candidate in step.candidates {
-        table.add([
-          name(step), "\(candidate.version)", grouped(candidate.requests),
-          grouped(candidate.failed), grouped(candidate.labelled), grouped(candidate.wrong),
-          evidence(candidate.metrics), printable(candidate.dropped ?? "", limit: 80),
-        ], limit: evidenceMax)
+        table.add(
+          [
+            name(step), "\(candidate.version)", grouped(candidate.requests),
+            grouped(candidate.failed), grouped(candidate.labelled), grouped(candidate.wrong),
+            evidence(candidate.metrics), printable(candidate.dropped ?? "", limit: 80),
+          ], limit: evidenceMax)
       }
     }
     return table
