@@ -37,6 +37,11 @@ extension Rehearsal {
         "in a preview no caller gets an answer of the candidates; pinned and test requests, which "
           + "would, are not recorded")
     }
+    if stage.thresholds != nil {
+      notes.append(
+        "latency is the engine's on this machine as it is now: a busy one makes the slower version "
+          + "look worse; --no-latency leaves it out")
+    }
     if plan.metrics.contains(where: { $0.metric == .latency }), stage.thresholds == nil {
       notes.append(
         options.measuresLatency

@@ -117,6 +117,10 @@ public enum Rehearsal {
       }
     }
     let plan = options.plan.alone
+    // A ramp that would be refused is told before anything is run.
+    _ = try RehearsalControl(
+      subject, signatures: models.map(\.signature), plan, thresholds: nil,
+      now: Timestamp(microseconds: 0))
     let rows = try rows(subject, options, try RowSchema(models[0].signature))
     progress("\(rows.count) requests, \(models.count) versions answer them")
     let engine = RehearsalEngine(rows: rows, models: models)
