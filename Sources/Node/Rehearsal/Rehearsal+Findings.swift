@@ -20,8 +20,8 @@ extension Rehearsal {
     if passes > 1 {
       notes.append(
         "the plan takes longer than the recording, which is played up to \(passes) times over; "
-          + "callers of a later pass count as new ones, so what is chance in the recording can look "
-          + "certain: the truth's intervals are the recording's own")
+          + "callers of a later pass count as new ones, so what is chance in the "
+          + "recording can look certain: the truth's intervals are the recording's own")
     }
     if plan.approvals != nil || plan.steps.contains(where: \.needsApproval) {
       notes.append("approvals are given at once")
