@@ -95,7 +95,7 @@ public struct PlanStep: Sendable, Hashable, Codable {
   /// The weight that callers' requests are routed by: 0 while no answer of a candidate leaves.
   public var trafficWeight: BasisPoints { kind.hasTraffic ? weight : 0 }
   /// What it does, when it is no plain canary: `shadow of 50%`, `10% of carrier=AA`.
-  var doing: String? {
+  public var doing: String? {
     let about = rule.map { " of \(printable($0.description, limit: 200))" } ?? ""
     switch kind {
     case .canary: return rule == nil ? nil : "\(percentText(weight))\(about)"

@@ -5,8 +5,10 @@ import Core
 public struct RehearsalOrder: Sendable, Codable {
   /// The endpoint whose requests are replayed.
   public var endpoint: Name
-  /// The version that is to be ramped.
+  /// The version that is to be ramped; the leading one of several.
   public var candidate: VersionID
+  /// Further candidates; nil is none.
+  public var rivals: [VersionID]?
   /// The plan, as a ramp would have it.
   public var plan: Plan
   /// Leaves out earlier requests.
@@ -24,12 +26,13 @@ public struct RehearsalOrder: Sendable, Codable {
 
   /// Puts them together.
   public init(
-    endpoint: Name, candidate: VersionID, plan: Plan, since: Timestamp? = nil,
-    until: Timestamp? = nil, requestsPerSecond: Double? = nil, seed: UInt64 = 1, runs: Int = 1,
-    measuresLatency: Bool = true
+    endpoint: Name, candidate: VersionID, rivals: [VersionID]? = nil, plan: Plan,
+    since: Timestamp? = nil, until: Timestamp? = nil, requestsPerSecond: Double? = nil,
+    seed: UInt64 = 1, runs: Int = 1, measuresLatency: Bool = true
   ) {
     self.endpoint = endpoint
     self.candidate = candidate
+    self.rivals = rivals
     self.plan = plan
     self.since = since
     self.until = until
@@ -51,7 +54,8 @@ extension Node {
         "\(order.endpoint) serves nothing, so there is nothing to compare with: see sluice "
           + "endpoint list")
     }
-    let models = try [stable, order.candidate].map { version in
+    let rivals = order.rivals ?? []
+    let models = try ([stable, order.candidate] + rivals).map { version in
       guard let registered = state.version(version) else {
         throw NodeError(.unknown, "there is no version \(version): see sluice model list")
       }
@@ -60,8 +64,9 @@ extension Node {
         backend: registered.draft.backend)
     }
     return try Rehearsal.run(
-      RehearsalSubject(endpoint: order.endpoint, stable: stable, candidate: order.candidate),
-      stable: models[0], candidate: models[1],
+      RehearsalSubject(
+        endpoint: order.endpoint, stable: stable, candidate: order.candidate, rivals: rivals),
+      stable: models[0], candidates: Array(models.dropFirst()),
       RehearsalOptions(
         plan: order.plan, stateDirectory: directory.path, since: order.since, until: order.until,
         requestsPerSecond: order.requestsPerSecond, seed: order.seed, runs: order.runs,

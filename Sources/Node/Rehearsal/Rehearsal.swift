@@ -12,15 +12,23 @@ public struct RehearsalSubject: Sendable {
   public var endpoint: Name
   /// The version that serves.
   public var stable: VersionID
-  /// The version that is to be ramped.
+  /// The version that is to be ramped; the leading one of several.
   public var candidate: VersionID
+  /// Further candidates, with the same weight each.
+  public var rivals: [VersionID]
 
-  /// Puts the three together.
-  public init(endpoint: Name, stable: VersionID, candidate: VersionID) {
+  /// Puts them together.
+  public init(
+    endpoint: Name, stable: VersionID, candidate: VersionID, rivals: [VersionID] = []
+  ) {
     self.endpoint = endpoint
     self.stable = stable
     self.candidate = candidate
+    self.rivals = rivals
   }
+
+  /// All candidates, the leading one first.
+  public var candidates: [VersionID] { [candidate] + rivals }
 }
 
 /// A model and what runs it.
@@ -83,9 +91,9 @@ public struct RehearsalOptions: Sendable {
   }
 }
 
-/// A rollout rehearsed off line on recorded requests: every request is answered by both versions,
-/// the plan's draws decide whose answer counts, and the guard's own evidence and decisions run on
-/// them in the recording's time.
+/// A rollout rehearsed off line on recorded requests: every request is answered by all versions,
+/// the plan's draws decide whose answer counts and what is copied, and the guard's own evidence and
+/// decisions run on them in the recording's time.
 ///
 /// Deterministic for a seed but for measured latency.
 public enum Rehearsal {
@@ -93,51 +101,70 @@ public enum Rehearsal {
   static let rowsMin = 100
 
   /// Rehearses.
+  /// - Parameter candidates: the models of the subject's candidates, in their order.
   /// - Throws: a ``Failure``: no requests, a model that does not fit, an illegal plan.
   public static func run(
-    _ subject: RehearsalSubject, stable: RehearsalModel, candidate: RehearsalModel,
+    _ subject: RehearsalSubject, stable: RehearsalModel, candidates: [RehearsalModel],
     _ options: RehearsalOptions, progress: (String) -> Void = { _ in }
   ) throws -> RehearsalReport {
-    try check(subject, options)
-    let stableModel = try CompiledBatchModel.compile(stable.source, backend: stable.backend).0
-    let candidateModel = try CompiledBatchModel.compile(
-      candidate.source, backend: candidate.backend
-    ).0
-    if let why = candidateModel.signature.incompatibility(with: stableModel.signature) {
-      throw NodeError(.refused, "\(subject.candidate) does not fit \(subject.endpoint): \(why)")
+    try check(subject, options, models: candidates.count)
+    let models = try ([stable] + candidates).map {
+      try CompiledBatchModel.compile($0.source, backend: $0.backend).0
     }
-    let rows = try rows(subject, options, try RowSchema(stableModel.signature))
-    progress("\(rows.count) requests, both versions answer them")
-    let engine = RehearsalEngine(rows: rows, stable: stableModel, candidate: candidateModel)
+    for (version, model) in zip(subject.candidates, models.dropFirst()) {
+      if let why = model.signature.incompatibility(with: models[0].signature) {
+        throw NodeError(.refused, "\(version) does not fit \(subject.endpoint): \(why)")
+      }
+    }
+    let plan = options.plan.alone
+    // A ramp that would be refused is told before anything is run.
+    _ = try RehearsalControl(
+      subject, signatures: models.map(\.signature), plan, thresholds: nil,
+      now: Timestamp(microseconds: 0))
+    let rows = try rows(subject, options, try RowSchema(models[0].signature))
+    progress("\(rows.count) requests, \(models.count) versions answer them")
+    let engine = RehearsalEngine(rows: rows, models: models)
+    let clones = plan.steps.contains { $0.kind == .shadow }
     let began = SystemClock.monotonicNanoseconds()
-    let answers = try engine.answers(measuresLatency: options.measuresLatency)
+    let answers = try engine.answers(
+      measuresLatency: options.measuresLatency, clonesStable: clones)
     let answered = SystemClock.monotonicNanoseconds()
     let stage = RehearsalStage(
-      subject, options.plan, facts: rows.facts, stable: answers.stable,
-      candidate: answers.candidate, clock: clock(rows.facts, options),
-      stableSignature: stableModel.signature, candidateSignature: candidateModel.signature)
+      subject, plan, facts: rows.facts, answers: answers.versions, clone: answers.clone,
+      signatures: models.map(\.signature), clock: clock(rows.facts, options))
     let runs = try play(stage, options, progress)
     let played = SystemClock.monotonicNanoseconds()
     guard let first = runs.first else { throw NodeError(.badInput, "a rehearsal has a run") }
+    let truths = subject.candidates.indices.map { truth(stage, $0 + 1) }
     return RehearsalReport(
       endpoint: subject.endpoint, stable: subject.stable, candidate: subject.candidate,
-      plan: options.plan.name, rows: rows.count,
+      rivals: subject.rivals.isEmpty
+        ? nil
+        : zip(subject.rivals, truths.dropFirst()).map {
+          RehearsalReport.Rival(version: $0, truth: $1)
+        },
+      plan: plan.name, rows: rows.count,
       labelled: rows.facts.count { $0.label != TrafficTable.noLabel },
       spans: TimeSpan(microseconds: stage.clock.passMicroseconds),
-      notes: rows.notes + notes(stage, options, runs), run: first,
-      distribution: runs.count > 1 ? distribution(runs) : nil, truth: truth(stage),
-      modelRowsPerSecond: rate(2 * rows.count, answered - began),
+      notes: rows.notes + notes(stage, options, runs),
+      notPlayed: notPlayed(options.plan, rows), run: first,
+      distribution: runs.count > 1 ? distribution(runs) : nil, truth: truths[0],
+      modelRowsPerSecond: rate(
+        (models.count + (clones ? 1 : 0)) * rows.count, answered - began),
       replayedPerSecond: rate(runs.reduce(0) { $0 + $1.requests }, played - answered))
   }
 
   private static func check(
-    _ subject: RehearsalSubject, _ options: RehearsalOptions
+    _ subject: RehearsalSubject, _ options: RehearsalOptions, models: Int
   ) throws(NodeError) {
-    guard subject.stable != subject.candidate else {
+    if let same = subject.candidates.first(where: { $0 == subject.stable }) {
       throw NodeError(
         .refused,
-        "\(subject.candidate) is the stable of \(subject.endpoint) already: rehearse another "
-          + "version")
+        "\(same) is the stable of \(subject.endpoint) already: rehearse another version")
+    }
+    guard models == subject.candidates.count, models <= ControlLimits.candidatesMax else {
+      throw NodeError(
+        .badInput, "a rehearsal has 1 to \(ControlLimits.candidatesMax) candidates, each a model")
     }
     guard (1...RehearsalOptions.runsMax).contains(options.runs) else {
       throw NodeError(.badInput, "a rehearsal has 1 to \(RehearsalOptions.runsMax) runs")
@@ -152,11 +179,11 @@ public enum Rehearsal {
   ) throws -> RehearsalRows {
     let rows: RehearsalRows
     if let path = options.trafficPath {
-      rows = try RehearsalRows.traffic(path, schema: schema)
+      rows = try RehearsalRows.traffic(path, plan: options.plan, schema: schema)
     } else {
       rows = try RehearsalRows.recorded(
-        options.stateDirectory, subject.endpoint, schema: schema, since: options.since,
-        until: options.until)
+        options.stateDirectory, subject.endpoint, plan: options.plan, schema: schema,
+        since: options.since, until: options.until)
     }
     guard rows.count >= rowsMin else {
       throw NodeError(
@@ -224,100 +251,4 @@ public enum Rehearsal {
       return .failure(NodeError(describing: error))
     }
   }
-
-  // MARK: What came of it
-
-  private static func notes(
-    _ stage: RehearsalStage, _ options: RehearsalOptions, _ runs: [RehearsalReport.Run]
-  ) -> [String] {
-    var notes: [String] = []
-    let plan = options.plan
-    if let rate = options.requestsPerSecond {
-      notes.append("requests come evenly, \(decimal(rate, 2)) a second, not at their own times")
-    } else if options.trafficPath != nil {
-      let seconds = Double(stage.clock.passMicroseconds) / 1e6
-      notes.append(
-        "the file's requests come evenly, \(decimal(Double(stage.clock.count) / seconds, 2)) a "
-          + "second, in the order of their time")
-    }
-    let passes = runs.map(\.passes).max() ?? 1
-    if passes > 1 {
-      notes.append(
-        "the plan takes longer than the recording, which is played up to \(passes) times over; "
-          + "callers of a later pass count as new ones")
-    }
-    if plan.approvals != nil || plan.steps.contains(where: \.needsApproval) {
-      notes.append("approvals are given at once")
-    }
-    if plan.metrics.contains(where: { $0.metric == .latency }), stage.thresholds == nil {
-      notes.append(
-        options.measuresLatency
-          ? "latency is not judged: fewer than \(LatencyThresholds.minimumAnswers) requests"
-          : "latency is not measured and so not judged")
-    }
-    if plan.metrics.contains(where: { $0.metric.isTwoSided }), stage.profile == nil {
-      notes.append(
-        "what answers say is not compared: fewer than \(LatencyThresholds.minimumAnswers) requests")
-    }
-    return notes
-  }
-
-  private static func truth(_ stage: RehearsalStage) -> RehearsalReport.Truth {
-    typealias Share = RehearsalReport.Share
-    let (stable, candidate) = (stage.stable, stage.candidate)
-    var (both, differ, labelled, stableWrong, candidateWrong) = (0, 0, 0, 0, 0)
-    var (onlyStable, onlyCandidate) = (0, 0)
-    for row in stage.facts.indices where !stable.failed[row] && !candidate.failed[row] {
-      both += 1
-      if stable.labels[row] != candidate.labels[row] { differ += 1 }
-      guard let first = stage.isWrong(stable, row), let second = stage.isWrong(candidate, row)
-      else { continue }
-      labelled += 1
-      if first { stableWrong += 1 }
-      if second { candidateWrong += 1 }
-      if first, !second { onlyStable += 1 }
-      if second, !first { onlyCandidate += 1 }
-    }
-    let count = stage.facts.count
-    func quantiles(_ answers: RehearsalAnswers) -> [Int]? {
-      answers.latencyQuantiles().map { [$0.p50, $0.p90, $0.p99] }
-    }
-    return RehearsalReport.Truth(
-      stableFailed: Share(stable.failed.count { $0 }, of: count),
-      candidateFailed: Share(candidate.failed.count { $0 }, of: count),
-      disagreed: Share(differ, of: both), stableWrong: Share(stableWrong, of: labelled),
-      candidateWrong: Share(candidateWrong, of: labelled), onlyCandidateWrong: onlyCandidate,
-      onlyStableWrong: onlyStable, stableMicroseconds: quantiles(stable),
-      candidateMicroseconds: quantiles(candidate))
-  }
-
-  private static func distribution(
-    _ runs: [RehearsalReport.Run]
-  ) -> RehearsalReport.Distribution {
-    var counts: [String: Int] = [:]
-    for run in runs {
-      let cause = run.cause.isEmpty ? "" : ": \(run.cause)"
-      counts[run.outcome.words + cause, default: 0] += 1
-    }
-    let outcomes = counts.sorted { ($1.value, $0.key) < ($0.value, $1.key) }.map {
-      RehearsalReport.OutcomeShare(
-        outcome: $0.key, share: RehearsalReport.Share($0.value, of: runs.count))
-    }
-    func quantile<Value: Comparable>(_ values: [Value], _ share: Double) -> Value {
-      values.sorted()[min(values.count - 1, Int(share * Double(values.count)))]
-    }
-    let (took, exposed) = (runs.map(\.took), runs.map(\.cost.exposed))
-    let wrong = runs.map(\.cost.netWrongAnswers)
-    let errors = runs.reduce(0) { $0 + $1.cost.userErrors }
-    return RehearsalReport.Distribution(
-      outcomes: outcomes, tookMedian: quantile(took, 0.5), took90: quantile(took, 0.9),
-      exposedMedian: quantile(exposed, 0.5), exposed90: quantile(exposed, 0.9),
-      wrongMedian: quantile(wrong, 0.5), wrong90: quantile(wrong, 0.9),
-      userErrorsMean: Double(errors) / Double(runs.count))
-  }
-}
-
-extension Plan {
-  /// The least time it takes: all holds and the soak.
-  var duration: TimeSpan { steps.reduce(soak) { $0 + $1.hold } }
 }

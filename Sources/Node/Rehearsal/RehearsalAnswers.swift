@@ -1,6 +1,7 @@
 import Core
 import Inference
 import Serving
+import Synchronization
 import Telemetry
 
 /// What a version said to every row.
@@ -38,40 +39,67 @@ struct RehearsalAnswers: Sendable {
   }
 }
 
-/// Asks two versions the same questions.
+/// Asks several versions the same questions.
 struct RehearsalEngine {
-  /// Rows of one batch: the columns stay in the processor's cache.
-  private static let batchRows = 512
-
-  let rows: RehearsalRows
-  let stable: CompiledModel
-  let candidate: CompiledModel
-
-  /// Both versions' answers to all rows.
-  ///
-  /// With latency each row is run alone and timed, the two versions in turns, so that whatever
-  /// else the machine does falls on both. Without it rows are run in batches, each version on a
-  /// thread of its own.
-  /// - Throws: a ``Failure`` when a model does not take the rows.
-  func answers(
-    measuresLatency: Bool
-  ) throws -> (stable: RehearsalAnswers, candidate: RehearsalAnswers) {
-    if measuresLatency { return try timed() }
-    let other = AnswersBox()
-    let thread = try ServiceThread("rehearse") { [self] _ in
-      other.result = Result { try batched(candidate) }
-    }
-    let first = Result { try batched(stable) }
-    thread.wait()
-    guard let second = other.result else {
-      throw NodeError(.system, "the second thread of the rehearsal ended early")
-    }
-    return (try first.get(), try second.get())
+  /// What all versions said.
+  struct Answers {
+    /// Each version's, in their order.
+    var versions: [RehearsalAnswers]
+    /// A second session of the first version's; nil when none was asked for.
+    var clone: RehearsalAnswers?
   }
 
-  // Safe to share: written by the thread before it ends, read after it was joined.
-  private final class AnswersBox: @unchecked Sendable {
-    var result: Result<RehearsalAnswers, any Error>?
+  /// Rows of one batch: the columns stay in the processor's cache.
+  private static let batchRows = 512
+  /// Threads for batches.
+  private static let threadsMax = 2
+
+  let rows: RehearsalRows
+  /// The stable, then the candidates.
+  let models: [CompiledModel]
+
+  /// All versions' answers to all rows.
+  ///
+  /// With latency each row is run alone and timed, the versions in an order that is drawn for every
+  /// row, so that whatever else the machine does, and what the processor's cache holds, falls on
+  /// all alike. Without it rows are run in batches, on two threads.
+  /// - Parameter clonesStable: whether a second session of the stable answers as well.
+  /// - Throws: a ``Failure`` when a model does not take the rows.
+  func answers(measuresLatency: Bool, clonesStable: Bool = false) throws -> Answers {
+    let asked = clonesStable ? models + [models[0]] : models
+    var all = measuresLatency ? try timed(asked) : try batched(asked)
+    let clone = clonesStable ? all.removeLast() : nil
+    return Answers(versions: all, clone: clone)
+  }
+
+  private final class Jobs: Sendable {
+    let next = Atomic<Int>(0)
+    let results: Mutex<[Result<RehearsalAnswers, NodeError>?]>
+    init(_ count: Int) { results = Mutex(Array(repeating: nil, count: count)) }
+  }
+
+  private func batched(_ models: [CompiledModel]) throws -> [RehearsalAnswers] {
+    let jobs = Jobs(models.count)
+    let threads = try (0..<min(RehearsalEngine.threadsMax, models.count)).map { index in
+      try ServiceThread("rehearse-\(index)") { [self] _ in
+        while true {
+          let number = jobs.next.wrappingAdd(1, ordering: .relaxed).oldValue
+          guard number < models.count else { return }
+          let result: Result<RehearsalAnswers, NodeError>
+          do { result = .success(try batched(models[number])) } catch {
+            result = .failure(NodeError(describing: error))
+          }
+          jobs.results.withLock { $0[number] = result }
+        }
+      }
+    }
+    for thread in threads { thread.wait() }
+    return try jobs.results.withLock { $0 }.map { result in
+      guard let result else {
+        throw NodeError(.system, "a thread of the rehearsal ended early")
+      }
+      return try result.get()
+    }
   }
 
   private func batched(_ model: CompiledModel) throws -> RehearsalAnswers {
@@ -92,18 +120,18 @@ struct RehearsalEngine {
     return answers
   }
 
-  private func timed() throws -> (RehearsalAnswers, RehearsalAnswers) {
-    let sessions = [
-      try ModelBatch(stable, schema: rows.schema, maxRows: 1),
-      try ModelBatch(candidate, schema: rows.schema, maxRows: 1),
-    ]
-    var answers = [
-      RehearsalAnswers(count: rows.count, measuresLatency: true),
-      RehearsalAnswers(count: rows.count, measuresLatency: true),
-    ]
+  private func timed(_ models: [CompiledModel]) throws -> [RehearsalAnswers] {
+    let sessions = try models.map { try ModelBatch($0, schema: rows.schema, maxRows: 1) }
+    var answers = models.map { _ in
+      RehearsalAnswers(count: rows.count, measuresLatency: true)
+    }
+    var turns = Array(models.indices)
+    var random = SplitMix64(seed: 1)
     for row in 0..<rows.count {
-      for turn in 0..<2 {
-        let version = (row + turn) & 1
+      for place in turns.indices.dropLast() {
+        turns.swapAt(place, place + Int(random.next() % UInt64(turns.count - place)))
+      }
+      for version in turns {
         let pointers = rows.pointers(sessions[version].inputs, from: row)
         let start = MonotonicClock.nanoseconds()
         let isGood = sessions[version].run(pointers, rows: 1)
@@ -112,7 +140,7 @@ struct RehearsalEngine {
         answers[version].latencyNanoseconds[row] = UInt32(clamping: end - start)
       }
     }
-    return (answers[0], answers[1])
+    return answers
   }
 
   private func alone(_ single: ModelBatch, _ row: Int) -> Prediction {

@@ -51,20 +51,20 @@ struct RehearsalLabels {
     var due: Int64
     /// The generation of the route table that its request came by.
     var route: Int
-    var isCandidate: Bool
-    var isWrong: Bool
+    /// The request.
+    var row: Int32
+    /// Who was asked, by place among the rehearsal's versions.
+    var version: UInt8
+    /// Whether it is evidence of the version that was asked.
+    var isEvidence: Bool
+    /// Which versions got a copy, a bit each by place.
+    var copies: UInt16
   }
 
-  /// Labels that can wait; more are dropped and counted.
-  static let capacity = 4_000_000
   private var entries: [Entry] = []
-  private(set) var dropped = 0
 
+  /// Adds one; a run has at most ``RehearsalRun/requestsMax``, one a request.
   mutating func add(_ entry: Entry) {
-    guard entries.count < RehearsalLabels.capacity else {
-      dropped += 1
-      return
-    }
     entries.append(entry)
     var child = entries.count - 1
     while child > 0, entries[child].due < entries[(child - 1) / 2].due {

@@ -14,23 +14,25 @@ struct RehearsalControl {
   private(set) var state = ControlState()
   let endpoint: Name
 
-  /// An endpoint with the stable, and a ramp of the candidate that begins at `now`.
-  /// - Throws: ``ControlError`` when the plan is not legal.
+  /// An endpoint with the stable, and a ramp of the candidates that begins at `now`.
+  /// - Parameter signatures: the stable's, then the candidates'.
+  /// - Throws: ``ControlError`` when the plan is not legal, or leaves the stable nothing.
   init(
-    _ subject: RehearsalSubject, stableSignature: Signature, candidateSignature: Signature,
-    _ plan: Plan, thresholds: LatencyThresholds?, now: Timestamp
+    _ subject: RehearsalSubject, signatures: [Signature], _ plan: Plan,
+    thresholds: LatencyThresholds?,
+    now: Timestamp
   ) throws(ControlError) {
     endpoint = subject.endpoint
-    for (version, signature) in [
-      (subject.stable, stableSignature), (subject.candidate, candidateSignature),
-    ] {
+    for (version, signature) in zip([subject.stable] + subject.candidates, signatures) {
       state.fold(RehearsalControl.registered(version, signature, now))
     }
     let context = context(now, thresholds)
     try perform(.createEndpoint(endpoint), context)
     try perform(.deploy(endpoint: endpoint, version: subject.stable), context)
     try perform(
-      .startRamp(endpoint: endpoint, version: subject.candidate, plan: plan), context)
+      .startRamp(
+        endpoint: endpoint, version: subject.candidate, plan: plan,
+        options: RampOptions(rivals: subject.rivals)), context)
   }
 
   private static func registered(

@@ -12,6 +12,8 @@ public struct RehearsalReport: Sendable, Codable, Hashable {
     case rolledBack = "rolled-back"
     /// It stands still until a person decides.
     case held
+    /// Several candidates are left before all traffic: the plan is done, and a person picks one.
+    case choice
     /// The limit of replayed requests came first.
     case unfinished
 
@@ -27,26 +29,6 @@ public struct RehearsalReport: Sendable, Codable, Hashable {
     public var kind: String
     /// In words.
     public var words: String
-  }
-
-  /// What was seen while one weight lasted.
-  public struct Step: Sendable, Codable, Hashable {
-    /// The plan's step, from 1; nil for the soak.
-    public var step: Int?
-    /// The candidate's weight.
-    public var weight: BasisPoints
-    /// When it began, since the start.
-    public var began: TimeSpan
-    /// How long it lasted.
-    public var lasted: TimeSpan
-    /// Requests of each arm.
-    public var candidateRequests: Int
-    /// Requests of each arm.
-    public var stableRequests: Int
-    /// Every judged metric at the step's end.
-    public var metrics: [MetricEvidence]
-    /// What ended it: `went on`, `rolled back: …`, `held: …`.
-    public var decision: String
   }
 
   /// What callers would have had of it, against the stable alone.
@@ -111,6 +93,14 @@ public struct RehearsalReport: Sendable, Codable, Hashable {
     public var candidateMicroseconds: [Int]?
   }
 
+  /// A further candidate.
+  public struct Rival: Sendable, Codable, Hashable {
+    /// Which version.
+    public var version: VersionID
+    /// The stable and it on every request.
+    public var truth: Truth
+  }
+
   /// One rehearsed rollout.
   public struct Run: Sendable, Codable, Hashable {
     /// The seed of its draws.
@@ -135,6 +125,10 @@ public struct RehearsalReport: Sendable, Codable, Hashable {
     public var decisions: [Decision]
     /// Decisions beyond those that are listed.
     public var decisionsUnlisted: Int
+    /// Who became the stable; nil when nobody did.
+    public var winner: VersionID?
+    /// What a person who picks among several candidates would know; nil when nobody has to.
+    public var choice: Choice?
   }
 
   /// Several runs with other draws.
@@ -169,8 +163,10 @@ public struct RehearsalReport: Sendable, Codable, Hashable {
   public var endpoint: Name
   /// Whom it is compared with.
   public var stable: VersionID
-  /// Who is rehearsed.
+  /// Who is rehearsed; the leading one of several.
   public var candidate: VersionID
+  /// Further candidates, with what is true of them; nil is none.
+  public var rivals: [Rival]?
   /// The plan's name.
   public var plan: String
   /// Distinct requests that were replayed.
@@ -181,13 +177,16 @@ public struct RehearsalReport: Sendable, Codable, Hashable {
   public var spans: TimeSpan
   /// What a reader should know: what is missing, scaled or assumed.
   public var notes: [String]
+  /// What a node would do and the rehearsal did not play.
+  public var notPlayed: [String]
   /// The first run, whole.
   public var run: Run
   /// What all runs came to; nil for a single one.
   public var distribution: Distribution?
-  /// Both versions on every request.
+  /// The stable and the leading candidate on every request.
   public var truth: Truth
-  /// Rows a second that both models answered together; a row counts twice, once for each.
+  /// Rows a second that all models answered together; a row counts once for each, the stable's
+  /// clone included.
   public var modelRowsPerSecond: Int
   /// Requests a second that were routed, counted and judged, over all runs.
   public var replayedPerSecond: Int

@@ -1,3 +1,4 @@
+import Control
 import Core
 import Inference
 import Serving
@@ -24,7 +25,14 @@ final class RehearsalRows: @unchecked Sendable {
     var label: Int64
     /// From the request until its label is known, microseconds.
     var labelDelay: Int64
+    /// Which of the plan's rules are about it, a bit each: see ``RehearsalMarker/rules(of:)``.
+    var rules: UInt64 = 0
+    /// The place of its segment in the plan; ``RehearsalRows/noSegment`` for none.
+    var segment: Int8 = RehearsalRows.noSegment
   }
+
+  /// What ``Facts/segment`` is for a request of no segment.
+  static let noSegment: Int8 = -1
 
   let schema: RowSchema
   private(set) var facts: [Facts] = []
@@ -32,6 +40,9 @@ final class RehearsalRows: @unchecked Sendable {
   var shortened = 0
   /// What a reader of the report should know of them.
   var notes: [String] = []
+  /// Inputs that are missing in every row.
+  var missing: [String] = []
+  private let marker: RehearsalMarker?
 
   private struct Column {
     var base: UnsafeMutableRawPointer
@@ -44,8 +55,10 @@ final class RehearsalRows: @unchecked Sendable {
   /// Texts by their bytes; the blocks never move.
   private var interned: [[UInt8]: UnsafeMutableBufferPointer<UInt8>] = [:]
 
-  init(_ schema: RowSchema) {
+  /// - Parameter marker: tells what rules and segments rows are about; nil tells nothing.
+  init(_ schema: RowSchema, marker: RehearsalMarker? = nil) {
     self.schema = schema
+    self.marker = marker
     columns = schema.columns.map { column in
       let elementBytes =
         switch column.elementType {
@@ -85,6 +98,8 @@ final class RehearsalRows: @unchecked Sendable {
           as: TextRef.self)
       }
     }
+    var fact = fact
+    marker?.mark(row, &fact)
     facts.append(fact)
   }
 
@@ -134,13 +149,14 @@ extension RehearsalRows {
   /// Requests of a recording.
   /// - Throws: a ``Failure`` when nothing is recorded or it cannot be read.
   static func recorded(
-    _ stateDirectory: String, _ endpoint: Name, schema: RowSchema, since: Timestamp?,
+    _ stateDirectory: String, _ endpoint: Name, plan: Plan, schema: RowSchema, since: Timestamp?,
     until: Timestamp?
   ) throws -> RehearsalRows {
     let directory = try StateDirectory(stateDirectory, create: false)
     let recording = try Recording(directory, endpoint: endpoint)
     let reader = try recording.requests(since: since, until: until)
-    let rows = RehearsalRows(schema)
+    let rows = RehearsalRows(
+      schema, marker: try RehearsalMarker(plan, schema: schema, recordingIn: directory))
     let filler = RowFiller(schema, reader.columns)
     while rows.count < rowsMax, let request = try reader.next() {
       if request.isShortened {
@@ -167,6 +183,7 @@ extension RehearsalRows {
         "\(percentText(reader.header.share)) of callers are recorded: live, requests come about "
           + "\(Split.whole / max(1, reader.header.share)) times as often and steps fill sooner")
     }
+    missing = filler.missing
     if !filler.missing.isEmpty {
       let names = filler.missing.map { printable($0, limit: 40) }.joined(separator: ", ")
       notes.append("not recorded and so missing for both versions: \(names)")
@@ -192,10 +209,13 @@ extension RehearsalRows {
 
   /// Requests of a traffic file; without times they come evenly.
   /// - Throws: a ``Failure`` with file, line and column of what is wrong.
-  static func traffic(_ path: String, schema: RowSchema) throws -> RehearsalRows {
+  static func traffic(
+    _ path: String, plan: Plan, schema: RowSchema
+  ) throws -> RehearsalRows {
     let bytes = try TextFile.read(path, limitBytes: TrafficTable.bytesMax)
     let table = try TrafficTable(csv: bytes, schema: schema, name: path)
-    let rows = RehearsalRows(schema)
+    let rows = RehearsalRows(
+      schema, marker: RehearsalMarker(plan, schema: schema, pseudonym: nil))
     let buffer = RowBuffer(schema)
     let minutes = table.scheduledMinutes
     var order = Array(0..<table.rowCount)

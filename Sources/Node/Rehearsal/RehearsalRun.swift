@@ -3,71 +3,11 @@ import Core
 import Serving
 import Telemetry
 
-/// What all runs of a rehearsal share.
-final class RehearsalStage: Sendable {
-  let subject: RehearsalSubject
-  let plan: Plan
-  let facts: [RehearsalRows.Facts]
-  let stable: RehearsalAnswers
-  let candidate: RehearsalAnswers
-  let clock: RehearsalClock
-  let stableSignature: Signature
-  let candidateSignature: Signature
-  /// The stable's usual latency and answers; nil when the plan does not ask or there are too few.
-  let thresholds: LatencyThresholds?
-  let profile: StableProfile?
-
-  init(
-    _ subject: RehearsalSubject, _ plan: Plan, facts: [RehearsalRows.Facts],
-    stable: RehearsalAnswers, candidate: RehearsalAnswers, clock: RehearsalClock,
-    stableSignature: Signature, candidateSignature: Signature
-  ) {
-    self.subject = subject
-    self.plan = plan
-    self.facts = facts
-    self.stable = stable
-    self.candidate = candidate
-    self.clock = clock
-    self.stableSignature = stableSignature
-    self.candidateSignature = candidateSignature
-    thresholds = RehearsalStage.thresholds(plan, stable)
-    profile = RehearsalStage.profile(plan, stable)
-  }
-
-  private static func thresholds(
-    _ plan: Plan, _ stable: RehearsalAnswers
-  ) -> LatencyThresholds? {
-    guard plan.metrics.contains(where: { $0.metric == .latency }),
-      stable.latencyNanoseconds.count >= LatencyThresholds.minimumAnswers,
-      let quantiles = stable.latencyQuantiles()
-    else { return nil }
-    let slack = Int(plan.latencySlack.microseconds)
-    return LatencyThresholds(
-      p50Microseconds: quantiles.p50 + slack, p90Microseconds: quantiles.p90 + slack,
-      p99Microseconds: quantiles.p99 + slack)
-  }
-
-  private static func profile(_ plan: Plan, _ stable: RehearsalAnswers) -> StableProfile? {
-    guard plan.metrics.contains(where: { $0.metric.isTwoSided }) else { return nil }
-    var sample = AnswerSample()
-    for row in stable.labels.indices where !stable.failed[row] {
-      sample.add(label: stable.labels[row], score: stable.scores[row])
-    }
-    return sample.profile()
-  }
-
-  /// Whether a version's answer to a row was wrong; nil when nobody knows.
-  func isWrong(_ answers: RehearsalAnswers, _ row: Int) -> Bool? {
-    guard facts[row].label != TrafficTable.noLabel, !answers.failed[row] else { return nil }
-    return answers.labels[row] != TextKey(decimal: facts[row].label)
-  }
-}
-
 /// One rollout in virtual time.
 ///
-/// Requests are drawn by the data plane's route table, counted by the analyst's evidence page, and
-/// looked at by the guard at every failed or wrong answer of the candidate, every 64 answers, and
-/// every tenth of a second of the recording's time.
+/// Requests and copies are drawn by what a node would publish for the state, counted by the
+/// analyst's evidence page, and looked at by the guard at every failed or wrong answer of a
+/// candidate, every 64 answers, and every tenth of a second of the recording's time.
 struct RehearsalRun {
   private static let tick: Int64 = 100_000
   private static let answersALook = 64
@@ -78,21 +18,19 @@ struct RehearsalRun {
   private static let decisionsMax = 200
 
   private let stage: RehearsalStage
-  private let seed: UInt64
   private let isDetailed: Bool
   private let begin: Timestamp
   private var control: RehearsalControl
   private let page = EvidencePage()
-  private var table: RouteTable
-  private var goesToCandidate: [Bool] = []
+  private var routing: RehearsalRouting
   private var generation = 0
-  private var random: SplitMix64
   private var labels = RehearsalLabels()
+  /// Copies since copying began.
+  private var copies = 0
   private var tickEnd = RehearsalRun.tick
   private var hadTraffic = false
   private var unseen = 0
-  private var step: RehearsalReport.Step
-  private var stepBegan: Int64 = 0
+  private var tally: RehearsalTally
   private var heldSince: (time: Int64, requests: Int)?
   private var outcome: RehearsalReport.Outcome?
   private var run: RehearsalReport.Run
@@ -100,30 +38,20 @@ struct RehearsalRun {
   /// - Throws: a ``Failure`` when the plan cannot be started.
   init(_ stage: RehearsalStage, seed: UInt64, isDetailed: Bool) throws {
     self.stage = stage
-    self.seed = seed
     self.isDetailed = isDetailed
     begin = Timestamp(microseconds: stage.facts.first?.time ?? 0)
-    random = SplitMix64(seed: SplitMix64.mix(seed))
     control = try RehearsalControl(
-      stage.subject, stableSignature: stage.stableSignature,
-      candidateSignature: stage.candidateSignature, stage.plan, thresholds: stage.thresholds,
+      stage.subject, signatures: stage.signatures, stage.plan, thresholds: stage.thresholds,
       now: begin)
-    let endpoint = control.current
-    table = try RouteTable(
-      endpoint.split ?? Split(all: stage.subject.stable), stable: stage.subject.stable,
-      salt: KeyHash.salt("\(stage.subject.endpoint)/\(seed)"))
-    step = RehearsalRun.emptyStep(0, endpoint.rollout?.weight ?? 0)
+    routing = RehearsalRouting(stage, seed: seed)
+    let rollout = control.current.rollout
+    tally = RehearsalTally(
+      stage, rollout?.step ?? 0, weight: rollout?.weight ?? 0, rollout: rollout, at: 0)
     run = RehearsalReport.Run(
       seed: seed, outcome: .unfinished, cause: "", reason: "", took: .zero, requests: 0, passes: 1,
       cost: RehearsalReport.Cost(), steps: [], decisions: [], decisionsUnlisted: 0)
-    follow()
+    try follow()
     if let profile = stage.profile { page.judgeAnswers(by: profile) }
-  }
-
-  private static func emptyStep(_ step: Int?, _ weight: BasisPoints) -> RehearsalReport.Step {
-    RehearsalReport.Step(
-      step: step.map { $0 + 1 }, weight: weight, began: .zero, lasted: .zero,
-      candidateRequests: 0, stableRequests: 0, metrics: [], decision: "")
   }
 
   /// Plays it to its end.
@@ -138,7 +66,9 @@ struct RehearsalRun {
         try request(row, at: last)
         if outcome != nil { break }
         if run.requests >= RehearsalRun.requestsMax {
-          end(.unfinished, "\(run.requests) requests were not enough", at: last)
+          end(
+            .unfinished,
+            "\(run.requests) requests were not enough: --rate replays fewer a second", at: last)
           break
         }
       }
@@ -171,21 +101,54 @@ struct RehearsalRun {
       try takeLabels(until: tickEnd + span - RehearsalRun.tick)
       if outcome != nil { return }
       page.addTime(TimeSpan(microseconds: span), hadTraffic: false)
-      try look(at: tickEnd + span - RehearsalRun.tick)
+      if mayIdleDecide { try look(at: tickEnd + span - RehearsalRun.tick) }
       tickEnd += span
     }
     if outcome == nil { try takeLabels(until: time) }
   }
 
+  /// Whether time without traffic can decide anything.
+  ///
+  /// It does not count for a step, so unless something was not looked at yet only a hold can end by
+  /// it, or begin for want of traffic.
+  private var mayIdleDecide: Bool {
+    unseen > 0 || control.current.rollout?.hold != nil
+      || (page.evidence?.idle ?? .zero) >= Guard.noDataLimit
+  }
+
   private mutating func takeLabels(until time: Int64) throws {
     while outcome == nil, let label = labels.take(dueBy: time) {
-      let version = label.isCandidate ? stage.subject.candidate : stage.subject.stable
-      _ = page.takeLabel(route: label.route, version: version, wrong: label.isWrong)
+      let isBad = takeLabel(label)
       unseen += 1
-      if label.isCandidate && label.isWrong || unseen >= RehearsalRun.answersALook {
-        try look(at: label.due)
-      }
+      if isBad || unseen >= RehearsalRun.answersALook { try look(at: label.due) }
     }
+  }
+
+  /// One label, for the pairs of its request first, as the analyst does.
+  /// - Returns: whether it shows a candidate to be wrong.
+  private mutating func takeLabel(_ label: RehearsalLabels.Entry) -> Bool {
+    let row = Int(label.row)
+    var isBad = false
+    for candidate in stage.versions.indices where label.copies & (1 << candidate) != 0 {
+      guard let own = stage.isWrong(candidate, row), let stable = stage.isWrong(0, row) else {
+        continue
+      }
+      let isTaken = page.takeShadowLabel(
+        route: label.route, candidate: stage.versions[candidate], candidateWrong: own,
+        stableWrong: stable)
+      guard isTaken else { continue }
+      tally.countPairLabel(candidate, candidateWrong: own, stableWrong: stable)
+      isBad = isBad || own
+    }
+    let version = Int(label.version)
+    guard label.isEvidence, let isWrong = stage.isWrong(version, row) else { return isBad }
+    let segment = stage.facts[row].segment
+    let isTaken = page.takeLabel(
+      route: label.route, version: stage.versions[version], wrong: isWrong,
+      segment: segment >= 0 ? Int(segment) : nil)
+    guard isTaken else { return isBad }
+    tally.countLabel(version, isWrong: isWrong, segment: segment)
+    return isBad || (version > 0 && isWrong)
   }
 
   // MARK: Requests
@@ -194,58 +157,91 @@ struct RehearsalRun {
     let fact = stage.facts[row]
     // In a later pass the same callers stand for new ones.
     let pass = SplitMix64.mix(UInt64(run.passes - 1))
-    let hash = fact.isKeyed ? hashed(fact.key ^ pass) : random.next()
-    let isCandidate = goesToCandidate[KeyHash.bucket(of: hash)]
-    let answers = isCandidate ? stage.candidate : stage.stable
+    let draw = routing.draw(fact, key: fact.isKeyed ? fact.key ^ pass : nil)
+    let answers = stage.answers[draw.version]
     let failed = answers.failed[row]
     hadTraffic = true
     unseen += 1
     run.requests += 1
-    count(row, isCandidate)
-    let latency = answers.latencyNanoseconds.isEmpty ? 0 : answers.latencyNanoseconds[row] / 1_000
-    let taken = page.take(
-      DrawnAnswer(
-        route: generation,
-        version: isCandidate ? stage.subject.candidate : stage.subject.stable, failed: failed,
-        latencyMicroseconds: Int(latency), key: fact.isKeyed ? hash : nil,
-        label: answers.labels[row], score: answers.scores[row]))
+    tally.countRequest(
+      draw.version, failed: failed, segment: fact.segment, isOutside: draw.isOutside)
+    countCost(row, draw.version)
+    let isEvidence = draw.isEvidence && take(row, draw)
+    let copied = copy(row, draw)
     // As in the data plane: a label is evidence of the version that was drawn and answered.
-    if let wrong = stage.isWrong(answers, row), taken.isDraw || !taken.isCounted {
+    if fact.label != TrafficTable.noLabel, isEvidence && !failed || copied.mask != 0 {
       labels.add(
         RehearsalLabels.Entry(
-          due: time + stage.clock.delay(fact), route: generation, isCandidate: isCandidate,
-          isWrong: wrong))
+          due: time + stage.clock.delay(fact), route: generation, row: Int32(row),
+          version: UInt8(draw.version), isEvidence: isEvidence && !failed, copies: copied.mask))
     }
-    if isCandidate && failed || unseen >= RehearsalRun.answersALook { try look(at: time) }
+    if draw.version > 0 && failed || copied.failed || unseen >= RehearsalRun.answersALook {
+      try look(at: time)
+    }
   }
 
-  private func hashed(_ key: UInt64) -> UInt64 {
-    withUnsafeBytes(of: key.littleEndian) { bytes in
-      guard let base = bytes.assumingMemoryBound(to: UInt8.self).baseAddress else { return key }
-      return KeyHash.hash(base, count: bytes.count, salt: table.salt)
+  /// Counts an answer as evidence.
+  /// - Returns: whether its label will be.
+  private mutating func take(_ row: Int, _ draw: RehearsalRouting.Draw) -> Bool {
+    let answers = stage.answers[draw.version]
+    let segment = stage.facts[row].segment
+    let taken = page.take(
+      DrawnAnswer(
+        route: generation, version: stage.versions[draw.version], failed: answers.failed[row],
+        latencyMicroseconds: stage.microseconds(answers, row), key: draw.key,
+        label: answers.labels[row], score: answers.scores[row],
+        segment: segment >= 0 ? Int(segment) : nil))
+    return taken.isDraw || !taken.isCounted
+  }
+
+  /// Lets the candidates answer a copy of the request, when one is drawn.
+  /// - Returns: who answered it, a bit each, and whether a candidate failed.
+  private mutating func copy(
+    _ row: Int, _ draw: RehearsalRouting.Draw
+  ) -> (mask: UInt16, failed: Bool) {
+    guard routing.isCopying else { return (0, false) }
+    let candidates = routing.copies(stage.facts[row], of: draw)
+    guard !candidates.isEmpty else { return (0, false) }
+    copies += 1
+    tally.countCopied()
+    var mask: UInt16 = 0
+    var hasFailed = false
+    for candidate in candidates {
+      let record = stage.copied(
+        row, to: candidate, generation: generation, isWarm: copies > ShadowOrder.warmUpAnswers)
+      guard
+        page.take(
+          record, candidate: stage.versions[candidate], primary: stage.versions[0])
+      else { continue }
+      mask |= 1 << candidate
+      hasFailed = hasFailed || record.failed
+      unseen += 1
+      let isCompared = record.hasClone && !record.cloneFailed
+      tally.countPair(
+        candidate, candidateFailed: record.failed, stableFailed: record.primaryFailed,
+        differs: record.differs, cloneDiffers: isCompared ? record.cloneDiffers : nil)
     }
+    return (mask, hasFailed)
   }
 
   /// What the caller had of it, and would have had of the stable.
-  private mutating func count(_ row: Int, _ isCandidate: Bool) {
-    let stableFailed = stage.stable.failed[row]
+  private mutating func countCost(_ row: Int, _ version: Int) {
+    let stableFailed = stage.answers[0].failed[row]
     if stableFailed { run.cost.userErrorsAlone += 1 }
-    guard isCandidate else {
-      step.stableRequests += 1
+    guard version > 0 else {
       if stableFailed { run.cost.userErrors += 1 }
       return
     }
-    step.candidateRequests += 1
     run.cost.exposed += 1
-    if stage.candidate.failed[row] {
+    if stage.answers[version].failed[row] {
       run.cost.candidateFailures += 1
       // The stable answers in its place.
       if stableFailed { run.cost.userErrors += 1 }
       return
     }
-    guard let wrong = stage.isWrong(stage.candidate, row) else { return }
+    guard let wrong = stage.isWrong(version, row) else { return }
     // A caller without an answer had no right one.
-    let stableWrong = stage.isWrong(stage.stable, row) ?? true
+    let stableWrong = stage.isWrong(0, row) ?? true
     if wrong, !stableWrong { run.cost.wrongAnswersCaused += 1 }
     if !wrong, stableWrong { run.cost.wrongAnswersSpared += 1 }
   }
@@ -260,20 +256,48 @@ struct RehearsalRun {
     for event in events { note(event, at: time) }
     guard outcome == nil else { return }
     if !events.isEmpty {
-      try reroute()
-      let hold = control.current.rollout?.hold
-      heldSince = hold.map { $0.endsByItself ? nil : (time, run.requests) } ?? nil
+      try follow()
+      beginHold(at: time)
     }
-    guard let held = heldSince, stage.plan.holdDeadline == nil else { return }
-    if time - held.time >= patience || run.requests - held.requests >= RehearsalRun.requestsHeldMax
-    {
-      run.cause = control.current.rollout?.hold?.words ?? ""
-      end(.held, run.cause, at: time)
-    }
+    endHold(at: time)
   }
 
-  /// How long a hold without a deadline is watched: as long as the plan takes, an hour at least.
-  private var patience: Int64 { max(stage.plan.duration.microseconds, 3_600_000_000) }
+  /// Takes down since when it stands still for a person, or for requests that do not come.
+  private mutating func beginHold(at time: Int64) {
+    let hold = control.current.rollout?.hold
+    if hold == .choice, let running = page.running, let evidence = page.evidence {
+      let choice = RehearsalReport.Choice(running, evidence)
+      run.choice = choice
+      run.cause = choice.best.map { "\($0) ahead" } ?? "none ahead"
+      end(.choice, "a person picks one of \(choice.left.count): \(choice.words)", at: time)
+      return
+    }
+    let isStanding = hold.map { !$0.endsByItself || $0 == .lowTraffic } ?? false
+    heldSince = isStanding ? (time, run.requests) : nil
+  }
+
+  /// Ends the rehearsal when a hold has been watched for long enough.
+  private mutating func endHold(at time: Int64) {
+    guard outcome == nil, let held = heldSince, !isHoldBounded else { return }
+    guard
+      time - held.time >= patience || run.requests - held.requests >= RehearsalRun.requestsHeldMax
+    else { return }
+    run.cause = control.current.rollout?.hold?.words ?? ""
+    end(.held, run.cause, at: time)
+  }
+
+  /// Whether the plan itself ends holds.
+  private var isHoldBounded: Bool {
+    stage.plan.holdDeadline != nil && stage.plan.holdPolicy?.then != .escalate
+  }
+
+  /// How long a hold without an end of the plan's is watched: as long as the plan takes, an hour at
+  /// least, and until people would be alarmed.
+  private var patience: Int64 {
+    max(
+      stage.plan.duration.microseconds, stage.plan.holdDeadline?.microseconds ?? 0,
+      TimeSpan.minutes(60).microseconds)
+  }
 
   private mutating func note(_ event: Event, at time: Int64) {
     let words = RehearsalRun.words(event)
@@ -293,12 +317,30 @@ struct RehearsalRun {
     case .rolledBack(let rollback), .aborted(let rollback):
       run.cause = RehearsalRun.words(rollback.cause)
       end(.rolledBack, words, at: time)
-    case .completed: end(.completed, words, at: time)
-    case .held(let change) where change.weight != step.weight:
+    case .completed(let change):
+      run.winner = change.candidate
+      // With several candidates it matters which one it was.
+      if stage.versions.count > 2 { run.cause = "\(change.candidate)" }
+      end(.completed, words, at: time)
+    case .candidateDropped(let drop): noteDrop(drop, words)
+    case .held(let change) where change.weight != tally.weight:
       closeStep(
         "held: \(change.hold?.words ?? "")", at: time, next: (change.step, change.weight))
+    case .resumed(let change) where change.weight != tally.weight:
+      closeStep("went on", at: time, next: (change.step, change.weight))
     default: break
     }
+  }
+
+  private mutating func noteDrop(_ drop: CandidateDrop, _ words: String) {
+    guard isDetailed, let evidence = page.evidence else { return }
+    var own: RolloutEvidence? = evidence
+    if page.running?.candidate != drop.version {
+      own = evidence.rivals?.first { $0.version == drop.version }?.evidence
+    }
+    tally.drop(
+      drop.version, why: RehearsalRun.words(drop.cause),
+      metrics: own.map { Judge.evaluate($0, plan: stage.plan) } ?? [])
   }
 
   private static func words(_ cause: RollbackCause) -> String {
@@ -307,6 +349,7 @@ struct RehearsalRun {
     case .breaker: "failures one after another"
     case .holdDeadline: "the hold's deadline"
     case .budget: "the plan's cap on failed and wrong answers"
+    case .comparison: "the plan's comparison rule"
     default: "by hand"
     }
   }
@@ -321,16 +364,15 @@ struct RehearsalRun {
   private mutating func closeStep(
     _ decision: String, at time: Int64, next: (step: Int?, weight: BasisPoints)
   ) {
-    step.began = TimeSpan(microseconds: stepBegan)
-    step.lasted = TimeSpan(microseconds: time - stepBegan)
-    step.decision = decision
-    if isDetailed, let evidence = page.evidence {
-      step.metrics = Judge.evaluate(evidence, plan: stage.plan)
-    }
     // A step without requests is passed through at once: a wait for approvals, a last step.
-    if isDetailed, step.candidateRequests + step.stableRequests > 0 { run.steps.append(step) }
-    step = RehearsalRun.emptyStep(next.step, next.weight)
-    stepBegan = time
+    if isDetailed, tally.hasRequests {
+      run.steps.append(
+        tally.closed(
+          decision, at: time, page.running, page.evidence, plan: stage.plan,
+          closed: control.current.rollout?.closedSegments ?? page.running?.closedSegments ?? []))
+    }
+    tally = RehearsalTally(
+      stage, next.step, weight: next.weight, rollout: control.current.rollout, at: time)
   }
 
   private mutating func end(_ outcome: RehearsalReport.Outcome, _ reason: String, at time: Int64) {
@@ -345,18 +387,11 @@ struct RehearsalRun {
   }
 
   /// Routes as the state says, and follows the rollout in the evidence.
-  private mutating func reroute() throws {
-    if let split = control.current.split {
-      table = try table.changed(to: split, stable: stage.subject.stable)
-    }
-    follow()
-  }
-
-  private mutating func follow() {
+  private mutating func follow() throws {
     let endpoint = control.current
     generation = endpoint.generation
+    try routing.follow(endpoint)
     page.follow(endpoint, route: generation)
-    let arm = table.arms.firstIndex(of: stage.subject.candidate).map { UInt8($0) }
-    goesToCandidate = table.buckets.map { $0 == arm }
+    if !routing.isCopying { copies = 0 }
   }
 }

@@ -10,19 +10,10 @@ final class DataPlane: ControlledPlane {
   /// What is kept of one endpoint besides its runtime.
   private struct Place {
     let runtime: EndpointRuntime
-    var table: RouteTable?
-    /// The rollout whose salt the table has.
-    var rollout = 0
+    /// The tables that are published now, from which the next ones follow.
+    var tables = EndpointTables()
     /// The generation that it was last routed by, and whether it was drawn as the state says.
     var routed: (generation: Int, isComparable: Bool)?
-    /// The tables of rules, so that a rule whose weights change moves as few keys as it can.
-    var ruleTables: [RuleKey: RouteTable] = [:]
-  }
-
-  /// One rule of an endpoint: another one of the same name is not the same.
-  private struct RuleKey: Hashable {
-    let name: String
-    let rule: RequestRule
   }
 
   private struct State {
@@ -120,7 +111,9 @@ final class DataPlane: ControlledPlane {
     do {
       let runtime = try place(endpoint, signature)
       let served = try servable(endpoint, route.split, stable)
-      let table = try table(for: endpoint, served.split, served.stable)
+      let table = try changeTables(endpoint.name) {
+        try $0.next(endpoint, served.split, served.stable)
+      }
       let beside = try beside(endpoint, route, served.stable, runtime.schema)
       open(endpoint)
       let isComparable = isComparable(
@@ -171,8 +164,7 @@ final class DataPlane: ControlledPlane {
     // Without a rollout nothing is evidence, but what the stable usually answers is learnt.
     result.extras.isTableDrawn = route.isDrawn || endpoint.rollout == nil
     result.extras.withoutDetours = Set(endpoint.rollout?.candidates ?? [])
-    var tables: [RuleKey: RouteTable] = [:]
-    let old = state.withLock { $0.places[endpoint.name]?.ruleTables ?? [:] }
+    var orders: [EndpointTables.RuleOrder] = []
     for rule in route.rules {
       if let fault = RoutedRule.fault(of: rule.rule, on: schema) {
         result.fault = result.fault ?? "the rule \(rule.name) is about no request: \(fault)"
@@ -180,24 +172,14 @@ final class DataPlane: ControlledPlane {
       let served = try servable(endpoint, rule.split, stable)
       result.missing += served.missing
       if rule.isDrawn, !served.missing.isEmpty { result.isComparable = false }
-      let key = RuleKey(name: rule.name, rule: rule.rule)
-      let table: RouteTable
-      if let known = old[key] {
-        table = try known.changed(to: served.split, stable: served.stable)
-      } else {
-        // The rollout's rule has the salt that all requests have at a later step: a caller who has
-        // reached the candidate stays there.
-        let salt =
-          rule.isDrawn
-          ? "\(endpoint.name)/\(endpoint.rolloutCount)" : "\(endpoint.name)/\(rule.name)"
-        table = try RouteTable(
-          served.split, stable: served.stable, salt: KeyHash.salt(salt))
-      }
-      tables[key] = table
-      result.extras.rules.append(
-        RoutedRule(name: rule.name, rule: rule.rule, table: table, isDrawn: rule.isDrawn))
+      orders.append(
+        EndpointTables.RuleOrder(
+          name: rule.name, rule: rule.rule, isDrawn: rule.isDrawn, split: served.split,
+          stable: served.stable))
     }
-    state.withLock { [tables] in $0.places[endpoint.name]?.ruleTables = tables }
+    result.extras.rules = try changeTables(endpoint.name) { [orders] tables in
+      try tables.next(endpoint, rules: orders)
+    }
     if let shadow = route.shadow, stable == shadow.stable {
       let present = shadow.candidates.filter {
         shelf.loaded($0) != nil && !endpoint.closed.contains($0)
@@ -260,49 +242,14 @@ final class DataPlane: ControlledPlane {
     return runtime
   }
 
-  /// The next table: the old one with as few buckets moved as possible; a new rollout has a salt of
-  /// its own, so that not always the same callers go first.
-  private func table(
-    for endpoint: EndpointState, _ split: Split, _ stable: VersionID
-  ) throws -> RouteTable {
-    let (old, rollout) = state.withLock { state in
-      (state.places[endpoint.name]?.table, state.places[endpoint.name]?.rollout ?? 0)
-    }
-    let table: RouteTable
-    if let old, rollout == endpoint.rolloutCount {
-      table = try old.changed(to: split, stable: stable)
-    } else {
-      table = try first(for: endpoint, split, stable)
-    }
-    state.withLock { state in
-      state.places[endpoint.name]?.table = table
-      state.places[endpoint.name]?.rollout = endpoint.rolloutCount
-    }
-    return table
-  }
-
-  /// The first table of a rollout in this process.
-  ///
-  /// Several candidates' ranges can meet, and then the table depends on the weights that there were
-  /// before: after a restart they are gone through again, so that callers stay where they were.
-  private func first(
-    for endpoint: EndpointState, _ split: Split, _ stable: VersionID
-  ) throws -> RouteTable {
-    let salt = KeyHash.salt("\(endpoint.name)/\(endpoint.rolloutCount)")
-    guard let rollout = endpoint.rollout, rollout.candidates.count > 1 else {
-      return try RouteTable(split, stable: stable, salt: salt)
-    }
-    let weight = split.weight(of: rollout.candidate)
-    let earlier = rollout.plan.steps.prefix(max(0, rollout.step)).map(\.trafficWeight)
-      .filter { $0 > 0 && $0 < weight }
-    var table = try RouteTable(Split(all: stable), stable: stable, salt: salt)
-    for weight in earlier {
-      let shares = rollout.candidates.map { Split.Share(version: $0, weight: weight) }
-      let rest = Split.whole - weight * shares.count
-      guard rest >= 0, !rollout.candidates.contains(stable) else { continue }
-      table = try table.changed(
-        to: try Split(shares + [Split.Share(version: stable, weight: rest)]), stable: stable)
-    }
-    return try table.changed(to: split, stable: stable)
+  /// Makes the next tables of an endpoint, outside the lock: a fence must not wait for them.
+  private func changeTables<Result>(
+    _ endpoint: Name, _ change: (inout EndpointTables) throws -> Result
+  ) rethrows -> Result {
+    // Only one follows at a time, under the commit lock.
+    var tables = state.withLock { $0.places[endpoint]?.tables } ?? EndpointTables()
+    let result = try change(&tables)
+    state.withLock { [tables] in $0.places[endpoint]?.tables = tables }
+    return result
   }
 }

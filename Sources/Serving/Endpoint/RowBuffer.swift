@@ -105,8 +105,9 @@ public final class RowBuffer {
       of: value, toByteOffset: MemoryLayout<TextValue>.stride * element, as: TextValue.self)
   }
 
-  /// Writes the row in ``RowSchema/layout``'s form, for the tap.
-  func copy(to target: UnsafeMutableRawPointer) {
+  /// Writes the row in ``RowSchema/layout``'s form, as the tap has it.
+  /// - Parameter target: `layout.strideBytes` bytes, aligned to 8.
+  public func copy(to target: UnsafeMutableRawPointer) {
     // By index: an iterator allocates where it is not specialised.
     for index in 0..<copies.count {
       let copy = copies[index]

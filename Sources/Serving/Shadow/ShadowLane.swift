@@ -164,9 +164,6 @@ final class ShadowRunner {
     let latencyNanoseconds: UInt64
   }
 
-  /// Answers of a session whose times are not compared yet.
-  private static let warmUpAnswers = 50
-
   private let lane: ShadowLane
   private let row: RowBuffer
   private var known = -1
@@ -250,7 +247,7 @@ final class ShadowRunner {
     _ copy: ShadowCopy, _ session: Session, _ own: Answer, _ clone: Session?, _ end: Int64
   ) -> ShadowRecord {
     let cloned = clone?.answer
-    let warm = ShadowRunner.warmUpAnswers
+    let warm = ShadowOrder.warmUpAnswers
     return ShadowRecord(
       requestID: copy.requestID, generation: copy.generation, timeNanoseconds: end,
       primaryLatencyNanoseconds: copy.latencyNanoseconds,

@@ -17,6 +17,9 @@ public struct ShadowOrder: Sendable, Hashable {
   /// The most processor time for copies, per cent of one processor, 1 to 100.
   public let processorPercentMax: Int
 
+  /// Answers of a new session for copies whose times are not compared yet.
+  public static let warmUpAnswers = 50
+
   /// Puts them together.
   public init(
     candidates: [VersionID], share: BasisPoints, clonesStable: Bool = true,
@@ -69,6 +72,34 @@ public struct ShadowRecord: BitwiseCopyable {
   /// Whether candidate and clone have answered often enough for their times to be compared.
   public var isWarm: Bool
 
+  /// Puts them together.
+  public init(
+    requestID: UInt64, generation: UInt64, timeNanoseconds: Int64,
+    primaryLatencyNanoseconds: UInt64, latencyNanoseconds: UInt64,
+    cloneLatencyNanoseconds: UInt64, primaryLabel: TextKey, label: TextKey, primaryScore: Float,
+    score: Float, primary: UInt16, version: UInt16, primaryFailed: Bool, failed: Bool,
+    hasClone: Bool, cloneFailed: Bool, cloneDiffers: Bool, isWarm: Bool
+  ) {
+    self.requestID = requestID
+    self.generation = generation
+    self.timeNanoseconds = timeNanoseconds
+    self.primaryLatencyNanoseconds = primaryLatencyNanoseconds
+    self.latencyNanoseconds = latencyNanoseconds
+    self.cloneLatencyNanoseconds = cloneLatencyNanoseconds
+    self.primaryLabel = primaryLabel
+    self.label = label
+    self.primaryScore = primaryScore
+    self.score = score
+    self.primary = primary
+    self.version = version
+    self.primaryFailed = primaryFailed
+    self.failed = failed
+    self.hasClone = hasClone
+    self.cloneFailed = cloneFailed
+    self.cloneDiffers = cloneDiffers
+    self.isWarm = isWarm
+  }
+
   /// Whether the candidate's answer differs from the stable's: another label, or without labels
   /// another score; nil when one of them failed.
   public var differs: Bool? {
@@ -76,10 +107,10 @@ public struct ShadowRecord: BitwiseCopyable {
     return ShadowRecord.differ((primaryLabel, primaryScore), (label, score))
   }
 
-  /// Whether two answers differ.
-  static func differ(_ a: (label: TextKey, score: Float), _ b: (label: TextKey, score: Float))
-    -> Bool
-  {
+  /// Whether two answers differ: in their labels, or without labels in their scores.
+  public static func differ(
+    _ a: (label: TextKey, score: Float), _ b: (label: TextKey, score: Float)
+  ) -> Bool {
     if a.label.isMissing && b.label.isMissing {
       return !(a.score == b.score || (a.score.isNaN && b.score.isNaN))
     }

@@ -7,9 +7,9 @@ import Node
 enum RehearseCommand {
   private static let endpoint = Positional(
     "endpoint", .name.named("ENDPOINT"), help: "whose requests are replayed")
-  private static let candidate = Positional(
-    "candidate", ValueKind.text.named("MODEL"),
-    help: "a version, like flight-delay@2, or a model file")
+  private static let candidates = Positional(
+    "candidate", ValueKind.text.named("MODEL"), count: .oneOrMore,
+    help: "a version, like flight-delay@2, or a model file; several are ramped at once")
   private static let plan = DefaultedOption<String>(
     "plan", ValueKind.file.named("PLAN"), default: "standard-launch",
     help: "a plan's name, or the path of its YAML file")
@@ -29,22 +29,32 @@ enum RehearseCommand {
   static let declaration = CommandDeclaration(
     "rehearse", summary: "Replays recorded requests through a candidate and a plan, off line",
     discussion: [
-      "Both versions answer every recorded request at full speed. Then the plan's rollout is "
-        + "played in the recording's time: its draws decide which answer counts, and the guard's "
-        + "own evidence and decisions say what each step would have seen and done, when, and at "
-        + "what cost. Because both versions answered everything, the truth stands beside it.",
-      "Approvals are given at once; a hold that needs a person ends the rehearsal when it has "
-        + "lasted as long as the plan. The exit code is 1 when the candidate would not have become "
-        + "the stable. With --runs the first run is shown whole and all are counted.",
+      "All versions answer every recorded request at full speed. Then the plan's rollout is "
+        + "played in the recording's time: its draws decide which answer counts and what is "
+        + "copied, and the guard's own evidence and decisions say what each step would have seen "
+        + "and done, when, and at what cost. Because all versions answered everything, the truth "
+        + "stands beside it.",
+      "Shadow steps, previews, steps for a segment, A/B tests and several candidates are played "
+        + "as a node would; the report names what is not. Approvals are given at once; a hold that "
+        + "needs a person ends the rehearsal when it has lasted as long as the plan.",
+      "With several candidates left before all traffic the rehearsal ends and says which of them "
+        + "the evidence puts first; a person picks. The exit code is 1 when no candidate would "
+        + "have become the stable or been there to pick. With --runs the first run is shown whole "
+        + "and all are counted.",
     ],
     parameters: [
-      endpoint, candidate, plan, RecordCommands.since, RecordCommands.until, from, rate, seed, runs,
+      endpoint, candidates, plan, RecordCommands.since, RecordCommands.until, from, rate, seed,
+      runs,
       noLatency,
     ],
     examples: [
       (
         "sluice rehearse flight-delay flight-delay@2 --plan quick-ramp",
         "what would the ramp have done this month?"
+      ),
+      (
+        "sluice rehearse flight-delay flight-delay@2 flight-delay@3 --plan ab-test",
+        "two candidates at once: which would be picked?"
       ),
       (
         "sluice rehearse flight-delay flight-delay@2 --from traffic.csv --runs 100 --no-latency",
@@ -54,8 +64,11 @@ enum RehearseCommand {
   ) { call in
     // A file that is no plan is told before anything is opened.
     let given = try PlanChoice.load(call[plan])
-    let word = call[required: candidate]
-    let (model, backend) = try PredictCommand.source(of: word, call)
+    let words = call[all: candidates]
+    let models = try words.map { word in
+      let (model, backend) = try PredictCommand.source(of: word, call)
+      return RehearsalModel(model, backend: backend)
+    }
     let name = call[required: endpoint]
     let (stable, stableModel, chosen, number) = try call.withNode { client in
       let snapshot = try client.snapshot(
@@ -84,15 +97,22 @@ enum RehearseCommand {
       since: call[RecordCommands.since], until: call[RecordCommands.until],
       requestsPerSecond: call[rate], seed: call[seed], runs: call[runs],
       measuresLatency: !call[noLatency], threads: Int(sysconf(Int32(_SC_NPROCESSORS_ONLN))))
-    // A file gets the number that it would have.
-    let version = (try? VersionID(word)) ?? VersionID(model: stable.model, number: number)
+    // Files get the numbers that they would have.
+    var next = number
+    let versions = words.map { word in
+      if let version = try? VersionID(word) { return version }
+      defer { next += 1 }
+      return VersionID(model: stable.model, number: next)
+    }
+    guard let first = versions.first else { throw InvalidValue("name a version to rehearse") }
     let report = try Rehearsal.run(
-      RehearsalSubject(endpoint: name, stable: stable, candidate: version), stable: stableModel,
-      candidate: RehearsalModel(model, backend: backend), options
+      RehearsalSubject(
+        endpoint: name, stable: stable, candidate: first, rivals: Array(versions.dropFirst())),
+      stable: stableModel, candidates: models, options
     ) { sentence in
       if call.streams.notesAreWatched { call.note(sentence) }
     }
     try call.tell(report, text: RehearsalText.page(report))
-    return report.run.outcome == .completed ? .done : .notSo
+    return [.completed, .choice].contains(report.run.outcome) ? .done : .notSo
   }
 }

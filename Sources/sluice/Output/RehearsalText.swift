@@ -5,36 +5,19 @@ import Node
 /// A rehearsal's report as people read it.
 enum RehearsalText {
   static func page(_ report: RehearsalReport) -> String {
+    let candidates = ([report.candidate] + (report.rivals ?? []).map(\.version))
+      .map(\.description).joined(separator: ", ")
     var lines = [
-      "\(report.endpoint): \(report.candidate) against \(report.stable) by \(report.plan), "
+      "\(report.endpoint): \(candidates) against \(report.stable) by \(report.plan), "
         + "\(grouped(report.rows)) requests, \(grouped(report.labelled)) with labels, over "
         + "\(report.spans)"
     ]
     lines += report.notes.map { "note: \(printable($0, limit: 400))" }
+    lines += report.notPlayed.map { "not played: \(printable($0, limit: 400))" }
     lines.append("")
-    return lines.joined(separator: "\n") + "\n" + steps(report.run).text + "\n"
-      + (outcome(report.run) + cost(report.run.cost) + distribution(report) + truth(report)
+    return lines.joined(separator: "\n") + "\n" + RehearsalStepsText.page(report)
+      + (outcome(report.run) + cost(report.run.cost) + distribution(report) + truths(report)
       + speed(report)).joined(separator: "\n") + "\n"
-  }
-
-  private static func steps(_ run: RehearsalReport.Run) -> TextTable {
-    var table = TextTable([
-      "STEP", ">WEIGHT", ">FROM", ">LASTED", ">CANDIDATE", ">STABLE", "EVIDENCE", "DECISION",
-    ])
-    for step in run.steps {
-      table.add([
-        step.step.map(String.init) ?? "soak", percentText(step.weight), "\(step.began)",
-        "\(step.lasted)", grouped(step.candidateRequests), grouped(step.stableRequests),
-        step.metrics.map(evidence).joined(separator: ", "), printable(step.decision, limit: 120),
-      ])
-    }
-    return table
-  }
-
-  /// `wrong answers 1.2 of 50/250`.
-  private static func evidence(_ metric: MetricEvidence) -> String {
-    "\(metric.metric.words) \(evidenceText(metric.eValue)) of \(evidenceText(metric.holdAt))/"
-      + evidenceText(metric.rollbackAt)
   }
 
   private static func outcome(_ run: RehearsalReport.Run) -> [String] {
@@ -47,6 +30,12 @@ enum RehearsalText {
       "outcome: \(run.outcome.words)"
         + (run.outcome == .completed ? "" : ", \(printable(run.reason, limit: 200))")
         + ", after \(run.took) and \(grouped(run.requests)) requests")
+    for standing in run.choice?.left ?? [] {
+      lines.append(
+        "  \(standing.version): wrong \(share(standing.wrong)) of "
+          + "\(grouped(standing.wrong.total)) labels, failed \(share(standing.failed)) of "
+          + "\(grouped(standing.failed.total))")
+    }
     return lines
   }
 
@@ -73,10 +62,15 @@ enum RehearsalText {
     return lines
   }
 
-  private static func truth(_ report: RehearsalReport) -> [String] {
-    let truth = report.truth
+  private static func truths(_ report: RehearsalReport) -> [String] {
+    truth(report.truth, report.rivals == nil ? nil : report.candidate)
+      + (report.rivals ?? []).flatMap { truth($0.truth, $0.version) }
+  }
+
+  private static func truth(_ truth: RehearsalReport.Truth, _ version: VersionID?) -> [String] {
     var lines = [
-      "truth, both versions on every request:",
+      version.map { "truth of \($0), it and the stable on every request:" }
+        ?? "truth, both versions on every request:",
       "  failed:    candidate \(share(truth.candidateFailed)), stable \(share(truth.stableFailed))",
       "  wrong:     candidate \(share(truth.candidateWrong)), stable \(share(truth.stableWrong)); "
         + "only the candidate \(grouped(truth.onlyCandidateWrong)), only the stable "

@@ -14,11 +14,11 @@ struct TextTable {
     rows = [headings.map { $0.hasPrefix(">") ? String($0.dropFirst()) : $0 }]
   }
 
-  /// Adds a row.
+  /// Adds a row; of a cell at most `limit` characters.
   /// - Precondition: it has as many cells as there are headings.
-  mutating func add(_ cells: [String]) {
+  mutating func add(_ cells: [String], limit: Int = 120) {
     precondition(cells.count == alignments.count, "a row has as many cells as the table columns")
-    rows.append(cells.map { printable($0, limit: 120) })
+    rows.append(cells.map { printable($0, limit: limit) })
   }
 
   /// Whether nothing was added.

@@ -9,11 +9,7 @@ import Testing
 /// Rollouts in virtual time over made-up answers.
 @Suite("A rehearsed rollout")
 struct RehearsalRunTests {
-  /// What one version says to a row.
-  private struct Said {
-    var label: Int64 = 1
-    var failed = false
-  }
+  private typealias Said = RehearsalWorld.Said
 
   private func plan(_ more: String = "", hold: String = "10s") throws -> Plan {
     let text =
@@ -27,38 +23,16 @@ struct RehearsalRunTests {
   private func stage(
     _ plan: Plan, rows: Int = 5_000, gap: Int64 = 10_000, labels: Bool = true,
     labelDelay: Int64 = 1_000, keys: Int = 0, time: ((Int) -> Int64)? = nil,
-    stable: (Int) -> Said = { _ in Said() }, candidate: (Int) -> Said = { _ in Said() }
+    stable: @escaping (Int) -> Said = { _ in Said() },
+    candidate: @escaping (Int) -> Said = { _ in Said() }
   ) throws -> RehearsalStage {
-    let model = try Name("m")
-    let signature = Signature(
-      inputs: [TensorSpec(name: "x", elementType: .float32, shape: [nil, 1])],
-      outputs: [TensorSpec(name: "y", elementType: .int64, shape: [nil])])
-    let facts = (0..<rows).map { row in
-      RehearsalRows.Facts(
-        time: 1_700_000_000_000_000 + (time?(row) ?? Int64(row) * gap),
-        key: keys > 0 ? UInt64(row % keys) : 0, isKeyed: keys > 0,
-        label: labels ? 1 : TrafficTable.noLabel, labelDelay: labelDelay)
-    }
-    func answers(_ said: (Int) -> Said) -> RehearsalAnswers {
-      var answers = RehearsalAnswers(count: rows, measuresLatency: false)
-      for row in 0..<rows {
-        let said = said(row)
-        answers.set(
-          row, Prediction(succeeded: !said.failed, score: 0.5, label: .number(said.label)))
-      }
-      return answers
-    }
-    return RehearsalStage(
-      RehearsalSubject(
-        endpoint: try Name("e"), stable: VersionID(model: model, number: 1),
-        candidate: VersionID(model: model, number: 2)), plan, facts: facts,
-      stable: answers(stable), candidate: answers(candidate), clock: RehearsalClock(own: facts),
-      stableSignature: signature, candidateSignature: signature)
+    try RehearsalWorld(
+      rows: rows, gap: gap, labels: labels, labelDelay: labelDelay, keys: keys, time: time
+    ).stage(plan, stable: stable, candidates: [candidate])
   }
 
   private func play(_ stage: RehearsalStage, seed: UInt64 = 1) throws -> RehearsalReport.Run {
-    var run = try RehearsalRun(stage, seed: seed, isDetailed: true)
-    return try run.play()
+    try RehearsalWorld.play(stage, seed: seed)
   }
 
   @Test("an equal version goes through every step and becomes the stable")
@@ -205,7 +179,8 @@ struct RehearsalRunTests {
     var random = SplitMix64(seed: 3)
     let dues = (0..<500).map { _ in Int64(random.next() % 1_000) }
     for due in dues {
-      labels.add(.init(due: due, route: 0, isCandidate: false, isWrong: false))
+      labels.add(
+        .init(due: due, route: 0, row: 0, version: 0, isEvidence: true, copies: 0))
     }
     var taken: [Int64] = []
     while let next = labels.take(dueBy: 499) { taken.append(next.due) }

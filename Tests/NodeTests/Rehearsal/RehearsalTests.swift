@@ -62,15 +62,17 @@ struct RehearsalTests {
     try withFolder { folder in
       let (stable, candidate) = (try compiled(1), try compiled(2))
       let rows = try RehearsalRows.traffic(
-        try traffic(folder), schema: RowSchema(stable.signature))
-      let engine = RehearsalEngine(rows: rows, stable: stable, candidate: candidate)
-      let batched = try engine.answers(measuresLatency: false)
+        try traffic(folder), plan: try plan(), schema: RowSchema(stable.signature))
+      let engine = RehearsalEngine(rows: rows, models: [stable, candidate])
+      let batched = try engine.answers(measuresLatency: false, clonesStable: true)
       let timed = try engine.answers(measuresLatency: true)
-      for (a, b) in [(batched.stable, timed.stable), (batched.candidate, timed.candidate)] {
+      #expect(batched.clone?.labels == batched.versions[0].labels && timed.clone == nil)
+      #expect(batched.versions.count == 2 && timed.versions.count == 2)
+      for (a, b) in zip(batched.versions, timed.versions) {
         #expect(a.labels == b.labels && a.failed == b.failed)
         #expect(zip(a.scores, b.scores).allSatisfy { abs($0 - $1) <= 1e-6 })
       }
-      #expect(timed.stable.latencyNanoseconds.allSatisfy { $0 > 0 })
+      #expect(timed.versions[0].latencyNanoseconds.allSatisfy { $0 > 0 })
       // As a worker would: in the file's order, which is that of time here.
       let buffer = RowBuffer(try RowSchema(stable.signature))
       let predictor = try ModelSource(stable).makePredictor()
@@ -82,8 +84,8 @@ struct RehearsalTests {
       for (place, row) in order.enumerated() {
         table.copy(row: row, to: buffer)
         let served = predictor.predict()
-        #expect(served.label.key == timed.stable.labels[place])
-        #expect(served.score == timed.stable.scores[place])
+        #expect(served.label.key == timed.versions[0].labels[place])
+        #expect(served.score == timed.versions[0].scores[place])
       }
     }
   }
@@ -96,7 +98,7 @@ struct RehearsalTests {
         measuresLatency: false, threads: 2)
       func report() throws -> RehearsalReport {
         var report = try Rehearsal.run(
-          subject(4), stable: model(1), candidate: model(4), options)
+          subject(4), stable: model(1), candidates: [model(4)], options)
         report.modelRowsPerSecond = 0
         report.replayedPerSecond = 0
         return report
@@ -164,7 +166,7 @@ struct RehearsalTests {
       try writer.flush(now: Timestamp(microseconds: 1_700_000_010_000_000))
       try writer.close()
       let report = try Rehearsal.run(
-        subject(4), stable: model(1), candidate: model(4),
+        subject(4), stable: model(1), candidates: [model(4)],
         RehearsalOptions(plan: try plan(), stateDirectory: folder, measuresLatency: false))
       #expect(report.rows == 1_999)
       #expect(report.run.outcome == .rolledBack)
@@ -176,7 +178,126 @@ struct RehearsalTests {
         plan: try plan(), stateDirectory: folder,
         since: Timestamp(microseconds: 1_700_000_003_000_000), measuresLatency: false)
       #expect(
-        try Rehearsal.run(subject(4), stable: model(1), candidate: model(4), later).rows == 500)
+        try Rehearsal.run(subject(4), stable: model(1), candidates: [model(4)], later).rows == 500)
+    }
+  }
+
+  @Test("every built-in plan comes to an end, with one candidate and where it can with two")
+  func builtIn() throws {
+    try withFolder { folder in
+      let traffic = try traffic(folder)
+      for file in BuiltInFiles.planFiles.keys.sorted() {
+        let name = String(file.dropLast(".yaml".count))
+        // A part of the time and the requests; all else as it is.
+        let plan = try #require(PlanFile.builtIn(name: name)).shortened(by: 200)
+        let report = try Rehearsal.run(
+          subject(2), stable: model(1), candidates: [model(2)],
+          RehearsalOptions(
+            plan: plan, stateDirectory: folder, trafficPath: traffic, measuresLatency: false))
+        #expect(report.run.outcome == .completed, "\(name)")
+        #expect(report.run.winner == report.candidate)
+        #expect(report.notPlayed.count == 1)
+        #expect(report.run.steps.first?.kind == plan.steps.first?.kind)
+      }
+      var both = subject(2)
+      both.rivals = [VersionID(model: sample.model, number: 4)]
+      let options = RehearsalOptions(
+        plan: try #require(PlanFile.builtIn(name: "ab-test")).shortened(by: 100),
+        stateDirectory: folder, trafficPath: traffic, measuresLatency: false)
+      func report() throws -> RehearsalReport {
+        var report = try Rehearsal.run(
+          both, stable: model(1), candidates: [model(2), model(4)], options)
+        report.modelRowsPerSecond = 0
+        report.replayedPerSecond = 0
+        return report
+      }
+      let first = try report()
+      #expect(try first == report())
+      // Version 4 is the sample's bad one.
+      #expect(first.run.outcome == .completed && first.run.winner == both.candidate)
+      #expect(first.run.steps.first?.candidates[1].dropped == Metric.wrongAnswers.words)
+      let rival = try #require(first.rivals?.first)
+      #expect(rival.version == both.rivals[0])
+      #expect(rival.truth.candidateWrong.low > first.truth.candidateWrong.high)
+    }
+  }
+
+  @Test("rules and segments look at the rows' own values; what no row can have is told")
+  func marks() throws {
+    try withFolder { folder in
+      let schema = try RowSchema(try compiled(1).signature)
+      let text =
+        "name: p\nsteps:\n  - weight: 10%\n    hold: 1s\n    when: carrier=AA|UA weekday=Mon\n"
+        + "  - weight: 20%\n    hold: 1s\n    when: header:x-beta=1\n"
+        + "  - weight: 30%\n    hold: 1s\n    when: scheduled_hour=6\n"
+        + "  - weight: 100%\nmetrics:\n  - metric: errors\n    tolerance: 2\n"
+        + "    risk_share: 100%\nwarm_up: 0\nsegments:\n  by: carrier\n  values: [UA, B6]\n"
+        + "after: [other]\nrequires: [gates]\n"
+      let plan = try PlanFile.parse(Array(text.utf8), file: "plan.yaml")
+      let path = try traffic(folder)
+      let rows = try RehearsalRows.traffic(path, plan: plan, schema: schema)
+      let header = lines[0].split(separator: ",").map(String.init)
+      var order = lines.dropFirst().map {
+        $0.split(separator: ",", omittingEmptySubsequences: false)
+      }
+      let minute = try #require(header.firstIndex(of: "scheduled_minute"))
+      order = order.enumerated().sorted {
+        (Double($0.element[minute]) ?? 0, $0.offset) < (Double($1.element[minute]) ?? 0, $1.offset)
+      }.map(\.element)
+      let columns = try ["carrier", "weekday", "scheduled_hour"].map {
+        try #require(header.firstIndex(of: $0))
+      }
+      var seen: Set<UInt64> = []
+      for (row, fact) in zip(order, rows.facts) {
+        let (carrier, day, hour) = (row[columns[0]], row[columns[1]], row[columns[2]])
+        var wanted: UInt64 = ["AA", "UA"].contains(carrier) && day == "Mon" ? 1 : 0
+        if hour == "6" { wanted |= 4 }
+        if carrier == "UA" { wanted |= 8 }
+        if carrier == "B6" { wanted |= 16 }
+        #expect(fact.rules == wanted)
+        #expect(fact.segment == (carrier == "UA" ? 0 : carrier == "B6" ? 1 : -1))
+        seen.insert(wanted)
+      }
+      #expect(seen.count > 5)
+      let report = try Rehearsal.run(
+        subject(2), stable: model(1), candidates: [model(2)],
+        RehearsalOptions(
+          plan: plan, stateDirectory: folder, trafficPath: path, measuresLatency: false))
+      #expect(report.run.outcome == .completed)
+      #expect(report.notes.contains { $0.hasPrefix("step 2 is about 0 of the 2000 requests") })
+      #expect(report.notPlayed.count == 4)
+      for part in ["(other)", "(gates)", "x-beta", "by hand"] {
+        #expect(report.notPlayed.contains { $0.contains(part) })
+      }
+    }
+  }
+
+  @Test("a recording's keys are told by their pseudonyms")
+  func keys() throws {
+    try withFolder { folder in
+      let directory = try StateDirectory(folder, create: false)
+      let secret = try RecordingSecret(of: directory)
+      let schema = try RowSchema(try compiled(1).signature)
+      let plan = try PlanFile.parse(
+        Array(
+          ("name: p\nsteps:\n  - weight: 10%\n    hold: 1s\n    when: key=alice|bob\n"
+            + "  - weight: 100%\n").utf8), file: "plan.yaml")
+      let marker = try RehearsalMarker(plan, schema: schema, recordingIn: directory)
+      let row = RowBuffer(schema)
+      func rules(of key: String?) -> UInt64 {
+        let hash = key.map { key in
+          Array(key.utf8).withUnsafeBufferPointer { bytes in
+            bytes.baseAddress.map { KeyHash.identity($0, count: bytes.count) } ?? 0
+          }
+        }
+        var fact = RehearsalRows.Facts(
+          time: 0, key: hash.map(secret.pseudonym) ?? 0, isKeyed: key != nil, label: 0,
+          labelDelay: 0)
+        marker.mark(row, &fact)
+        return fact.rules
+      }
+      #expect(rules(of: "alice") == 1 && rules(of: "bob") == 1)
+      #expect(rules(of: "eve") == 0 && rules(of: nil) == 0)
     }
   }
 
@@ -186,7 +307,7 @@ struct RehearsalTests {
       func refusal(_ subject: RehearsalSubject, _ path: String?) throws -> String {
         do {
           _ = try Rehearsal.run(
-            subject, stable: model(1), candidate: model(2),
+            subject, stable: model(1), candidates: [model(2)],
             RehearsalOptions(plan: try plan(), stateDirectory: folder, trafficPath: path))
           return ""
         } catch { return NodeError(describing: error).message }
@@ -198,5 +319,25 @@ struct RehearsalTests {
         toFile: short, atomically: true, encoding: .utf8)
       #expect(try refusal(subject(2), short).contains("at least 100"))
     }
+  }
+}
+
+extension Plan {
+  /// The same plan in a part of its time and with a part of its requests.
+  fileprivate func shortened(by part: Int) -> Plan {
+    func less(_ span: TimeSpan) -> TimeSpan {
+      TimeSpan(microseconds: span.microseconds / Int64(part))
+    }
+    return Plan(
+      name: name, summary: summary,
+      steps: steps.map {
+        PlanStep(
+          weight: $0.weight, hold: less($0.hold), minRequests: $0.minRequests / part,
+          needsApproval: $0.needsApproval, approvals: $0.approvals, strategy: $0.strategy,
+          rule: $0.rule)
+      }, metrics: metrics, holdRisk: holdRisk, rollbackRisk: rollbackRisk, soak: less(soak),
+      holdDeadline: holdDeadline.map(less), latencySlack: latencySlack, approvals: approvals,
+      blast: blast, promotion: promotion, warmUp: 0, holdPolicy: holdPolicy, segments: segments,
+      judge: judge)
   }
 }
