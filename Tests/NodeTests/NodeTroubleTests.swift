@@ -271,6 +271,12 @@ struct NodeTroubleTests {
           generation: try here(node).generation + 1))
       try perform(node, .abort(endpoint: e, reason: nil))
       #expect(try answers(node) == [v(1)])
+      // And another one from outside sees both: what it could go back to is closed.
+      let refused = #expect(throws: NodeError.self) {
+        try NodeDoor.forceRollback(
+          stateDirectory: state, endpoint: e, to: v(2), actor: actor)
+      }
+      #expect(refused?.code == .refused)
       node?.stop()
       node = nil
       node = try open(state)

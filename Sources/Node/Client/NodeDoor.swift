@@ -121,9 +121,13 @@ public enum NodeDoor {
   ) throws -> String {
     let directory = try StateDirectory(stateDirectory, create: false)
     let reader = try JournalReader(directory)
-    let state = try Recovery.replay(
-      reader, saved: SavedStates(readingFrom: directory, reader), checksAll: false
-    ).state
+    let tombstones = try Tombstones(directory)
+    // What only tombstones hold is decided too: nobody goes back to what one of them closes.
+    let state = Recovery.obeyed(
+      try tombstones.pending(),
+      in: try Recovery.replay(
+        reader, saved: SavedStates(readingFrom: directory, reader), checksAll: false
+      ).state)
     let people = try People(readingFrom: directory)
     let code = actor.kind == .person ? people.knownCode(for: actor.name) : nil
     guard let known = state.endpoint(endpoint) else {
@@ -141,7 +145,7 @@ public enum NodeDoor {
     // A candidate that has no traffic yet would get some later.
     let open = (known.split?.versions ?? []) + (known.rollout?.candidates ?? [])
     let closed = Set(open).subtracting([fallback]).sorted()
-    _ = try Tombstones(directory).record(
+    _ = try tombstones.record(
       Fence(
         endpoint: endpoint, closed: closed, fallback: fallback,
         actor: ActorID(kind: actor.kind, name: code ?? actor.name), time: SystemClock.now(),

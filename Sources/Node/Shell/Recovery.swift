@@ -129,6 +129,22 @@ enum Recovery {
     return sorted.filter { !isOvertaken($0) } + sorted.filter(isOvertaken)
   }
 
+  /// The state that pending tombstones make, every version being there to go back to.
+  static func obeyed(_ pending: [Tombstone], in state: ControlState) -> ControlState {
+    var state = state
+    for tombstone in inOrder(pending) where !isDone(tombstone, in: state) {
+      let context = DecisionContext(
+        now: tombstone.fence.time, actor: tombstone.fence.actor,
+        prepared: Set(state.versions.map(\.version)))
+      for order in orders(for: tombstone, in: state) {
+        guard let events = try? decide(state, order.command, context) else { continue }
+        state = events.reduce(state) { apply($0, $1) }
+        break
+      }
+    }
+    return state
+  }
+
   /// Whether the state already is what a tombstone asks for: each version that it closes is closed,
   /// gone, without traffic, or was put on the endpoint again by a later decision.
   ///

@@ -190,8 +190,19 @@ final class RolloutRun {
 
   /// Another process writes a tombstone because the node does not answer.
   private func rollBackFromOutside() {
-    guard let endpoint = draw.one(of: witness.durable.endpoints), let rollout = endpoint.rollout
-    else { return }
+    // It reads the journal and the tombstones that nobody has obeyed yet.
+    var known = witness.durable
+    for tombstone in program.inOrder(disk.tombstones) where !program.isDone(tombstone, in: known) {
+      let context = DecisionContext(
+        now: clock.now, actor: tombstone.actor, prepared: Set(known.versions.map(\.version)))
+      let decided = program.commands(for: tombstone, in: known).lazy.compactMap {
+        try? decide(known, $0, context)
+      }.first
+      known = (decided ?? []).reduce(known) { apply($0, $1) }
+    }
+    guard let endpoint = draw.one(of: known.endpoints), let rollout = endpoint.rollout else {
+      return
+    }
     _ = try? disk.recordTombstone(
       endpoint: endpoint.name, closed: rollout.candidates.sorted(), fallback: rollout.fallback,
       actor: RolloutRun.operators[1], time: clock.now, generation: endpoint.generation + 1)
