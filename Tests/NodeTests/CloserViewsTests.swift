@@ -12,10 +12,7 @@ struct CloserViewsTests {
   private let actor = ActorID(kind: .person, name: "ana")
   private let sample: SampleFiles
 
-  init() throws {
-    sample = SampleFiles(
-      directory: LibraryTests.root + "/samples/flight-delay", model: try Name("flight-delay"))
-  }
+  init() throws { sample = try SampleFiles.flightDelay }
 
   private func version(_ number: Int) -> VersionID {
     VersionID(model: sample.model, number: number)

@@ -12,10 +12,7 @@ import Testing
 struct GoldenRowsTests {
   private let sample: SampleFiles
 
-  init() throws {
-    sample = SampleFiles(
-      directory: LibraryTests.root + "/samples/flight-delay", model: try Name("flight-delay"))
-  }
+  init() throws { sample = try SampleFiles.flightDelay }
 
   static func bytes(_ path: String) throws -> [UInt8] {
     [UInt8](try Data(contentsOf: URL(fileURLWithPath: path)))
@@ -141,10 +138,7 @@ struct GoldenNodeTests {
   private let actor = ActorID(kind: .person, name: "ana")
   private let sample: SampleFiles
 
-  init() throws {
-    sample = SampleFiles(
-      directory: LibraryTests.root + "/samples/flight-delay", model: try Name("flight-delay"))
-  }
+  init() throws { sample = try SampleFiles.flightDelay }
 
   private func version(_ number: Int) -> VersionID {
     VersionID(model: sample.model, number: number)

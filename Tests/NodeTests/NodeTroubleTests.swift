@@ -14,10 +14,7 @@ struct NodeTroubleTests {
   private let actor = ActorID(kind: .person, name: "ana")
   private let sample: SampleFiles
 
-  init() throws {
-    sample = SampleFiles(
-      directory: LibraryTests.root + "/samples/flight-delay", model: try Name("flight-delay"))
-  }
+  init() throws { sample = try SampleFiles.flightDelay }
 
   private var e: Name { sample.model }
   private func v(_ number: Int) -> VersionID { VersionID(model: sample.model, number: number) }

@@ -14,10 +14,7 @@ struct OptimizeTests {
   private let sample: SampleFiles
   private let evaluation = LibraryTests.root + "/samples/flight-delay/eval.csv"
 
-  init() throws {
-    sample = SampleFiles(
-      directory: LibraryTests.root + "/samples/flight-delay", model: try Name("flight-delay"))
-  }
+  init() throws { sample = try SampleFiles.flightDelay }
 
   /// A node that has registered the sample's version `number` as the first.
   private func withVersion(

@@ -15,10 +15,7 @@ struct RecorderTests {
   private let sample: SampleFiles
   private let ana = ActorID(kind: .person, name: "ana")
 
-  init() throws {
-    sample = SampleFiles(
-      directory: LibraryTests.root + "/samples/flight-delay", model: try Name("flight-delay"))
-  }
+  init() throws { sample = try SampleFiles.flightDelay }
 
   private var e: Name { sample.model }
   private func v(_ number: Int) -> VersionID { VersionID(model: sample.model, number: number) }

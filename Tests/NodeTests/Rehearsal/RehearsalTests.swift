@@ -16,8 +16,7 @@ struct RehearsalTests {
   private let lines: [String]
 
   init() throws {
-    sample = SampleFiles(
-      directory: LibraryTests.root + "/samples/flight-delay", model: try Name("flight-delay"))
+    sample = try SampleFiles.flightDelay
     let text = try String(
       contentsOfFile: LibraryTests.root + "/samples/flight-delay/traffic.csv", encoding: .utf8)
     lines = text.split(separator: "\n", maxSplits: 2_001).prefix(2_001).map(String.init)
