@@ -1,6 +1,6 @@
 import Control
 import Core
-import Glibc
+import Storage
 
 extension Library {
   /// Writes a plan into the folder of the state directory, under its name, and reads the folders
@@ -15,10 +15,14 @@ extension Library {
       throw NodeError(.badInput, error.message)
     }
     return try saving.withLock { _ in
-      let folder = directories[0] + "/plans"
-      let path = "\(folder)/\(plan.name).yaml"
+      let path = "\(directories[0])/plans/\(plan.name).yaml"
       try checkPlace(of: plan, path, replaces: replaces)
-      try Library.write(Array(text.utf8), to: path, in: folder)
+      // Names that begin with a dot are no plans.
+      do throws(StorageError) {
+        try WholeFile.replace(path, with: Array(text.utf8), what: "plan")
+      } catch {
+        throw NodeError(.system, "\(printable(path)) cannot be saved: \(error.message)")
+      }
       try reload()
       return path
     }
@@ -38,43 +42,6 @@ extension Library {
       throw NodeError(
         .badInput, "there is a plan \(plan.name) already: replace it, or choose another name")
     }
-  }
-
-  /// All of it or nothing, and on the disk when it returns.
-  private static func write(_ bytes: [UInt8], to path: String, in folder: String) throws(NodeError)
-  {
-    func failure() -> NodeError {
-      NodeError(.system, "cannot write \(printable(path)): \(String(cString: strerror(errno)))")
-    }
-    guard mkdir(folder, 0o700) == 0 || errno == EEXIST else { throw failure() }
-    // Names that begin with a dot are no plans.
-    let partial = "\(folder)/.saving-\(getpid())"
-    unlink(partial)
-    let file = open(partial, O_WRONLY | O_CREAT | O_EXCL | O_NOFOLLOW | O_CLOEXEC, 0o600)
-    guard file >= 0 else { throw failure() }
-    defer { close(file) }
-    var written = 0
-    while written < bytes.count {
-      let count = bytes.withUnsafeBytes { buffer in
-        Glibc.write(file, buffer.baseAddress?.advanced(by: written), bytes.count - written)
-      }
-      if count < 0, errno == EINTR { continue }
-      guard count > 0 else {
-        let error = failure()
-        unlink(partial)
-        throw error
-      }
-      written += count
-    }
-    guard fsync(file) == 0, rename(partial, path) == 0 else {
-      let error = failure()
-      unlink(partial)
-      throw error
-    }
-    let directory = open(folder, O_RDONLY | O_DIRECTORY | O_CLOEXEC)
-    guard directory >= 0 else { throw failure() }
-    defer { close(directory) }
-    guard fsync(directory) == 0 else { throw failure() }
   }
 }
 

@@ -111,8 +111,8 @@ extension Node {
         if SystemClock.monotonicNanoseconds() >= next {
           guard let self else { return }
           self.prober.round(self.core.state) { self.plane.runtime(of: $0)?.recentRows() ?? [] }
-          if round % Prober.roundsBetweenLoads == 0 { self.loadMissing() }
           round += 1
+          if round % Prober.roundsBetweenLoads == 0 { self.loadMissing() }
           next =
             SystemClock.monotonicNanoseconds() + UInt64(Prober.interval.microseconds) * 1_000
         } else if self == nil {
